@@ -1,0 +1,45 @@
+//! A regular expression that matches whole values.
+
+use std::fmt;
+
+use regex::Regex;
+
+/// A regular expression anchored at both ends, so that `v2` does not take `v23` (as in Envoy).
+#[derive(Clone)]
+pub struct Pattern {
+    source: String,
+    regex: Regex,
+}
+
+impl Pattern {
+    /// # Errors
+    /// When `source` is not a regular expression of the `regex` crate.
+    pub fn new(source: &str) -> Result<Self, regex::Error> {
+        // Compiled alone first, so that the message speaks of what the user wrote and a stray `)` can't escape the anchors.
+        Regex::new(source)?;
+        let regex = Regex::new(&format!("^(?:{source})$"))?;
+        Ok(Self { source: source.to_owned(), regex })
+    }
+
+    /// Whether the whole of `value` matches.
+    pub fn matches(&self, value: &str) -> bool {
+        self.regex.is_match(value)
+    }
+
+    /// As the user wrote it.
+    pub fn as_str(&self) -> &str {
+        &self.source
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "/{}/", self.source)
+    }
+}
