@@ -33,13 +33,19 @@ impl FromStr for Network {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (text, None),
         };
-        let address: IpAddr = address.parse().map_err(|_| format!("`{address}` is not an IP address"))?;
+        let address: IpAddr = address
+            .parse()
+            .map_err(|_| format!("`{address}` is not an IP address"))?;
         let longest = if address.is_ipv4() { 32 } else { 128 };
         let prefix = match prefix {
             None => longest,
             Some(prefix) => match prefix.parse() {
                 Ok(prefix) if prefix <= longest => prefix,
-                _ => return Err(format!("`/{prefix}` is not a prefix length from 0 to {longest}")),
+                _ => {
+                    return Err(format!(
+                        "`/{prefix}` is not a prefix length from 0 to {longest}"
+                    ));
+                }
             },
         };
         Ok(Self { address, prefix })

@@ -18,7 +18,10 @@ impl Pattern {
         // Compiled alone first, so that the message speaks of what the user wrote and a stray `)` can't escape the anchors.
         Regex::new(source)?;
         let regex = Regex::new(&format!("^(?:{source})$"))?;
-        Ok(Self { source: source.to_owned(), regex })
+        Ok(Self {
+            source: source.to_owned(),
+            regex,
+        })
     }
 
     /// Whether the whole of `value` matches.
