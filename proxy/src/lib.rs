@@ -1,1 +1,4 @@
-//! x
+//! The data plane of Outrigger.
+
+pub mod balance;
+pub mod endpoint;

@@ -1,18 +1,13 @@
 //! The endpoints of a cluster: their addresses, their shared state, and the balancer made for just this set.
 
-#[cfg(loom)]
-use loom::sync::atomic;
-#[cfg(not(loom))]
+// Named here, so that the loom test can put its own in this place.
 use std::sync::atomic;
 
 pub mod load;
 
 use std::{
     net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
-    },
+    sync::Arc,
 };
 
 use arc_swap::ArcSwap;
@@ -24,6 +19,7 @@ use crate::{
     clock,
     telemetry::metrics::{ClusterMetrics, EndpointState},
 };
+use atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use load::Load;
 
 /// One address of a cluster, for as long as the cluster lists it.
