@@ -4,3 +4,4 @@
 //! by string, no formatting unless somebody reads the result.
 
 pub mod metrics;
+pub mod trace;
