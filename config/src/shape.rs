@@ -17,7 +17,7 @@ use crate::{problem::Fault, reader::Reader, yaml::Node};
 pub(crate) use choice::{choice, either, variant, variant_with, word};
 pub(crate) use collection::{list, list_where, map};
 pub(crate) use field::{
-    check_keys, default, keys, mapping_schema, nested, not_yet, optional, refused, required,
+    absent, check_keys, default, keys, mapping_schema, nested, not_yet, optional, refused, required,
 };
 pub(crate) use scalar::{flag, parsed, text, whole};
 

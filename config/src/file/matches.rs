@@ -11,7 +11,7 @@ use super::{
 use crate::{
     model::{Match, PathMatch, ValueMatch},
     problem::{Fault, quote},
-    shape::{Shape, choice, default, either, keys, list, map, parsed, text, variant},
+    shape::{Shape, absent, choice, default, either, keys, list, map, parsed, text, variant},
 };
 
 /// All of the conditions of a route.
@@ -20,7 +20,7 @@ pub(super) fn matches() -> Shape<Match> {
         /// Any of these hosts: `shop.example.com`, or `*.example.org` for all below it. None given: every host.
         hosts: default(list(host_match()), Vec::new()),
         /// The path, without query: `exact`, `prefix` or `regex`.
-        path: default(path_match(), PathMatch::Any),
+        path: absent(path_match(), PathMatch::Any),
         /// Any of these methods. None given: every method.
         methods: default(list(method()), Vec::new()),
         /// All of these headers: a value, or `{ regex: ... }` that takes the whole value.

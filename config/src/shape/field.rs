@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::Shape;
 use crate::{
     problem::{Fault, quote},
-    reader::{Reader, suggest},
+    reader::{Reader, nearest, suggest},
     yaml::{Content, Entry, Node},
 };
 
@@ -50,6 +50,17 @@ pub(crate) fn default<T: Clone + 'static>(shape: Shape<T>, value: T) -> Field<T>
             None => Some(value.clone()),
         },
         move |value| Some(writer.write(value)),
+    )
+}
+
+/// A key whose absence means `value`, for which there is no other way to say it.
+pub(crate) fn absent<T: Clone + PartialEq + 'static>(shape: Shape<T>, value: T) -> Field<T> {
+    let given = optional(shape);
+    let (read, write, absent) = (given.read, given.write, value.clone());
+    field(
+        given.schema,
+        move |entry, reader| Some(read(entry, reader)?.unwrap_or_else(|| value.clone())),
+        move |value| write(&Some(value.clone()).filter(|value| *value != absent)),
     )
 }
 
@@ -158,7 +169,11 @@ impl<T> Field<T> {
 
     pub(crate) fn read(&self, mapping: &Node, reader: &mut Reader) -> Option<T> {
         let entry = mapping.entry(self.name);
-        if self.required && entry.is_none() {
+        let misspelt = || {
+            let keys = mapping.entries().iter().map(|entry| entry.key.as_str());
+            nearest(self.name, keys).is_some()
+        };
+        if self.required && entry.is_none() && !misspelt() {
             let fault = Fault::new(format!("missing key `{}`", self.name));
             reader.report(&mapping.span, fault);
         }
