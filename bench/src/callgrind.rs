@@ -13,7 +13,7 @@ use crate::{
     load::{Fleet, Pace, Plan},
     peer::Peer,
     scenario::Scenario,
-    stand::Stand,
+    stand::{Stand, scratch},
 };
 
 /// A bound for a run that hangs; the longest ordinary one takes a tenth.
@@ -38,7 +38,7 @@ async fn instructions(
     endpoints: &[SocketAddr],
     requests: u64,
 ) -> Result<u64> {
-    let directory = tempfile::tempdir()?;
+    let directory = scratch()?;
     let counts = directory.path().join("callgrind.out");
     let wrapper = [
         "valgrind".to_owned(),

@@ -4,18 +4,21 @@
 mod fleet;
 mod link;
 mod pace;
+mod report;
 mod tally;
 mod target;
 
-use std::time::Duration;
+use std::{io::Write, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use http::{HeaderName, HeaderValue, Method, Uri};
 use tokio::task::LocalSet;
 
 pub use fleet::{Fleet, Plan};
+pub use link::fetch;
 pub use pace::Pace;
-pub use tally::{Failure, Percentiles, Report};
+pub use report::{Percentiles, Report, Share};
+pub use tally::Failure;
 pub use target::{Protocol, Target};
 
 /// What `outrigger-bench load` takes.
@@ -80,10 +83,11 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         fleet.run(plan).await
     };
     let report = LocalSet::new().run_until(load).await?;
-    if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+    let text = if arguments.json {
+        serde_json::to_string_pretty(&report)?
     } else {
-        println!("{report}");
-    }
-    Ok(())
+        report.to_string()
+    };
+    // Not `println!`, which panics when the reader, such as `head`, has gone.
+    writeln!(std::io::stdout(), "{}", text.trim_end()).context("writing the report")
 }

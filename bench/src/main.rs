@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use outrigger_bench::{check, compare, demo, endpoint, load, process::leash};
 
@@ -34,8 +35,8 @@ async fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Endpoint(arguments) => endpoint::run(arguments).await,
         Command::Load(arguments) => load::run(arguments).await,
-        Command::Compare(arguments) => compare::run(arguments).await,
-        Command::Check(arguments) => check::run(arguments).await,
+        Command::Compare(arguments) => interruptible(compare::run(arguments)).await,
+        Command::Check(arguments) => interruptible(check::run(arguments)).await,
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Leash(arguments) => leash::run(&arguments),
     };
@@ -45,5 +46,13 @@ async fn main() -> ExitCode {
             eprintln!("outrigger-bench: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// On Ctrl-C drops `work` where it is, and with it the processes and files that it has made.
+async fn interruptible(work: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::select! {
+        outcome = work => outcome,
+        _ = tokio::signal::ctrl_c() => bail!("interrupted"),
     }
 }

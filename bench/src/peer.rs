@@ -62,10 +62,10 @@ impl Peer {
     pub fn version(self) -> Result<String> {
         match self {
             Self::Direct => Ok(String::new()),
-            Self::Nginx => first_line(Path::new("nginx"), &["-v"]),
-            Self::Haproxy => first_line(Path::new("haproxy"), &["-v"]),
-            Self::Envoy => first_line(&envoy::program(), &["--version"]),
-            Self::Outrigger => first_line(&outrigger::program()?, &["--version"]),
+            Self::Nginx => version(Path::new("nginx"), &["-v"]),
+            Self::Haproxy => version(Path::new("haproxy"), &["-v"]),
+            Self::Envoy => version(&envoy::program(), &["--version"]),
+            Self::Outrigger => version(&outrigger::program()?, &["--version"]),
         }
     }
 
@@ -75,30 +75,35 @@ impl Peer {
             .then_some("nginx 1.22 speaks HTTP/2 to endpoints only for gRPC")
     }
 
+    /// What its configuration is called.
+    pub fn config_file(self) -> &'static str {
+        match self {
+            Self::Direct => "",
+            Self::Nginx => "nginx.conf",
+            Self::Haproxy => "haproxy.cfg",
+            Self::Envoy => "envoy.json",
+            Self::Outrigger => "outrigger.yaml",
+        }
+    }
+
     /// Writes its configuration; returns the command that runs it in the foreground, or none for `Direct`.
     pub fn prepare(self, job: &Job) -> Result<Option<Vec<String>>> {
-        let (file, text) = match self {
-            Self::Direct => return Ok(None),
-            Self::Nginx => ("nginx.conf", nginx::config(job)),
-            Self::Haproxy => ("haproxy.cfg", haproxy::config(job)),
-            Self::Envoy => ("envoy.json", envoy::config(job)),
-            Self::Outrigger => ("outrigger.yaml", outrigger::config(job)),
-        };
-        let path = job.directory.join(file);
-        std::fs::write(&path, text).with_context(|| format!("writing `{}`", path.display()))?;
+        let path = job.directory.join(self.config_file());
         let file = path.display().to_string();
-        Ok(Some(match self {
+        let (config, command) = match self {
             Self::Direct => return Ok(None),
-            Self::Nginx => nginx::command(&file, job),
-            Self::Haproxy => haproxy::command(&file),
-            Self::Envoy => envoy::command(&file),
-            Self::Outrigger => outrigger::command(&file)?,
-        }))
+            Self::Nginx => (nginx::config(job), nginx::command(&file, job)),
+            Self::Haproxy => (haproxy::config(job), haproxy::command(&file)),
+            Self::Envoy => (envoy::config(job), envoy::command(&file)),
+            Self::Outrigger => (outrigger::config(job), outrigger::command(&file)?),
+        };
+        std::fs::write(&path, config).with_context(|| format!("writing `{file}`"))?;
+        Ok(Some(command))
     }
 }
 
-/// The first line that `program` prints, on either stream.
-fn first_line(program: &Path, arguments: &[&str]) -> Result<String> {
+/// The version in the first line that `program` prints, on either stream.
+fn version(program: &Path, arguments: &[&str]) -> Result<String> {
     let shown = program.display();
     let output = Command::new(program)
         .args(arguments)
@@ -112,7 +117,10 @@ fn first_line(program: &Path, arguments: &[&str]) -> Result<String> {
     let text = [output.stdout, output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
     let line = text.lines().find(|line| !line.trim().is_empty());
-    Ok(line.unwrap_or_default().trim().to_owned())
+    let line = line.unwrap_or_default();
+    // Each begins with its own name or path in another way.
+    let (_, version) = line.rsplit_once("version").unwrap_or(("", line));
+    Ok(version.trim_start_matches([':', ' ']).to_owned())
 }
 
 /// A command line from words.

@@ -62,7 +62,13 @@ impl Scenario {
             },
         };
         let url = format!("http://{address}{}", self.path).parse()?;
-        let target = Target::new(&url, protocol)?;
+        // Few real requests have fewer headers than these.
+        let target = Target::new(&url, protocol)?
+            .header(
+                header::USER_AGENT,
+                HeaderValue::from_static("outrigger-bench/0.1"),
+            )
+            .header(header::ACCEPT, HeaderValue::from_static("*/*"));
         Ok(match self.ask {
             Ask::Get => target,
             Ask::Post(size) => target.method(Method::POST).body(size),

@@ -65,12 +65,24 @@ impl Endpoints {
     }
 }
 
+/// A directory for the files of one run, removed when dropped.
+pub fn scratch() -> Result<TempDir> {
+    let directory = tempfile::Builder::new()
+        .prefix("outrigger-bench-")
+        .tempdir();
+    directory.context("creating a temporary directory")
+}
+
 /// A proxy that serves, or the bare endpoint that `Peer::Direct` stands for.
 pub struct Stand {
     proxy: Option<Process>,
     directory: TempDir,
     /// Where to send requests.
     pub address: SocketAddr,
+    /// Where the proxy's metrics are.
+    pub admin: SocketAddr,
+    /// The proxy's configuration.
+    pub config: PathBuf,
     /// From its start to its first answer of status 200.
     pub start_time: Duration,
 }
@@ -83,7 +95,7 @@ impl Stand {
         endpoints: &[SocketAddr],
         wrapper: &[String],
     ) -> Result<Self> {
-        let directory = tempfile::tempdir().context("creating a temporary directory")?;
+        let directory = scratch()?;
         let job = Job {
             address: free_address()?,
             admin: free_address()?,
@@ -96,6 +108,8 @@ impl Stand {
             proxy: None,
             directory,
             address: job.address,
+            admin: job.admin,
+            config: job.directory.join(peer.config_file()),
             start_time: Duration::ZERO,
         };
         match peer.prepare(&job)? {
@@ -165,6 +179,6 @@ impl Stand {
     fn last_words(&self) -> String {
         let text = fs::read_to_string(self.log()).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(5)..].join("\n")
+        lines[lines.len().saturating_sub(3)..].join(" / ")
     }
 }

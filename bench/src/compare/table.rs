@@ -71,10 +71,10 @@ impl Table {
         }
     }
 
-    /// Notes, and says once, why a figure of `peer` is missing.
+    /// Notes, and says once, why a figure of `peer` is missing: the first reason is the one to mend.
     pub(super) fn skip(&mut self, peer: Peer, reason: impl Into<String>) {
         let reason = reason.into();
-        if !self.skipped.contains(&(peer, reason.clone())) {
+        if !self.skipped.iter().any(|(skipped, _)| *skipped == peer) {
             eprintln!("  SKIPPED {}: {reason}", peer.name());
             self.skipped.push((peer, reason));
         }

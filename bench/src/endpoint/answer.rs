@@ -112,6 +112,9 @@ impl Behaviour {
     fn respond(&self, status: StatusCode, body: Body) -> Response<Body> {
         let mut response = Response::new(body);
         *response.status_mut() = status;
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
         if let Ok(name) = HeaderValue::from_str(&self.name) {
             response.headers_mut().insert(ENDPOINT_HEADER, name);
         }

@@ -15,7 +15,8 @@ use tokio::{
 use super::{
     link::{Answer, Link},
     pace::{Pace, Schedule},
-    tally::{Failure, Report, Tally},
+    report::Report,
+    tally::{Failure, Tally},
     target::Target,
 };
 

@@ -2,8 +2,9 @@
 
 use std::rc::Rc;
 
+use anyhow::Result;
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
@@ -13,7 +14,7 @@ use super::{
     tally::Failure,
     target::{Protocol, Target},
 };
-use crate::endpoint::Local;
+use crate::endpoint::{ENDPOINT_HEADER, Local};
 
 /// What a request needs of a connection; clones share it.
 #[derive(Clone)]
@@ -27,9 +28,22 @@ enum Sender {
     Http2(http2::SendRequest<Full<Bytes>>),
 }
 
+/// Asks `url` once, and returns the answer's status and body. Runs in a `LocalSet`.
+pub async fn fetch(url: &Uri) -> Result<(StatusCode, String)> {
+    let target = Target::new(url, Protocol::Http1)?;
+    let stream = TcpStream::connect(target.address).await?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    spawn_local(connection);
+    let (head, body) = sender.send_request(target.request()).await?.into_parts();
+    let body = body.collect().await?.to_bytes();
+    Ok((head.status, String::from_utf8_lossy(&body).into_owned()))
+}
+
 /// A whole answer.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
+    /// Who answered, if it says so: [`ENDPOINT_HEADER`].
+    pub(super) endpoint: Option<HeaderValue>,
     pub(super) bytes: u64,
 }
 
@@ -66,6 +80,7 @@ impl Link {
         }
         Ok(Answer {
             status: head.status,
+            endpoint: head.headers.get(ENDPOINT_HEADER).cloned(),
             bytes,
         })
     }

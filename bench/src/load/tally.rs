@@ -1,8 +1,7 @@
-//! What came back: latencies, and failures by kind.
+//! What came back while a run lasts: latencies by endpoint, and failures by kind.
 
 use std::{
     collections::BTreeMap,
-    fmt,
     time::{Duration, Instant},
 };
 
@@ -10,7 +9,10 @@ use hdrhistogram::Histogram;
 use http::StatusCode;
 use serde::Serialize;
 
-use super::link::Answer;
+use super::{
+    link::Answer,
+    report::{Percentiles, Report, Share},
+};
 
 /// Above this a latency counts as this: no request of a bench waits longer.
 const LONGEST: Duration = Duration::from_secs(60);
@@ -54,9 +56,10 @@ impl Failure {
     }
 }
 
-/// Counts while a run lasts. Latencies are those of answers below 400: a quick refusal is no good latency.
+/// Latencies are those of answers below 400: a quick refusal is no good latency.
 pub(super) struct Tally {
-    latency: Histogram<u64>,
+    /// In nanoseconds, by the endpoint that answered; its name is empty if the answer does not say.
+    latency: BTreeMap<String, Histogram<u64>>,
     failures: BTreeMap<Failure, u64>,
     bytes: u64,
     started: Instant,
@@ -64,12 +67,8 @@ pub(super) struct Tally {
 
 impl Tally {
     pub(super) fn new() -> Self {
-        let longest = LONGEST.as_nanos() as u64;
-        // Three digits: an error of 0.1 %, far below what runs differ by.
-        let latency = Histogram::new_with_max(longest, 3)
-            .unwrap_or_else(|error| unreachable!("constant bounds: {error}"));
         Self {
-            latency,
+            latency: BTreeMap::new(),
             failures: BTreeMap::new(),
             bytes: 0,
             started: Instant::now(),
@@ -78,106 +77,87 @@ impl Tally {
 
     /// Counts one request that was due at `due` and has just ended.
     pub(super) fn observe(&mut self, due: Instant, outcome: Result<Answer, Failure>) {
-        let outcome = outcome
-            .and_then(|answer| Failure::of_status(answer.status).map_or(Ok(answer.bytes), Err));
         match outcome {
-            Ok(bytes) => {
-                self.bytes += bytes;
-                self.latency
-                    .saturating_record(due.elapsed().as_nanos() as u64);
-            }
-            Err(failure) => *self.failures.entry(failure).or_default() += 1,
+            Ok(answer) => match Failure::of_status(answer.status) {
+                Some(failure) => self.fail(failure),
+                None => self.succeed(due, &answer),
+            },
+            Err(failure) => self.fail(failure),
+        }
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        *self.failures.entry(failure).or_default() += 1;
+    }
+
+    fn succeed(&mut self, due: Instant, answer: &Answer) {
+        self.bytes += answer.bytes;
+        let name = answer.endpoint.as_ref().and_then(|name| name.to_str().ok());
+        let name = name.unwrap_or_default();
+        let nanoseconds = due.elapsed().as_nanos() as u64;
+        // Not `entry`, which would need an owned name for each answer.
+        if let Some(latency) = self.latency.get_mut(name) {
+            latency.saturating_record(nanoseconds);
+        } else {
+            let mut latency = histogram();
+            latency.saturating_record(nanoseconds);
+            self.latency.insert(name.to_owned(), latency);
         }
     }
 
     pub(super) fn report(self) -> Report {
-        let at = |quantile| self.latency.value_at_quantile(quantile) as f64 / 1000.0;
+        let mut all = histogram();
+        for latency in self.latency.values() {
+            // Adding fails on different bounds only.
+            let _ = all.add(latency);
+        }
+        let share = |(name, latency): (String, Histogram<u64>)| {
+            let share = Share {
+                succeeded: latency.len(),
+                microseconds: percentiles(&latency),
+            };
+            (name, share)
+        };
         Report {
-            succeeded: self.latency.len(),
+            succeeded: all.len(),
             failures: self.failures,
             bytes: self.bytes,
             seconds: self.started.elapsed().as_secs_f64(),
-            microseconds: Percentiles {
-                p50: at(0.5),
-                p99: at(0.99),
-                p999: at(0.999),
-                max: self.latency.max() as f64 / 1000.0,
-            },
+            microseconds: percentiles(&all),
+            endpoints: self.latency.into_iter().map(share).collect(),
         }
     }
 }
 
-/// The result of one run.
-#[derive(Clone, Debug, Serialize)]
-pub struct Report {
-    /// Whole answers below status 400.
-    pub succeeded: u64,
-    /// All others, by kind.
-    pub failures: BTreeMap<Failure, u64>,
-    /// Bytes of bodies received.
-    pub bytes: u64,
-    /// How long the run took.
-    pub seconds: f64,
-    /// Latency of the answers that succeeded.
-    pub microseconds: Percentiles,
+fn histogram() -> Histogram<u64> {
+    // Three digits: an error of 0.1 %, far below what runs differ by.
+    Histogram::new_with_max(LONGEST.as_nanos() as u64, 3)
+        .unwrap_or_else(|error| unreachable!("constant bounds: {error}"))
 }
 
-/// Points of a latency distribution, in microseconds.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-#[allow(missing_docs)]
-pub struct Percentiles {
-    pub p50: f64,
-    pub p99: f64,
-    pub p999: f64,
-    pub max: f64,
-}
-
-impl Report {
-    /// Requests that failed, of every kind.
-    pub fn failed(&self) -> u64 {
-        self.failures.values().sum()
-    }
-
-    /// Requests answered.
-    pub fn requests(&self) -> u64 {
-        self.succeeded + self.failed()
-    }
-
-    /// Successful answers a second.
-    pub fn throughput(&self) -> f64 {
-        self.succeeded as f64 / self.seconds
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{} requests in {:.2} s, {:.0} a second, {} failed",
-            self.requests(),
-            self.seconds,
-            self.throughput(),
-            self.failed()
-        )?;
-        for (failure, count) in &self.failures {
-            writeln!(f, "  {failure:?}: {count}")?;
-        }
-        let Percentiles {
-            p50,
-            p99,
-            p999,
-            max,
-        } = self.microseconds;
-        write!(
-            f,
-            "latency p50 {p50:.0} us, p99 {p99:.0} us, p99.9 {p999:.0} us, max {max:.0} us"
-        )
+fn percentiles(latency: &Histogram<u64>) -> Percentiles {
+    let at = |quantile| latency.value_at_quantile(quantile) as f64 / 1000.0;
+    Percentiles {
+        p50: at(0.5),
+        p99: at(0.99),
+        p999: at(0.999),
+        max: latency.max() as f64 / 1000.0,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
+
+    fn answer(status: StatusCode, endpoint: &'static str) -> Result<Answer, Failure> {
+        Ok(Answer {
+            status,
+            endpoint: Some(HeaderValue::from_static(endpoint)),
+            bytes: 2,
+        })
+    }
 
     #[test]
     fn an_error_page_is_a_failure_and_no_latency() {
@@ -187,7 +167,7 @@ mod tests {
             StatusCode::BAD_GATEWAY,
             StatusCode::NOT_FOUND,
         ] {
-            tally.observe(Instant::now(), Ok(Answer { status, bytes: 2 }));
+            tally.observe(Instant::now(), answer(status, "a"));
         }
         tally.observe(Instant::now(), Err(Failure::Connect));
         let report = tally.report();
@@ -199,11 +179,19 @@ mod tests {
     fn latency_counts_from_when_the_request_was_due() {
         let mut tally = Tally::new();
         let due = Instant::now() - Duration::from_secs(1);
-        let answer = Answer {
-            status: StatusCode::OK,
-            bytes: 0,
-        };
-        tally.observe(due, Ok(answer));
+        tally.observe(due, answer(StatusCode::OK, "a"));
         assert!(tally.report().microseconds.p50 >= 1_000_000.0);
+    }
+
+    #[test]
+    fn each_endpoint_has_its_own_latency_and_the_sum_has_all() {
+        let mut tally = Tally::new();
+        let now = Instant::now();
+        tally.observe(now, answer(StatusCode::OK, "a"));
+        tally.observe(now - Duration::from_secs(1), answer(StatusCode::OK, "slow"));
+        let report = tally.report();
+        assert_eq!(report.succeeded, 2);
+        let [fast, slow] = ["a", "slow"].map(|name| report.endpoints[name].microseconds);
+        assert!(fast.max < slow.p50);
     }
 }

@@ -24,7 +24,7 @@ pub(super) fn config(job: &Job) -> String {
     format!(
         "global
   nbthread 1
-  maxconn 16384
+  maxconn 4096
 defaults
   mode http
   timeout connect 5s
