@@ -35,7 +35,7 @@ async fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Endpoint(arguments) => endpoint::run(arguments).await,
         Command::Load(arguments) => load::run(arguments).await,
-        Command::Compare(arguments) => interruptible(compare::run(arguments)).await,
+        Command::Compare(arguments) => interruptible(Box::pin(compare::run(arguments))).await,
         Command::Check(arguments) => interruptible(check::run(arguments)).await,
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Leash(arguments) => leash::run(&arguments),

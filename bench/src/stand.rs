@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How long a proxy may take to its first 200; under callgrind it starts fifty times slower.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// Between two attempts at the first 200: the resolution of the start time. Shorter would take the core away
 /// from the proxy that starts on it.

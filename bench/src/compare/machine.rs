@@ -19,16 +19,18 @@ pub(super) fn heading(
 ) -> Result<String> {
     let today = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     let today = today.split('T').next().unwrap_or_default();
+    let load = fs::read_to_string("/proc/loadavg")?;
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
     let mut text = format!(
         "# Outrigger and its peers, measured\n\n\
-         {today}, {model}, Linux {kernel}. Command: `{command}`.\n\n\
+         {today}, {model}, Linux {kernel}, load average {load} before. Command: `{command}`.\n\n\
          Proxy, client and three endpoints on one core (core {core}); the same job for each: one worker, keep-alive on \
          both sides, no access log. Medians of {rounds} interleaved runs of {duration:?}. CPU, memory and system calls \
          are those of the proxy's process tree; instructions are user instructions a request by callgrind. The machine \
          drifts by 10 to 15 %: only ratios within one table count.\n\n",
         model = cpu_model()?,
         kernel = kernel.trim(),
+        load = load.split(' ').next().unwrap_or_default(),
         command = command_line(),
     );
     for (peer, version) in peers.iter().filter(|(_, version)| !version.is_empty()) {

@@ -78,8 +78,8 @@ pub(super) async fn take(
 
     let requests = report.requests() as f64;
     Ok(Sample {
-        user: used.map(|cpu| cpu.user / requests),
-        system: used.map(|cpu| cpu.system / requests),
+        user: used.map(|cpu| cpu.user() / requests),
+        system: used.map(|cpu| cpu.system() / requests),
         throughput: report.throughput(),
         latency: report.microseconds,
         failed: report.failed(),

@@ -12,6 +12,7 @@ use crate::{
 /// The medians of one proxy's samples; units as in [`Sample`].
 pub(super) struct Row {
     peer: Peer,
+    cpu: Option<f64>,
     user: Option<f64>,
     system: Option<f64>,
     throughput: f64,
@@ -32,6 +33,7 @@ impl Row {
             |figure: fn(&Sample) -> f64| median(samples.iter().map(figure)).unwrap_or(f64::NAN);
         Self {
             peer,
+            cpu: known(|sample| Some(sample.user? + sample.system?)),
             user: known(|sample| sample.user),
             system: known(|sample| sample.system),
             throughput: of(|sample| sample.throughput),
@@ -48,10 +50,6 @@ impl Row {
             calls: known(|sample| sample.calls),
             instructions: None,
         }
-    }
-
-    fn cpu(&self) -> Option<f64> {
-        Some(self.user? + self.system?)
     }
 }
 
@@ -83,7 +81,7 @@ impl Table {
     /// The least CPU a request among the others: what Outrigger has to match.
     fn best_peer(&self) -> Option<f64> {
         let others = self.rows.iter().filter(|row| row.peer != Peer::Outrigger);
-        others.filter_map(Row::cpu).min_by(f64::total_cmp)
+        others.filter_map(|row| row.cpu).min_by(f64::total_cmp)
     }
 
     fn direct_p50(&self) -> Option<f64> {
@@ -107,13 +105,12 @@ impl fmt::Display for Table {
             .direct_p50()
             .filter(|_| self.scenario.pace != Pace::Closed);
         for row in &self.rows {
-            let cpu = row.cpu();
-            let ratio = cpu.zip(best).map(|(cpu, best)| cpu / best);
+            let ratio = row.cpu.zip(best).map(|(cpu, best)| cpu / best);
             let added = direct
                 .filter(|_| row.peer != Peer::Direct)
                 .map(|direct| row.latency.p50 - direct);
             let cells = [
-                number(cpu, 2),
+                number(row.cpu, 2),
                 number(row.user, 2),
                 number(row.system, 2),
                 number(ratio, 2),
@@ -132,7 +129,12 @@ impl fmt::Display for Table {
             writeln!(f, "| {} | {} |", row.peer.name(), cells.join(" | "))?;
         }
         for (peer, reason) in &self.skipped {
-            writeln!(f, "\nSkipped {}: {reason}.", peer.name())?;
+            writeln!(
+                f,
+                "\nSkipped {}: {}.",
+                peer.name(),
+                reason.trim_end_matches('.')
+            )?;
         }
         Ok(())
     }

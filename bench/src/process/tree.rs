@@ -4,19 +4,27 @@ use std::{collections::HashMap, fs};
 
 use anyhow::{Context, Result};
 
-/// CPU time in microseconds.
+/// CPU time of a tree: up to a moment, or, subtracted, between two.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cpu {
-    /// In the program's own code.
-    pub user: f64,
-    /// In the kernel on its behalf.
-    pub system: f64,
+    /// By the scheduler's account, exact.
+    microseconds: f64,
+    /// By the tick that found it running, 10 ms each: too coarse for a proxy that is mostly idle, but the
+    /// only account that tells user from kernel mode.
+    user_ticks: u64,
+    system_ticks: u64,
 }
 
 impl Cpu {
-    /// Both.
-    pub fn total(self) -> f64 {
-        self.user + self.system
+    /// Microseconds in the program's own code.
+    pub fn user(self) -> f64 {
+        let ticks = self.user_ticks + self.system_ticks;
+        self.microseconds * self.user_ticks as f64 / ticks.max(1) as f64
+    }
+
+    /// Microseconds in the kernel on its behalf.
+    pub fn system(self) -> f64 {
+        self.microseconds - self.user()
     }
 }
 
@@ -25,8 +33,9 @@ impl std::ops::Sub for Cpu {
 
     fn sub(self, earlier: Self) -> Self {
         Self {
-            user: self.user - earlier.user,
-            system: self.system - earlier.system,
+            microseconds: self.microseconds - earlier.microseconds,
+            user_ticks: self.user_ticks - earlier.user_ticks,
+            system_ticks: self.system_ticks - earlier.system_ticks,
         }
     }
 }
@@ -36,24 +45,23 @@ pub fn cpu(root: u32) -> Result<Cpu> {
     let mut sum = Cpu::default();
     for id in members(root)? {
         // Between the listing and this line a process may have ended.
-        let Some((stat, total)) = Stat::read(id).zip(run_time(id)) else {
-            continue;
-        };
-        let user = stat.user as f64 / (stat.user + stat.system).max(1) as f64;
-        sum.user += total * user;
-        sum.system += total * (1.0 - user);
+        if let Some((stat, microseconds)) = Stat::read(id).zip(run_time(id)) {
+            sum.microseconds += microseconds;
+            sum.user_ticks += stat.user;
+            sum.system_ticks += stat.system;
+        }
     }
     Ok(sum)
 }
 
-/// The microseconds on a core of a process's living threads, from the scheduler's own account, in nanoseconds:
-/// `stat` has ticks of 10 ms, too coarse for a proxy that is mostly idle, and good only for the split.
+/// The microseconds that a process's living threads have spent on a core.
 fn run_time(id: u32) -> Option<f64> {
     let threads = fs::read_dir(format!("/proc/{id}/task")).ok()?;
     let times = threads.filter_map(|thread| {
         let account = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
         account.split_whitespace().next()?.parse::<f64>().ok()
     });
+    // In nanoseconds there.
     Some(times.sum::<f64>() / 1000.0)
 }
 
@@ -128,6 +136,16 @@ mod tests {
             system: 20,
         };
         assert_eq!(Stat::parse(line), Some(stat));
+    }
+
+    #[test]
+    fn the_exact_time_is_split_by_the_ticks() {
+        let cpu = Cpu {
+            microseconds: 41_000.0,
+            user_ticks: 3,
+            system_ticks: 1,
+        };
+        assert_eq!((cpu.user(), cpu.system()), (30_750.0, 10_250.0));
     }
 
     #[test]
