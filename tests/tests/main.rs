@@ -1,0 +1,3 @@
+//! End-to-end tests, a module a subject.
+
+mod stage;
