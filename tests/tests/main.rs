@@ -1,3 +1,19 @@
 //! End-to-end tests, a module a subject.
+//!
+//! All but `stage` need the binary: `cargo build -p outrigger` first, as `make test` does.
 
+mod balancing;
+mod command_line;
+mod dns;
+mod drain;
+mod endpoints;
+mod forwarding;
+mod framing;
+mod grpc;
+mod headers;
+mod reload;
+mod routing;
+mod seeing;
 mod stage;
+mod streaming;
+mod upgrades;
