@@ -184,7 +184,7 @@ async fn service_records_bring_ports_and_weights() {
         record(2, 100, &spare, "h3.test"),
     ];
     server.set(NAME, Answer::Services(records, 60));
-    let proxy = Proxy::start(table(&server, "srv: true").cluster("balancer: round_robin")).await;
+    let proxy = Proxy::start(table(&server, "record: srv").cluster("balancer: round_robin")).await;
     eventually("the name is resolved", async || {
         answers(&proxy, "light").await || answers(&proxy, "heavy").await
     })
