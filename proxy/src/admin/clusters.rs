@@ -1,0 +1,35 @@
+//! `/clusters`: what is known of each endpoint.
+
+use serde_json::{Value, json};
+
+use crate::{
+    clock,
+    snapshot::{Cluster, Snapshot},
+};
+
+/// As JSON.
+pub fn show(snapshot: &Snapshot) -> String {
+    let clusters: Value = snapshot.clusters.iter().map(|cluster| (cluster.config.name.to_string(), one(cluster))).collect();
+    format!("{clusters:#}\n")
+}
+
+fn one(cluster: &Cluster) -> Value {
+    let now = clock::now();
+    let set = cluster.endpoints.load();
+    let endpoints: Vec<Value> = set
+        .members()
+        .iter()
+        .map(|(endpoint, listed)| {
+            json!({
+                "address": endpoint.address,
+                "weight": listed.weight,
+                "zone": listed.zone,
+                "state": if listed.weight > 0 { "ready" } else { "unweighted" },
+                "in_flight": endpoint.load.in_flight(),
+                "ewma_ms": endpoint.load.latency(now, cluster.decay).map(|seconds| f64::from(seconds) * 1e3),
+                "failure_share": endpoint.load.failure_share(now, cluster.decay),
+            })
+        })
+        .collect();
+    json!({ "endpoints": endpoints })
+}

@@ -1,0 +1,161 @@
+//! The one body type, of requests and of responses.
+//!
+//! What must end with a response ends with its *body*: the endpoint's in-flight count, the pooled connection, the
+//! request's metrics and log line. They ride here, so that streaming and gRPC are counted honestly, and dropping a body
+//! half-way (a client that went away) ends them just as well.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use hyper::body::Incoming;
+
+use crate::{call::Call, layer::track::Tracked, upstream::Lease, upstream::expect::Gated};
+
+/// A request's or response's body.
+#[derive(Default)]
+pub struct Body {
+    inner: Inner,
+    riders: Riders,
+    /// How far it came.
+    progress: Progress,
+}
+
+#[derive(Default)]
+enum Inner {
+    #[default]
+    Empty,
+    Full(Bytes),
+    Incoming(Incoming),
+    /// Waits for the endpoint's `100 Continue`.
+    Gated(Box<Gated>),
+}
+
+/// What ends with the body.
+#[derive(Default)]
+struct Riders {
+    lease: Option<Lease>,
+    tracked: Option<Tracked>,
+    call: Option<Box<Call>>,
+}
+
+/// How a body ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Progress {
+    /// It was dropped before its end: whoever was reading it went away.
+    #[default]
+    Partial,
+    /// It came to its end.
+    Complete,
+    /// It broke off: whoever was writing it failed.
+    Broken,
+}
+
+impl Body {
+    /// A body that is at hand.
+    pub fn full(bytes: impl Into<Bytes>) -> Self {
+        Self { inner: Inner::Full(bytes.into()), ..Self::default() }
+    }
+
+    /// Lets `lease` end with this body.
+    pub fn lease(&mut self, lease: Lease) {
+        self.riders.lease = Some(lease);
+    }
+
+    /// Lets an attempt's accounts be closed with this body.
+    pub fn track(&mut self, tracked: Tracked) {
+        self.riders.tracked = Some(tracked);
+    }
+
+    /// Lets the request be closed with this body.
+    pub fn observe(&mut self, call: Box<Call>) {
+        self.riders.call = Some(call);
+    }
+
+    /// Holds the body back until the endpoint asks for it.
+    pub fn gate(&mut self, gate: impl FnOnce(Incoming) -> Gated) {
+        self.inner = match std::mem::take(&mut self.inner) {
+            Inner::Incoming(incoming) => Inner::Gated(Box::new(gate(incoming))),
+            other => other,
+        };
+    }
+}
+
+impl From<Incoming> for Body {
+    fn from(incoming: Incoming) -> Self {
+        let inner = if http_body::Body::is_end_stream(&incoming) { Inner::Empty } else { Inner::Incoming(incoming) };
+        Self { inner, ..Self::default() }
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = match &mut self.inner {
+            Inner::Empty => None,
+            Inner::Full(bytes) if bytes.is_empty() => None,
+            Inner::Full(bytes) => Some(Ok(Frame::data(std::mem::take(bytes)))),
+            Inner::Incoming(incoming) => ready!(Pin::new(incoming).poll_frame(cx)),
+            Inner::Gated(gated) => ready!(Pin::new(&mut **gated).poll_frame(cx)),
+        };
+        match &frame {
+            None => self.progress = Progress::Complete,
+            Some(Err(_)) => self.progress = Progress::Broken,
+            Some(Ok(frame)) => {
+                if let Some(call) = &mut self.riders.call {
+                    if let Some(data) = frame.data_ref() {
+                        call.sent(data.len());
+                    } else if let Some(trailers) = frame.trailers_ref() {
+                        call.trailers(trailers);
+                    }
+                }
+            }
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.inner {
+            Inner::Empty => true,
+            Inner::Full(bytes) => bytes.is_empty(),
+            Inner::Incoming(incoming) => incoming.is_end_stream(),
+            Inner::Gated(gated) => gated.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.inner {
+            Inner::Empty => SizeHint::with_exact(0),
+            Inner::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Inner::Incoming(incoming) => incoming.size_hint(),
+            Inner::Gated(gated) => gated.size_hint(),
+        }
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        let Riders { lease, tracked, call } = std::mem::take(&mut self.riders);
+        if lease.is_none() && tracked.is_none() && call.is_none() {
+            return;
+        }
+        let progress = match self.progress {
+            Progress::Partial if http_body::Body::is_end_stream(self) => Progress::Complete,
+            progress => progress,
+        };
+        if let Some(lease) = lease {
+            lease.end(progress);
+        }
+        if let Some(tracked) = tracked {
+            tracked.end(progress);
+        }
+        if let Some(mut call) = call {
+            call.end(progress);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! A listening socket of one worker: takes connections until it is told to stop.
+
+use std::{io, net::SocketAddr, rc::Rc, time::Duration};
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::{net::TcpListener, sync::oneshot, task::spawn_local};
+
+use super::connection;
+use crate::{stack::Stack, telemetry::metrics::DownstreamError, worker::Worker};
+
+/// Connections that the kernel holds while the worker is busy; the kernel's own limit usually is 4096.
+const BACKLOG: i32 = 4096;
+
+/// How long to wait when the process is out of file descriptors, or the like, before accepting again.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Binds one socket a worker to `address`. The kernel spreads new connections over them.
+///
+/// # Errors
+/// When the address is taken, by another Outrigger too, or not ours to bind.
+pub fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<std::net::TcpListener>> {
+    // Two processes with SO_REUSEPORT would share the port in silence; one socket without it finds out.
+    drop(socket(address, false)?);
+    (0..workers)
+        .map(|_| {
+            let socket = socket(address, workers > 1)?;
+            socket.listen(BACKLOG)?;
+            socket.set_nonblocking(true)?;
+            Ok(socket.into())
+        })
+        .collect()
+}
+
+fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if shared {
+        socket.set_reuse_port(true)?;
+    }
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+/// Accepts connections of the listener at `address` until `stop`, then takes what has already queued up.
+pub async fn accept(
+    listener: TcpListener,
+    address: SocketAddr,
+    worker: Rc<Worker>,
+    stack: Rc<Stack>,
+    mut stop: oneshot::Receiver<()>,
+) {
+    let mut stopping = false;
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            accepted = listener.accept() => accepted,
+            _ = &mut stop, if !stopping => {
+                stopping = true;
+                continue;
+            }
+            // A client whose connection the kernel has already made must not be met with a reset.
+            () = std::future::ready(()), if stopping => return,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                spawn_local(connection::serve(stream, peer, address, Rc::clone(&worker), Rc::clone(&stack)));
+            }
+            Err(error) => {
+                worker.metrics().downstream_error(DownstreamError::Accept);
+                tracing::warn!(%address, %error, "cannot accept");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! One downstream connection, from its first byte to its last.
+
+use std::{
+    cell::{Cell, RefCell},
+    future::{Future, poll_fn},
+    net::SocketAddr,
+    pin::{Pin, pin},
+    rc::Rc,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    task::{Poll, Waker},
+};
+
+use hyper::{
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use tokio::net::TcpStream;
+
+use super::{
+    detect::{Spoken, detect},
+    forwarded::Forwarded,
+    io::{Io, Phase},
+};
+use crate::{
+    clock,
+    snapshot::Listener,
+    stack::Stack,
+    telemetry::metrics::{DownstreamError, Side},
+    upstream::http2::LocalExecutor,
+    worker::Worker,
+};
+
+/// hyper's own lower bound of its read buffer.
+const MIN_BUFFER: usize = 8192;
+
+/// What a connection has been told by its worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    /// Go on.
+    Serve,
+    /// Finish what is under way and take no more.
+    Drain,
+    /// Stop now.
+    Abort,
+}
+
+/// What is known of a downstream connection, for as long as it or one of its requests lives.
+pub struct Connection {
+    /// What accepted it, as last seen: a reload may change it, or take it away.
+    listener: RefCell<Arc<Listener>>,
+    /// Who called.
+    pub peer: SocketAddr,
+    /// What is written into forwarding headers.
+    pub forwarded: Forwarded,
+    phase: Arc<Phase>,
+    /// Since when it has had no request, in microseconds.
+    quiet_since: Cell<u64>,
+    order: Cell<Order>,
+    waker: RefCell<Option<Waker>>,
+    worker: Rc<Worker>,
+}
+
+impl Connection {
+    fn new(listener: Arc<Listener>, peer: SocketAddr, worker: Rc<Worker>) -> Rc<Self> {
+        let now = worker.tick();
+        let phase = Arc::new(Phase::default());
+        // A client that says nothing is as slow as one that never ends its head.
+        phase.head_since.store(now.max(1), Relaxed);
+        Rc::new(Self {
+            listener: RefCell::new(listener),
+            peer,
+            forwarded: Forwarded::new(peer),
+            phase,
+            quiet_since: Cell::new(now),
+            order: Cell::new(Order::Serve),
+            waker: RefCell::new(None),
+            worker,
+        })
+    }
+
+    /// What accepted it, as it is in the table in force; the last that was if it is gone.
+    pub fn listener(&self) -> Arc<Listener> {
+        let mut listener = self.listener.borrow_mut();
+        if let Some(now) = self.worker.snapshot().listener(listener.config.address) {
+            listener.clone_from(now);
+        }
+        Arc::clone(&listener)
+    }
+
+    /// The address of what accepted it.
+    pub fn address(&self) -> SocketAddr {
+        self.listener.borrow().config.address
+    }
+
+    /// A request's head has been read.
+    pub fn begin(&self) {
+        self.worker.begin();
+        self.phase.in_flight.store(self.phase.in_flight.load(Relaxed) + 1, Relaxed);
+        self.phase.head_since.store(0, Relaxed);
+    }
+
+    /// A request is over.
+    pub fn end(&self) {
+        self.worker.end();
+        self.phase.in_flight.store(self.phase.in_flight.load(Relaxed) - 1, Relaxed);
+        self.quiet_since.set(self.worker.tick());
+    }
+
+    /// Whether the head just read could be read in two ways.
+    pub fn ambiguous(&self) -> bool {
+        self.phase.ambiguous.load(Relaxed)
+    }
+
+    /// Finishes what is under way and takes no more requests.
+    pub fn drain(&self) {
+        self.tell(Order::Drain);
+    }
+
+    /// Ends it if it has been too slow or too quiet for its listener. `now` in microseconds.
+    pub fn check(&self, now: u64) {
+        if self.phase.in_flight.load(Relaxed) > 0 {
+            return;
+        }
+        let config = &self.listener.borrow().config;
+        let head_since = self.phase.head_since.load(Relaxed);
+        if head_since != 0 && now.saturating_sub(head_since) > clock::micros(config.header_timeout) {
+            self.worker.metrics().downstream_error(DownstreamError::HeadTimeout);
+            self.tell(Order::Abort);
+        } else if now.saturating_sub(self.quiet_since.get()) > clock::micros(config.idle_timeout) {
+            self.drain();
+        }
+    }
+
+    fn tell(&self, order: Order) {
+        if self.order.get() == Order::Abort {
+            return;
+        }
+        self.order.set(order);
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Runs `work` to its end, or until it is told to stop: `None` if so. When told to drain, `drain` is called once and
+    /// says whether there is anything to go on with.
+    async fn run<W: Future>(&self, work: W, drain: impl Fn(Pin<&mut W>) -> bool) -> Option<W::Output> {
+        let mut work = pin!(work);
+        let mut told = false;
+        *self.waker.borrow_mut() = None;
+        poll_fn(|cx| {
+            match self.order.get() {
+                Order::Serve => {}
+                Order::Drain if told => {}
+                Order::Drain if drain(work.as_mut()) => told = true,
+                Order::Drain | Order::Abort => return Poll::Ready(None),
+            }
+            if self.waker.borrow().is_none() {
+                *self.waker.borrow_mut() = Some(cx.waker().clone());
+            }
+            work.as_mut().poll(cx).map(Some)
+        })
+        .await
+    }
+}
+
+/// Serves one connection that the listener at `address` accepted.
+pub async fn serve(
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    address: SocketAddr,
+    worker: Rc<Worker>,
+    stack: Rc<Stack>,
+) {
+    let Some(listener) = worker.snapshot().listener(address).cloned() else {
+        return;
+    };
+    let config = listener.config.clone();
+    let connection = Connection::new(listener, peer, Rc::clone(&worker));
+    let _registered = worker.connections.register(&connection);
+    let _open = worker.metrics().connection(Side::Downstream);
+    // Small responses must not wait for an acknowledgement of the last one (Nagle).
+    let _ = stream.set_nodelay(true);
+    let Some(Ok(Some((spoken, first)))) = connection.run(detect(&mut stream), |_| false).await else {
+        return;
+    };
+    let service = service_fn(|request| stack.serve(request, Rc::clone(&connection)));
+    let served = match spoken {
+        Spoken::Http1 => {
+            let io = Io::http1(stream, first, Arc::clone(&connection.phase), worker.tick_handle());
+            let http1 = http1::Builder::new()
+                .half_close(true)
+                .max_header_size(config.max_header_bytes)
+                .max_buf_size(config.max_header_bytes.max(MIN_BUFFER))
+                .serve_connection(io, service)
+                .with_upgrades();
+            connection
+                .run(http1, |http1| {
+                    http1.graceful_shutdown();
+                    true
+                })
+                .await
+        }
+        Spoken::Http2 => {
+            connection.phase.head_since.store(0, Relaxed);
+            let http2 = http2::Builder::new(LocalExecutor)
+                .max_concurrent_streams(config.max_streams)
+                .max_header_list_size(u32::try_from(config.max_header_bytes).unwrap_or(u32::MAX))
+                .serve_connection(Io::http2(stream, first), service);
+            connection
+                .run(http2, |http2| {
+                    http2.graceful_shutdown();
+                    true
+                })
+                .await
+        }
+    };
+    if let Some(Err(error)) = served {
+        worker.metrics().downstream_error(failure(&error));
+        tracing::debug!(%peer, %error, "connection failed");
+    }
+}
+
+fn failure(error: &hyper::Error) -> DownstreamError {
+    if error.is_parse() || error.is_parse_too_large() { DownstreamError::BadHead } else { DownstreamError::Reset }
+}

@@ -1,0 +1,179 @@
+//! `x-forwarded-for`, `-proto`, `-host` and `forwarded` (RFC 7239): who asked, in what way, for which host.
+//!
+//! The trust rule: what a peer of the listener's `trusted_proxies` says is believed and extended; what anybody else
+//! says is replaced. A connection's requests mostly have one host, so the values are made once and shared.
+
+use std::{
+    cell::RefCell,
+    net::{IpAddr, SocketAddr},
+};
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use outrigger_config::Network;
+
+const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+
+/// The values of one connection.
+pub struct Forwarded {
+    peer: IpAddr,
+    peer_text: HeaderValue,
+    /// The `forwarded` value for the host that was last asked for.
+    last: RefCell<Option<(HeaderValue, HeaderValue)>>,
+}
+
+impl Forwarded {
+    /// For a connection from `peer`.
+    pub fn new(peer: SocketAddr) -> Self {
+        let peer = peer.ip().to_canonical();
+        Self { peer, peer_text: value(&peer.to_string()), last: RefCell::new(None) }
+    }
+
+    /// Writes the headers of a request, whose Host is in its place.
+    pub fn write(&self, headers: &mut HeaderMap, trusted: &[Network]) {
+        let host = headers.get(header::HOST).cloned();
+        let element = self.element(host.as_ref());
+        if self.trusts(trusted) {
+            append(headers, FOR, &self.peer_text);
+            append(headers, header::FORWARDED, &element);
+            headers.entry(PROTO).or_insert(HTTP);
+            if let Some(host) = host {
+                headers.entry(HOST).or_insert(host);
+            }
+            return;
+        }
+        headers.insert(FOR, self.peer_text.clone());
+        headers.insert(header::FORWARDED, element);
+        headers.insert(PROTO, HTTP);
+        match host {
+            Some(host) => headers.insert(HOST, host),
+            None => headers.remove(HOST),
+        };
+    }
+
+    /// The address of the client: of those that trusted proxies name, the nearest that is not itself a trusted proxy.
+    /// `headers` as they came.
+    pub fn client(&self, headers: &HeaderMap, trusted: &[Network]) -> IpAddr {
+        if !self.trusts(trusted) {
+            return self.peer;
+        }
+        let named = headers.get_all(FOR).iter().rev().filter_map(|line| line.to_str().ok());
+        let mut client = self.peer;
+        for address in named.flat_map(|line| line.rsplit(',')) {
+            let Ok(address) = address.trim().parse::<IpAddr>() else {
+                break;
+            };
+            client = address.to_canonical();
+            if !trusted.iter().any(|network| network.contains(client)) {
+                break;
+            }
+        }
+        client
+    }
+
+    fn trusts(&self, trusted: &[Network]) -> bool {
+        trusted.iter().any(|network| network.contains(self.peer))
+    }
+
+    fn element(&self, host: Option<&HeaderValue>) -> HeaderValue {
+        let mut last = self.last.borrow_mut();
+        match (&*last, host) {
+            (Some((of, element)), Some(host)) if of == host => element.clone(),
+            _ => {
+                let element = element(self.peer, host);
+                *last = host.map(|host| (host.clone(), element.clone()));
+                element
+            }
+        }
+    }
+}
+
+const HTTP: HeaderValue = HeaderValue::from_static("http");
+
+/// RFC 7239, 4: an IPv6 address, or a host with a port, has to be quoted.
+fn element(peer: IpAddr, host: Option<&HeaderValue>) -> HeaderValue {
+    let peer = match peer {
+        IpAddr::V4(peer) => peer.to_string(),
+        IpAddr::V6(peer) => format!("\"[{peer}]\""),
+    };
+    let host = host.and_then(|host| host.to_str().ok()).filter(|host| !host.contains(['"', '\\']));
+    match host {
+        Some(host) if host.contains([':', '[']) => value(&format!("for={peer};host=\"{host}\";proto=http")),
+        Some(host) => value(&format!("for={peer};host={host};proto=http")),
+        None => value(&format!("for={peer};proto=http")),
+    }
+}
+
+fn append(headers: &mut HeaderMap, name: HeaderName, addition: &HeaderValue) {
+    let mut all = Vec::new();
+    for line in headers.get_all(&name) {
+        all.extend_from_slice(line.as_bytes());
+        all.extend_from_slice(b", ");
+    }
+    all.extend_from_slice(addition.as_bytes());
+    headers.insert(name, HeaderValue::from_bytes(&all).unwrap_or_else(|_| addition.clone()));
+}
+
+/// Addresses and hosts that came as header values are header values.
+fn value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("unknown"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn from(peer: &str) -> Forwarded {
+        Forwarded::new(SocketAddr::new(peer.parse().unwrap(), 5000))
+    }
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, text)| (HeaderName::from_static(name), value(text))).collect()
+    }
+
+    #[test]
+    fn a_stranger_is_not_believed() {
+        let mut lies = headers(&[
+            ("host", "a.example:8080"),
+            ("x-forwarded-for", "6.6.6.6"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-host", "evil"),
+            ("forwarded", "for=6.6.6.6"),
+        ]);
+        let peer = from("192.0.2.1");
+        assert_eq!(peer.client(&lies, &[]), "192.0.2.1".parse::<IpAddr>().unwrap());
+        peer.write(&mut lies, &[]);
+        let truth = headers(&[
+            ("host", "a.example:8080"),
+            ("x-forwarded-for", "192.0.2.1"),
+            ("x-forwarded-proto", "http"),
+            ("x-forwarded-host", "a.example:8080"),
+            ("forwarded", "for=192.0.2.1;host=\"a.example:8080\";proto=http"),
+        ]);
+        assert_eq!(lies, truth);
+    }
+
+    #[test]
+    fn a_trusted_proxy_is_extended() {
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        let peer = from("10.0.0.2");
+        let mut told = headers(&[
+            ("host", "a.example"),
+            ("x-forwarded-for", "6.6.6.6, 192.0.2.1, 10.0.0.1"),
+            ("x-forwarded-proto", "https"),
+        ]);
+        assert_eq!(peer.client(&told, &trusted), "192.0.2.1".parse::<IpAddr>().unwrap());
+        peer.write(&mut told, &trusted);
+        assert_eq!(told["x-forwarded-for"], "6.6.6.6, 192.0.2.1, 10.0.0.1, 10.0.0.2");
+        assert_eq!(told["x-forwarded-proto"], "https");
+        assert_eq!(told["x-forwarded-host"], "a.example");
+        assert_eq!(told["forwarded"], "for=10.0.0.2;host=a.example;proto=http");
+    }
+
+    #[test]
+    fn an_ipv6_address_is_quoted() {
+        assert_eq!(element("2001:db8::1".parse().unwrap(), None), "for=\"[2001:db8::1]\";proto=http");
+    }
+}

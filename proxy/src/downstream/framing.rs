@@ -1,0 +1,98 @@
+//! Watches the raw head of a request for framing that two servers could read differently.
+//!
+//! A request with both Transfer-Encoding and Content-Length is how requests are smuggled (RFC 9112, 6.1). hyper goes by
+//! the former, drops the latter and closes afterwards, which is safe, but tells nobody; we refuse such a request. hyper
+//! offers the head only when the trace is gone, so the bytes are looked at on their way to it: line starts only, a few
+//! dozen instructions a request.
+
+use memchr::memchr;
+
+/// `transfer-encoding`, the longer of the two names.
+const LONGEST: usize = 17;
+
+/// Looks at one request head after the other.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Guard {
+    transfer_encoding: bool,
+    content_length: bool,
+    /// The head has been seen whole; what follows in the same read is body, or a pipelined request, which hyper closes after.
+    done: bool,
+    /// Start of a line that the last read cut off.
+    start: [u8; LONGEST + 1],
+    len: u8,
+}
+
+impl Guard {
+    /// Takes the next bytes of a head; whether the head so far has both ways of framing.
+    pub fn feed(&mut self, mut bytes: &[u8]) -> bool {
+        while !self.done && !bytes.is_empty() {
+            let end = memchr(b'\n', bytes);
+            let line = &bytes[..end.unwrap_or(bytes.len())];
+            if self.len == 0 && end.is_some() {
+                self.line(line);
+            } else {
+                self.collect(line);
+                if end.is_some() {
+                    let (start, len) = (self.start, usize::from(self.len));
+                    self.line(&start[..len]);
+                    self.len = 0;
+                }
+            }
+            bytes = end.map_or(&[], |end| &bytes[end + 1..]);
+        }
+        self.transfer_encoding && self.content_length
+    }
+
+    fn collect(&mut self, line: &[u8]) {
+        let len = usize::from(self.len);
+        let more = line.len().min(self.start.len() - len);
+        self.start[len..len + more].copy_from_slice(&line[..more]);
+        self.len += more as u8;
+    }
+
+    /// `line` is without its line feed, or only the start of a line.
+    fn line(&mut self, line: &[u8]) {
+        match line.first() {
+            None | Some(b'\r') => self.done = true,
+            Some(b'T' | b't') => self.transfer_encoding |= named(line, b"transfer-encoding"),
+            Some(b'C' | b'c') => self.content_length |= named(line, b"content-length"),
+            Some(_) => {}
+        }
+    }
+}
+
+fn named(line: &[u8], name: &[u8]) -> bool {
+    line.len() > name.len() && line[name.len()] == b':' && line[..name.len()].eq_ignore_ascii_case(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOTH: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-LENGTH: 3\r\n\r\n";
+
+    #[test]
+    fn both_ways_of_framing_are_seen_wherever_the_reads_cut() {
+        for cut in 0..BOTH.len() {
+            let mut guard = Guard::default();
+            let first = guard.feed(&BOTH[..cut]);
+            assert!(guard.feed(&BOTH[cut..]) || first, "cut at {cut}");
+        }
+        let mut guard = Guard::default();
+        assert!(BOTH.iter().any(|byte| guard.feed(std::slice::from_ref(byte))));
+    }
+
+    #[test]
+    fn one_way_of_framing_is_fine() {
+        assert!(!Guard::default().feed(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"));
+        assert!(!Guard::default().feed(b"POST / HTTP/1.1\nTransfer-Encoding: chunked\n\n"));
+        assert!(!Guard::default().feed(b"GET /content-length: HTTP/1.1\r\ntransfer-encodingx: content-length:\r\n\r\n"));
+    }
+
+    #[test]
+    fn a_body_that_looks_like_a_head_is_not_one() {
+        assert!(!Guard::default().feed(
+            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n20\r\nx\r\nContent-Length: 3\r\n0\r\n\r\n"
+        ));
+    }
+}

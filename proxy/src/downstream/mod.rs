@@ -1,0 +1,12 @@
+//! The side toward the callers: accepting connections, telling HTTP/1 from HTTP/2, and keeping an eye on them.
+
+pub mod accept;
+pub mod connection;
+mod detect;
+pub mod forwarded;
+pub mod framing;
+mod io;
+pub mod registry;
+
+pub use connection::Connection;
+pub use registry::Registry;

@@ -1,0 +1,127 @@
+//! What all workers know together about one endpoint's load.
+//!
+//! Three numbers, each in one atomic: no lock, and no reader sees half an update. An estimate and the time of its
+//! last change are packed into 64 bits and swapped together; the arithmetic is in [`estimate`], free of atomics.
+//! Every order is relaxed: a pick that sees a number some nanoseconds late is as good a pick, and nothing else is
+//! published through these. What must hold is that no count and no change is lost: `tests/load_model.rs` shows it
+//! with loom, for every interleaving.
+//!
+//! [`estimate`]: crate::balance::estimate
+
+use std::time::Duration;
+
+use super::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use crate::balance::estimate::{Decay, FailureShare, PeakEwma, Tick};
+
+/// How an attempt at an endpoint ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It answered, and well.
+    Success,
+    /// It refused, broke off, took too long, or answered with an error that is its own.
+    Failure,
+    /// The client went away first: no verdict, but the endpoint is known to be at least this slow.
+    Abandoned,
+}
+
+/// The load of one endpoint. Alone on its cache line: neighbours in memory are other endpoints, written by other
+/// workers.
+#[derive(Debug)]
+#[repr(align(64))]
+pub struct Load {
+    in_flight: AtomicU32,
+    latency: AtomicU64,
+    failures: AtomicU64,
+}
+
+impl Load {
+    /// Of an endpoint that nothing is known about.
+    pub fn new() -> Self {
+        Self {
+            in_flight: AtomicU32::new(0),
+            latency: AtomicU64::new(PeakEwma::UNKNOWN.pack()),
+            failures: AtomicU64::new(FailureShare::NONE.pack()),
+        }
+    }
+
+    /// An attempt starts.
+    pub fn begin(&self) {
+        self.in_flight.fetch_add(1, Relaxed);
+    }
+
+    /// An attempt is over, its response's body included. Once for each [`begin`](Self::begin).
+    pub fn end(&self) {
+        let before = self.in_flight.fetch_sub(1, Relaxed);
+        debug_assert!(before > 0, "an attempt ended that never began");
+    }
+
+    /// Learns from an attempt: how long the endpoint took, and how it ended. `now` is in microseconds.
+    ///
+    /// A failure never makes an endpoint look faster: refusing is quick.
+    pub fn observe(&self, now: u64, latency: Duration, outcome: Outcome, decay: Decay) {
+        let now = Tick::at(now);
+        let seconds = latency.as_secs_f32();
+        change(&self.latency, |packed| {
+            let estimate = PeakEwma::unpack(packed);
+            let changed = match outcome {
+                Outcome::Success => estimate.observe(now, seconds, decay),
+                Outcome::Failure => estimate.raise(now, seconds, decay),
+                Outcome::Abandoned => estimate.at_least(now, seconds, decay),
+            };
+            changed.pack()
+        });
+        if outcome != Outcome::Abandoned {
+            let failed = outcome == Outcome::Failure;
+            change(&self.failures, |packed| {
+                FailureShare::unpack(packed)
+                    .observe(now, failed, decay)
+                    .pack()
+            });
+        }
+    }
+
+    /// Gives an endpoint that was never measured a first estimate; a measured one keeps its own.
+    pub fn seed(&self, now: u64, latency: Duration) {
+        change(&self.latency, |packed| {
+            let seeded = PeakEwma::unpack(packed).seed(Tick::at(now), latency.as_secs_f32());
+            seeded.pack()
+        });
+    }
+
+    /// Attempts that have begun and not ended.
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight.load(Relaxed)
+    }
+
+    /// The latency expected of it, in seconds; `None` if nothing is known (any more).
+    pub fn latency(&self, now: u64, decay: Decay) -> Option<f32> {
+        PeakEwma::unpack(self.latency.load(Relaxed)).estimate(Tick::at(now), decay)
+    }
+
+    /// The share of its recent answers that were failures, 0 to 1.
+    pub fn failure_share(&self, now: u64, decay: Decay) -> f32 {
+        FailureShare::unpack(self.failures.load(Relaxed)).estimate(Tick::at(now), decay)
+    }
+}
+
+impl Default for Load {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Replaces what an atomic holds by what `next` makes of it, whoever else does the same. Writes nothing if nothing
+/// changes, which is usual: a cache line that is only read stays with every worker.
+fn change(cell: &AtomicU64, next: impl Fn(u64) -> u64) {
+    let mut seen = cell.load(Relaxed);
+    loop {
+        let changed = next(seen);
+        if changed == seen {
+            return;
+        }
+        match cell.compare_exchange_weak(seen, changed, Relaxed, Relaxed) {
+            Ok(_) => return,
+            Err(newer) => seen = newer,
+        }
+    }
+}

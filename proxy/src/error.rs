@@ -1,0 +1,203 @@
+//! Every way in which a request can fail, as one table.
+//!
+//! An error answers five questions by exhaustive matches: the status a client sees, the reason that logs and metrics
+//! name, the RFC 9209 error type, whose fault it is, and whether another attempt may be made. A response is made from
+//! an error in `layer/respond.rs` and nowhere else.
+
+use std::io;
+
+use http::StatusCode;
+
+/// Why a request got no response from an endpoint.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The request itself is wrong; what exactly is for the log.
+    #[error("bad request: {0}")]
+    BadRequest(&'static str),
+    /// CONNECT on a listener that does not tunnel.
+    #[error("method not allowed: this listener does not tunnel")]
+    TunnelRefused,
+    /// No route takes the request.
+    #[error("no route")]
+    NoRoute,
+    /// An `expect` other than `100-continue`, or a transfer coding other than `chunked`.
+    #[error("not implemented: {0}")]
+    NotImplemented(&'static str),
+    /// The cluster has no endpoint that can be picked.
+    #[error("no endpoint")]
+    NoEndpoint,
+    /// The proxy itself is out of file descriptors, ports or memory.
+    #[error("out of sockets: {0}")]
+    OutOfSockets(#[source] io::Error),
+    /// No connection: refused or unreachable.
+    #[error("connect: {0}")]
+    Connect(#[source] io::Error),
+    /// No connection in time.
+    #[error("connect timeout")]
+    ConnectTimeout,
+    /// The endpoint does not speak the cluster's protocol.
+    #[error("protocol: {0}")]
+    Protocol(#[source] hyper::Error),
+    /// The endpoint said that it did not process the request.
+    #[error("refused stream")]
+    RefusedStream,
+    /// The connection broke before a response came.
+    #[error("reset: {0}")]
+    Reset(#[source] hyper::Error),
+    /// The endpoint switched protocols though nobody had asked.
+    #[error("protocol switch that nobody asked for")]
+    UnaskedUpgrade,
+    /// The downstream's body broke off or was malformed while it was sent on.
+    #[error("request body: {0}")]
+    RequestBody(#[source] hyper::Error),
+    /// One attempt took too long.
+    #[error("attempt timeout")]
+    AttemptTimeout,
+    /// The request as a whole took too long.
+    #[error("deadline exceeded")]
+    DeadlineExceeded,
+}
+
+/// Whose fault an error is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    /// The caller's.
+    Downstream,
+    /// The endpoint's, or the way to it.
+    Upstream,
+    /// The proxy's own.
+    Proxy,
+}
+
+/// Whether another attempt may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retryable {
+    /// Nothing was processed: any request may be sent again.
+    Unsent,
+    /// It may have been processed: only what is safe to repeat, and only if the policy says so.
+    IfSafe,
+    /// Another attempt would end the same, or there is no time for it.
+    Never,
+}
+
+impl Error {
+    /// Why a connection could not be made: the endpoint's fault, or our own.
+    pub fn connect(error: io::Error) -> Self {
+        use io::ErrorKind::{AddrNotAvailable, OutOfMemory};
+        // EMFILE, ENFILE and ENOBUFS have no kind of their own.
+        let exhausted = matches!(error.raw_os_error(), Some(24 | 23 | 105));
+        match error.kind() {
+            AddrNotAvailable | OutOfMemory => Self::OutOfSockets(error),
+            _ if exhausted => Self::OutOfSockets(error),
+            _ => Self::Connect(error),
+        }
+    }
+
+    /// What the client sees.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::BadRequest(_) | Self::RequestBody(_) => StatusCode::BAD_REQUEST,
+            Self::TunnelRefused => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
+            Self::NoEndpoint | Self::OutOfSockets(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Connect(_) | Self::Protocol(_) | Self::RefusedStream | Self::Reset(_) | Self::UnaskedUpgrade => StatusCode::BAD_GATEWAY,
+            Self::ConnectTimeout | Self::AttemptTimeout | Self::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    /// The label in logs and metrics.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::BadRequest(_) => "bad_request",
+            Self::TunnelRefused => "tunnel_refused",
+            Self::NoRoute => "no_route",
+            Self::NotImplemented(_) => "not_implemented",
+            Self::NoEndpoint => "no_endpoint",
+            Self::OutOfSockets(_) => "out_of_sockets",
+            Self::Connect(_) => "connect",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::Protocol(_) => "protocol",
+            Self::RefusedStream => "refused_stream",
+            Self::Reset(_) => "reset",
+            Self::UnaskedUpgrade => "unasked_upgrade",
+            Self::RequestBody(_) => "request_body",
+            Self::AttemptTimeout => "attempt_timeout",
+            Self::DeadlineExceeded => "deadline_exceeded",
+        }
+    }
+
+    /// The error type of `proxy-status` (RFC 9209, 2.3), which says nothing of the inside.
+    pub fn proxy_status(&self) -> &'static str {
+        match self {
+            Self::BadRequest(_) | Self::RequestBody(_) => "http_request_error",
+            Self::TunnelRefused | Self::NotImplemented(_) => "http_request_denied",
+            Self::NoRoute => "destination_not_found",
+            Self::NoEndpoint => "destination_unavailable",
+            Self::OutOfSockets(_) => "connection_limit_reached",
+            Self::Connect(_) => "connection_refused",
+            Self::ConnectTimeout => "connection_timeout",
+            Self::Protocol(_) | Self::UnaskedUpgrade => "http_protocol_error",
+            Self::RefusedStream | Self::Reset(_) => "connection_terminated",
+            Self::AttemptTimeout | Self::DeadlineExceeded => "http_response_timeout",
+        }
+    }
+
+    /// Whose fault it is. Only the upstream's is charged to an endpoint.
+    pub fn blame(&self) -> Blame {
+        match self {
+            Self::BadRequest(_)
+            | Self::TunnelRefused
+            | Self::NoRoute
+            | Self::NotImplemented(_)
+            | Self::RequestBody(_) => Blame::Downstream,
+            Self::NoEndpoint
+            | Self::Connect(_)
+            | Self::ConnectTimeout
+            | Self::Protocol(_)
+            | Self::RefusedStream
+            | Self::Reset(_)
+            | Self::UnaskedUpgrade
+            | Self::AttemptTimeout
+            | Self::DeadlineExceeded => Blame::Upstream,
+            Self::OutOfSockets(_) => Blame::Proxy,
+        }
+    }
+
+    /// Whether another attempt may be made.
+    pub fn retryable(&self) -> Retryable {
+        match self {
+            Self::Connect(_) | Self::ConnectTimeout | Self::Protocol(_) | Self::RefusedStream => Retryable::Unsent,
+            Self::Reset(_) | Self::AttemptTimeout => Retryable::IfSafe,
+            Self::BadRequest(_)
+            | Self::TunnelRefused
+            | Self::NoRoute
+            | Self::NotImplemented(_)
+            | Self::NoEndpoint
+            | Self::OutOfSockets(_)
+            | Self::UnaskedUpgrade
+            | Self::RequestBody(_)
+            | Self::DeadlineExceeded => Retryable::Never,
+        }
+    }
+
+    /// The gRPC status that says the same (as gRPC maps HTTP statuses, but for the time-outs, which are its own).
+    pub fn grpc_status(&self) -> u8 {
+        const DEADLINE_EXCEEDED: u8 = 4;
+        const UNIMPLEMENTED: u8 = 12;
+        const INTERNAL: u8 = 13;
+        const UNAVAILABLE: u8 = 14;
+        match self {
+            Self::BadRequest(_) | Self::RequestBody(_) | Self::UnaskedUpgrade => INTERNAL,
+            Self::TunnelRefused | Self::NoRoute | Self::NotImplemented(_) => UNIMPLEMENTED,
+            Self::ConnectTimeout
+            | Self::NoEndpoint
+            | Self::OutOfSockets(_)
+            | Self::Connect(_)
+            | Self::Protocol(_)
+            | Self::RefusedStream
+            | Self::Reset(_) => UNAVAILABLE,
+            Self::AttemptTimeout | Self::DeadlineExceeded => DEADLINE_EXCEEDED,
+        }
+    }
+}

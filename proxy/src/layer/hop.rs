@@ -1,0 +1,212 @@
+//! Hop: what belongs to one hop stays on it (RFC 9110, 7.6), and what says who asked travels on.
+//!
+//! Above Router, so that routes match on a normal form: origin-form path without dot segments, one Host header,
+//! forwarding headers that are true. On the way back it takes out what the endpoint said to us alone.
+
+use std::rc::Rc;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, Version, header};
+use smallvec::SmallVec;
+
+use super::Handle;
+use crate::{body::Body, call::Call, error::Error, route::normal, telemetry::trace, worker::Worker};
+
+const KEEP_ALIVE: &str = "keep-alive";
+const PROXY_CONNECTION: &str = "proxy-connection";
+const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
+const UPGRADE: HeaderValue = HeaderValue::from_static("upgrade");
+
+/// Headers that this layer, the tracing headers and hyper may add: room for them at once.
+const MORE_HEADERS: usize = 8;
+
+/// See the module.
+pub struct Hop<S> {
+    worker: Rc<Worker>,
+    next: S,
+}
+
+impl<S> Hop<S> {
+    /// Above `next`.
+    pub fn new(worker: Rc<Worker>, next: S) -> Self {
+        Self { worker, next }
+    }
+
+    fn inward(&self, call: &mut Call) -> Result<(), Error> {
+        framing(call)?;
+        host(call)?;
+        if let Some(uri) = normal::path(&call.head.uri).map_err(|_| Error::BadRequest("path"))? {
+            call.head.uri = uri;
+        }
+        strip_request(call);
+        let Call { head, connection, listener, .. } = call;
+        let trusted = &listener.config.trusted_proxies;
+        call.client = connection.forwarded.client(&head.headers, trusted);
+        head.headers.reserve(MORE_HEADERS);
+        connection.forwarded.write(&mut head.headers, trusted);
+        if listener.config.via {
+            head.headers.append(header::VIA, via(head.version));
+        }
+        call.trace = Some(trace::propagate(&mut head.headers, &mut self.worker.rng.borrow_mut()));
+        Ok(())
+    }
+}
+
+impl<S: Handle> Handle for Hop<S> {
+    async fn handle(&self, call: &mut Call) -> Result<Response<Body>, Error> {
+        self.inward(call)?;
+        let mut response = self.next.handle(call).await?;
+        strip_response(&mut response);
+        if call.listener.config.via {
+            let version = response.version();
+            response.headers_mut().append(header::VIA, via(version));
+        }
+        Ok(response)
+    }
+}
+
+/// What hyper lets pass but two servers could understand in two ways.
+fn framing(call: &Call) -> Result<(), Error> {
+    if call.connection.ambiguous() {
+        return Err(Error::BadRequest("both transfer-encoding and content-length"));
+    }
+    let mut codings = call.head.headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(_), Some(_)) => Err(Error::BadRequest("more than one transfer-encoding")),
+        (Some(one), None) if one.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        (Some(_), None) => Err(Error::NotImplemented("a transfer coding other than chunked")),
+    }
+}
+
+/// One Host header, and a path alone in the URI, whatever the version and form (RFC 9112, 3.2; RFC 9113, 8.3.1).
+fn host(call: &mut Call) -> Result<(), Error> {
+    let head = &mut call.head;
+    let mut hosts = head.headers.get_all(header::HOST).iter();
+    let (first, second) = (hosts.next(), hosts.next());
+    if second.is_some() {
+        return Err(Error::BadRequest("more than one host"));
+    }
+    if let Some(host) = first && !host.as_bytes().iter().all(|byte| HOST_BYTES[usize::from(*byte)]) {
+        return Err(Error::BadRequest("host"));
+    }
+    if head.uri.authority().is_none() {
+        return match first {
+            None if head.version >= Version::HTTP_11 => Err(Error::BadRequest("no host")),
+            _ => Ok(()),
+        };
+    }
+    let mut parts = std::mem::take(&mut head.uri).into_parts();
+    let Some(authority) = parts.authority.take() else {
+        return Ok(());
+    };
+    if authority.as_str().contains('@') {
+        return Err(Error::BadRequest("userinfo"));
+    }
+    if head.version == Version::HTTP_2 && first.is_some_and(|host| host.as_bytes() != authority.as_str().as_bytes()) {
+        return Err(Error::BadRequest("host differs from authority"));
+    }
+    let host = HeaderValue::from_str(authority.as_str()).map_err(|_| Error::BadRequest("authority"))?;
+    head.headers.insert(header::HOST, host);
+    head.uri = parts.path_and_query.map_or_else(Uri::default, Uri::from);
+    Ok(())
+}
+
+/// The bytes of a host and port (RFC 3986, 3.2), percent-encoding included.
+const HOST_BYTES: [bool; 256] = {
+    let mut allowed = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        allowed[byte] = matches!(byte as u8,
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' | b'[' | b']' | b'%'
+            | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b';' | b'=');
+        byte += 1;
+    }
+    allowed
+};
+
+/// Takes out what was said to us alone, and keeps in mind what it asked for.
+fn strip_request(call: &mut Call) {
+    let headers = &mut call.head.headers;
+    let found = hop_by_hop(headers);
+    let connect = call.head.method == Method::CONNECT;
+    if found.is_empty() && !connect {
+        return;
+    }
+    let upgrade = upgrade(headers).filter(|_| call.head.version == Version::HTTP_11);
+    call.trailers = headers.get_all(header::TE).iter().any(|te| has_token(te, "trailers"));
+    remove(headers, &found);
+    if call.trailers {
+        headers.insert(header::TE, TRAILERS);
+    }
+    if upgrade.is_some() || connect {
+        call.upgrade = call.head.extensions.remove();
+    }
+    if let Some(upgrade) = upgrade {
+        headers.insert(header::CONNECTION, UPGRADE);
+        headers.insert(header::UPGRADE, upgrade);
+    }
+}
+
+fn strip_response(response: &mut Response<Body>) {
+    let found = hop_by_hop(response.headers());
+    if found.is_empty() {
+        return;
+    }
+    let upgrade = match response.status() {
+        StatusCode::SWITCHING_PROTOCOLS => response.headers().get(header::UPGRADE).cloned(),
+        _ => None,
+    };
+    let headers = response.headers_mut();
+    remove(headers, &found);
+    if let Some(upgrade) = upgrade {
+        headers.insert(header::CONNECTION, UPGRADE);
+        headers.insert(header::UPGRADE, upgrade);
+    }
+}
+
+/// The names of the headers that go no further; mostly none, hence one walk and no look-ups.
+fn hop_by_hop(headers: &HeaderMap) -> SmallVec<[HeaderName; 4]> {
+    let mut found = SmallVec::new();
+    for name in headers.keys() {
+        match *name {
+            header::CONNECTION | header::TE | header::TRANSFER_ENCODING | header::UPGRADE => found.push(name.clone()),
+            _ if matches!(name.as_str(), KEEP_ALIVE | PROXY_CONNECTION | "http2-settings") => found.push(name.clone()),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Removes these, and those that Connection names. What frames or addresses the message is not the sender's to remove.
+fn remove(headers: &mut HeaderMap, found: &[HeaderName]) {
+    let named: SmallVec<[HeaderName; 4]> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
+        .filter(|name| ![header::HOST, header::CONTENT_LENGTH].contains(name))
+        .collect();
+    for name in found.iter().chain(&named) {
+        headers.remove(name);
+    }
+}
+
+/// The protocol that an HTTP/1.1 request wants to switch to. Not HTTP/2: a tunnel of it would carry requests past us.
+fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
+    let asked = headers.get_all(header::CONNECTION).iter().any(|value| has_token(value, "upgrade"));
+    let upgrade = headers.get(header::UPGRADE).filter(|_| asked)?;
+    (!has_token(upgrade, "h2c") && !has_token(upgrade, "h2")).then(|| upgrade.clone())
+}
+
+fn has_token(value: &HeaderValue, token: &str) -> bool {
+    value.as_bytes().split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+}
+
+fn via(version: Version) -> HeaderValue {
+    HeaderValue::from_static(match version {
+        Version::HTTP_2 => "2 outrigger",
+        Version::HTTP_10 => "1.0 outrigger",
+        _ => "1.1 outrigger",
+    })
+}

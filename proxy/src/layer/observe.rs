@@ -1,0 +1,52 @@
+//! Observe: takes up each request and closes its accounts when its response's body has ended.
+//!
+//! Outermost. What it starts ends with the body it hands out (see `body.rs`), or with the request's future if the
+//! client goes away first.
+
+use std::{convert::Infallible, mem, rc::Rc};
+
+use http::{Request, Response, Version};
+use hyper::body::Incoming;
+use tokio::task::spawn_local;
+
+use super::{Handle, respond::Respond};
+use crate::{body::Body, call::Call, downstream::Connection, worker::Worker};
+
+/// See the module.
+pub struct Observe<S> {
+    worker: Rc<Worker>,
+    next: S,
+}
+
+impl<S> Observe<S> {
+    /// Above `next`.
+    pub fn new(worker: Rc<Worker>, next: S) -> Self {
+        Self { worker, next }
+    }
+}
+
+impl<S: Handle> Observe<Respond<S>> {
+    /// Answers one request of `connection`.
+    pub async fn serve(
+        &self,
+        request: Request<Incoming>,
+        connection: Rc<Connection>,
+    ) -> Result<Response<Body>, Infallible> {
+        let mut call = Call::new(request, connection, Rc::clone(&self.worker));
+        let mut response = self.next.respond(&mut call).await;
+        // An endpoint's HTTP/1.0 is its own affair.
+        *response.version_mut() = Version::HTTP_11;
+        call.answered(&mut response);
+        let tunnel = call.tunnel.take();
+        response.body_mut().observe(call);
+        if let Some(tunnel) = tunnel {
+            // The accounts stay open as long as the tunnel.
+            let body = mem::take(response.body_mut());
+            spawn_local(async move {
+                tunnel.run().await;
+                drop(body);
+            });
+        }
+        Ok(response)
+    }
+}

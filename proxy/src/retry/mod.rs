@@ -1,0 +1,84 @@
+//! Retry: tries again, elsewhere, what is safe to try again.
+//!
+//! Above all that belongs to one attempt; below Deadline, so that no attempt outlives the request. What was never sent
+//! may be repeated whatever the method; what was sent only if the method is idempotent, the request has no body, and
+//! the route says so.
+
+use http::Response;
+use outrigger_config::model::RetryOn;
+
+use crate::{
+    body::Body,
+    call::Call,
+    error::{Error, Retryable},
+    layer::Handle,
+    telemetry::metrics::RetryOutcome,
+};
+
+/// See the module.
+pub struct Retry<S> {
+    next: S,
+}
+
+impl<S> Retry<S> {
+    /// Above `next`.
+    pub fn new(next: S) -> Self {
+        Self { next }
+    }
+}
+
+impl<S: Handle> Handle for Retry<S> {
+    async fn handle(&self, call: &mut Call) -> Result<Response<Body>, Error> {
+        let (Some(route), Some(cluster)) = (call.route.clone(), call.cluster.clone()) else {
+            return Err(Error::NoEndpoint);
+        };
+        let policy = &route.config.retry;
+        let repeats_sent = policy.on.iter().any(|on| !matches!(on, RetryOn::ConnectFailure | RetryOn::RefusedStream));
+        loop {
+            call.attempts += 1;
+            let last = call.attempts >= policy.attempts;
+            if repeats_sent && !last && call.repeatable() {
+                call.keep_spare();
+            }
+            let result = self.next.handle(call).await;
+            let wanted = policy.on.iter().any(|on| calls_for(*on, &result));
+            if wanted && !last && may_repeat(call, &result) {
+                call.trail.retry();
+                call.tried.extend(call.endpoint.take().map(|endpoint| endpoint.id));
+                continue;
+            }
+            match wanted {
+                true if last && policy.attempts > 1 => cluster.metrics.retry(RetryOutcome::Exhausted),
+                true if !last => cluster.metrics.retry(RetryOutcome::Unreplayable),
+                false if call.attempts > 1 => cluster.metrics.retry(RetryOutcome::Success),
+                _ => {}
+            }
+            return result;
+        }
+    }
+}
+
+/// Whether a policy that retries `on` this means `result`.
+fn calls_for(on: RetryOn, result: &Result<Response<Body>, Error>) -> bool {
+    match (on, result) {
+        (RetryOn::ServerError, Ok(response)) => response.status().is_server_error(),
+        (RetryOn::GatewayError, Ok(response)) => matches!(response.status().as_u16(), 502..=504),
+        (RetryOn::ConnectFailure, Err(error)) => {
+            matches!(error, Error::Connect(_) | Error::ConnectTimeout | Error::Protocol(_))
+        }
+        (RetryOn::RefusedStream, Err(error)) => matches!(error, Error::RefusedStream),
+        (RetryOn::Reset, Err(error)) => matches!(error, Error::Reset(_)),
+        (RetryOn::AttemptTimeout, Err(error)) => matches!(error, Error::AttemptTimeout),
+        _ => false,
+    }
+}
+
+/// Whether it is safe to send the request again, and possible.
+fn may_repeat(call: &mut Call, result: &Result<Response<Body>, Error>) -> bool {
+    let safe = match result.as_ref().map_err(Error::retryable) {
+        Ok(_) | Err(Retryable::IfSafe) => call.method().is_idempotent(),
+        Err(Retryable::Unsent) => true,
+        Err(Retryable::Never) => false,
+    };
+    safe && call.restore()
+}

@@ -1,0 +1,153 @@
+//! What attempts at a cluster's endpoints came to.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use super::{
+    Counter, Gauge, Histogram, Registry, families,
+    label::{ByLabel, labels},
+};
+
+labels! {
+    /// How an attempt ended.
+    pub enum AttemptResult {
+        /// A response of 100 to 499.
+        Success = "success",
+        /// A response of 500 and above, or a gRPC status that means the same.
+        Failure = "failure",
+        /// No connection was made.
+        ConnectFailure = "connect_failure",
+        /// No connection was made in time.
+        ConnectTimeout = "connect_timeout",
+        /// The connection broke before the response's end.
+        Reset = "reset",
+        /// The endpoint said that it did not process the request.
+        Refused = "refused",
+        /// No response in time.
+        Timeout = "timeout",
+        /// The caller went away, or another attempt won.
+        Cancelled = "cancelled",
+    }
+}
+
+labels! {
+    /// How a retry ended, or why there was none although the policy wanted one.
+    pub enum RetryOutcome {
+        /// It was made and succeeded.
+        Success = "success",
+        /// It was made and failed.
+        Failure = "failure",
+        /// Not made: the route's attempts were used up.
+        Exhausted = "exhausted",
+        /// Not made: the request's body could not be sent again.
+        Unreplayable = "unreplayable",
+    }
+}
+
+labels! {
+    /// Whether an endpoint takes requests.
+    pub enum EndpointState {
+        /// It does.
+        Ready = "ready",
+        /// Its weight is 0.
+        Unweighted = "unweighted",
+    }
+}
+
+/// Lives as long as the cluster. Series are made when first used.
+#[derive(Debug)]
+pub struct ClusterMetrics {
+    registry: Registry,
+    cluster: Arc<str>,
+    attempts: ByLabel<AttemptResult, Counter>,
+    duration: OnceLock<Histogram>,
+    retries: ByLabel<RetryOutcome, Counter>,
+    endpoints: ByLabel<EndpointState, Gauge>,
+}
+
+impl ClusterMetrics {
+    /// Registers nothing yet.
+    pub fn new(registry: &Registry, cluster: Arc<str>) -> Self {
+        Self {
+            registry: registry.clone(),
+            cluster,
+            attempts: ByLabel::new(),
+            duration: OnceLock::new(),
+            retries: ByLabel::new(),
+            endpoints: ByLabel::new(),
+        }
+    }
+
+    /// One attempt that has ended; the duration is to the response's head, or to the failure.
+    pub fn attempt(&self, result: AttemptResult, duration: Duration) {
+        let register = |label| {
+            self.registry
+                .handle(&families::ATTEMPTS, [&self.cluster, label])
+        };
+        self.attempts.get(result, register).increment();
+        let register = || {
+            self.registry
+                .handle(&families::ATTEMPT_DURATION, [&self.cluster])
+        };
+        self.duration.get_or_init(register).observe(duration);
+    }
+
+    /// One retry, made or not.
+    pub fn retry(&self, outcome: RetryOutcome) {
+        let register = |label| {
+            self.registry
+                .handle(&families::RETRIES, [&self.cluster, label])
+        };
+        self.retries.get(outcome, register).increment();
+    }
+
+    /// How many endpoints are in a state now.
+    pub fn endpoints(&self, state: EndpointState, count: usize) {
+        let register = |label| {
+            self.registry
+                .handle(&families::ENDPOINTS, [&self.cluster, label])
+        };
+        self.endpoints.get(state, register).set(count as f64);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn attempts_retries_and_endpoints_are_shown_by_cluster() {
+        let registry = Registry::default();
+        let cluster = ClusterMetrics::new(&registry, "api".into());
+        cluster.attempt(AttemptResult::ConnectFailure, Duration::from_micros(80));
+        cluster.attempt(AttemptResult::Success, Duration::from_millis(3));
+        cluster.retry(RetryOutcome::Success);
+        cluster.endpoints(EndpointState::Ready, 3);
+        let page = registry.render(Instant::now());
+        let lines = page
+            .lines()
+            .filter(|line| !line.starts_with('#') && !line.contains("_bucket"));
+        insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"), @r#"
+        outrigger_attempt_duration_seconds_sum{cluster="api"} 0.003080
+        outrigger_attempt_duration_seconds_count{cluster="api"} 2
+        outrigger_attempts_total{cluster="api",result="connect_failure"} 1
+        outrigger_attempts_total{cluster="api",result="success"} 1
+        outrigger_endpoints{cluster="api",state="ready"} 3
+        outrigger_retries_total{cluster="api",outcome="success"} 1
+        "#);
+    }
+
+    #[test]
+    fn the_series_go_some_time_after_the_cluster() {
+        let (registry, start) = (Registry::default(), Instant::now());
+        let cluster = ClusterMetrics::new(&registry, "api".into());
+        cluster.attempt(AttemptResult::Success, Duration::ZERO);
+        drop(cluster);
+        assert_ne!(registry.render(start), "");
+        assert_eq!(registry.render(start + Duration::from_secs(3600)), "");
+    }
+}

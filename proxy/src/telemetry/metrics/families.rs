@@ -1,0 +1,98 @@
+//! Every metric of the proxy. Names are `outrigger_<noun>_<unit>[_total]` in base units.
+
+use super::{Counter, Family, Gauge, Histogram};
+
+/// By route; `grpc_status` is the number from the trailers, empty for what is not gRPC.
+pub const REQUESTS: Family<Counter, 5> = Family::new(
+    "outrigger_requests_total",
+    "Requests whose response has ended.",
+    ["listener", "route", "method", "status", "grpc_status"],
+);
+
+/// By route.
+pub const REQUEST_DURATION: Family<Histogram, 2> = Family::new(
+    "outrigger_request_duration_seconds",
+    "From a request's head to the end of its response, all attempts included.",
+    ["listener", "route"],
+);
+
+/// By [`AttemptResult`](super::AttemptResult).
+pub const ATTEMPTS: Family<Counter, 2> = Family::new(
+    "outrigger_attempts_total",
+    "Tries at an endpoint; a request has one or more.",
+    ["cluster", "result"],
+);
+
+/// By cluster.
+pub const ATTEMPT_DURATION: Family<Histogram, 1> = Family::new(
+    "outrigger_attempt_duration_seconds",
+    "From an attempt's start to its response's head, or to its failure.",
+    ["cluster"],
+);
+
+/// By [`RetryOutcome`](super::RetryOutcome).
+pub const RETRIES: Family<Counter, 2> = Family::new(
+    "outrigger_retries_total",
+    "Retries by how they ended, and those that were wanted but not made.",
+    ["cluster", "outcome"],
+);
+
+/// By [`EndpointState`](super::EndpointState).
+pub const ENDPOINTS: Family<Gauge, 2> = Family::new(
+    "outrigger_endpoints",
+    "Endpoints of a cluster by their state.",
+    ["cluster", "state"],
+);
+
+/// By [`Side`](super::Side).
+pub const CONNECTIONS: Family<Gauge, 1> =
+    Family::new("outrigger_connections", "Open connections.", ["side"]);
+
+/// By [`DownstreamError`](super::DownstreamError).
+pub const DOWNSTREAM_ERRORS: Family<Counter, 1> = Family::new(
+    "outrigger_downstream_errors_total",
+    "Connections from callers that failed before or between requests, and heads that were refused.",
+    ["reason"],
+);
+
+/// By the reason that the access log and the header `proxy-status` show, too.
+pub const ERRORS: Family<Counter, 1> = Family::new(
+    "outrigger_errors_total",
+    "Requests that the proxy itself answered with an error.",
+    ["reason"],
+);
+
+/// By [`ReloadOutcome`](super::ReloadOutcome).
+pub const CONFIG_RELOADS: Family<Counter, 1> = Family::new(
+    "outrigger_config_reloads_total",
+    "Tables offered by a file or a control plane.",
+    ["outcome"],
+);
+
+/// Falls behind when tables are refused.
+pub const CONFIG_TIMESTAMP: Family<Gauge, 0> = Family::new(
+    "outrigger_config_timestamp_seconds",
+    "When the table in force was taken, in Unix time.",
+    [],
+);
+
+/// Always 1.
+pub const BUILD_INFO: Family<Gauge, 1> = Family::new(
+    "outrigger_build_info",
+    "The version that runs.",
+    ["version"],
+);
+
+/// Lines of the access log that the reader of stdout was too slow for.
+pub const ACCESS_LOG_DROPPED: Family<Counter, 0> = Family::new(
+    "outrigger_access_log_dropped_total",
+    "Access log lines dropped because stdout was too slow.",
+    [],
+);
+
+/// The same for the process's own log.
+pub const LOG_DROPPED: Family<Counter, 0> = Family::new(
+    "outrigger_log_dropped_total",
+    "Process log lines dropped because stdout was too slow.",
+    [],
+);

@@ -1,0 +1,33 @@
+//! Metrics as shared atomics, rendered as Prometheus text.
+//!
+//! Why not an exporter from the shelf: its series can't be removed with the route or cluster that they describe, and its
+//! histograms keep every raw sample until somebody tidies up. Here a series lives as long as its handles (and some
+//! minutes more, see [`Registry::sweep`]) and a histogram is 20 numbers.
+//!
+//! Three layers, from the outside in: the objects that the request path holds ([`RouteMetrics`], [`ClusterMetrics`],
+//! [`ProxyMetrics`]), the handles in them ([`Counter`], [`Gauge`], [`Histogram`]), and the [`Registry`] that can find
+//! and render them all. [`families`] is the list of all that is there to see.
+
+mod cluster;
+mod counter_table;
+pub mod families;
+mod family;
+mod handle;
+mod histogram;
+mod label;
+mod process;
+mod proxy;
+mod recorder;
+mod registry;
+mod route;
+mod text;
+
+pub use cluster::{AttemptResult, ClusterMetrics, EndpointState, RetryOutcome};
+pub use family::Family;
+pub use handle::{Counter, Gauge};
+pub use histogram::Histogram;
+pub use label::Label;
+pub use proxy::{DownstreamError, OpenConnection, ProxyMetrics, ReloadOutcome, Side};
+pub use registry::{Registry, page};
+pub use route::RouteMetrics;
+pub use text::CONTENT_TYPE;

@@ -1,0 +1,148 @@
+//! What belongs to no route and no cluster: connections, the table in force, errors.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::{
+    Counter, Gauge, Label, Registry,
+    counter_table::CounterTable,
+    families,
+    label::{ByLabel, labels},
+};
+
+labels! {
+    /// Toward whom.
+    pub enum Side {
+        /// The callers.
+        Downstream = "downstream",
+        /// The endpoints.
+        Upstream = "upstream",
+    }
+}
+
+labels! {
+    /// What became of a table that was offered.
+    pub enum ReloadOutcome {
+        /// It is in force.
+        Applied = "applied",
+        /// It had mistakes; the one before serves on.
+        Refused = "refused",
+    }
+}
+
+labels! {
+    /// Why a caller's connection never came to a request that a route could take.
+    pub enum DownstreamError {
+        /// The kernel gave no socket: out of descriptors or memory.
+        Accept = "accept",
+        /// Not HTTP, or too large.
+        BadHead = "bad_head",
+        /// Two opinions on where the body ends (RFC 9112, 6.3).
+        BadFraming = "bad_framing",
+        /// The head did not come in time.
+        HeadTimeout = "head_timeout",
+        /// The connection broke.
+        Reset = "reset",
+    }
+}
+
+/// One for the process.
+#[derive(Debug)]
+pub struct ProxyMetrics {
+    registry: Registry,
+    /// By [`Side`]. These and the reloads are shown from the start: a 0 is an answer, too.
+    connections: [Gauge; 2],
+    reloads: [Counter; 2],
+    config_timestamp: Gauge,
+    downstream_errors: ByLabel<DownstreamError, Counter>,
+    errors: CounterTable<&'static str>,
+    _build_info: Gauge,
+}
+
+impl ProxyMetrics {
+    /// `version` is of the program.
+    pub fn new(registry: &Registry, version: &str) -> Self {
+        let build_info = registry.handle(&families::BUILD_INFO, [version]);
+        build_info.set(1.0);
+        let connections = |side: Side| registry.handle(&families::CONNECTIONS, [side.as_str()]);
+        let reloads =
+            |outcome: ReloadOutcome| registry.handle(&families::CONFIG_RELOADS, [outcome.as_str()]);
+        Self {
+            connections: [connections(Side::Downstream), connections(Side::Upstream)],
+            reloads: [
+                reloads(ReloadOutcome::Applied),
+                reloads(ReloadOutcome::Refused),
+            ],
+            config_timestamp: registry.handle(&families::CONFIG_TIMESTAMP, []),
+            downstream_errors: ByLabel::new(),
+            errors: CounterTable::default(),
+            registry: registry.clone(),
+            _build_info: build_info,
+        }
+    }
+
+    /// One more open connection, for as long as what is returned lives.
+    pub fn connection(&self, side: Side) -> OpenConnection {
+        let gauge = self.connections[side.index()].clone();
+        gauge.add(1.0);
+        OpenConnection(gauge)
+    }
+
+    /// A connection, or the head of a request, that went wrong before a route was found.
+    pub fn downstream_error(&self, error: DownstreamError) {
+        let register = |label| self.registry.handle(&families::DOWNSTREAM_ERRORS, [label]);
+        self.downstream_errors.get(error, register).increment();
+    }
+
+    /// A request that the proxy answered with an error of its own; the reasons are a closed set.
+    pub fn error(&self, reason: &'static str) {
+        let register = || self.registry.handle(&families::ERRORS, [reason]);
+        self.errors.get(reason, register).increment();
+    }
+
+    /// A table was offered at this time.
+    pub fn reload(&self, outcome: ReloadOutcome, at: SystemTime) {
+        self.reloads[outcome.index()].increment();
+        if outcome == ReloadOutcome::Applied {
+            let since_epoch = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+            self.config_timestamp
+                .set(since_epoch.as_millis() as f64 / 1e3);
+        }
+    }
+}
+
+/// Counts as open until dropped, whichever way the connection's task ends.
+#[derive(Debug)]
+pub struct OpenConnection(Gauge);
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.add(-1.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn the_process_shows_connections_reloads_and_errors() {
+        let registry = Registry::default();
+        let proxy = ProxyMetrics::new(&registry, "1.2.3");
+        let _open = proxy.connection(Side::Downstream);
+        drop(proxy.connection(Side::Downstream));
+        proxy.reload(
+            ReloadOutcome::Applied,
+            UNIX_EPOCH + Duration::from_millis(1_700_000_000_250),
+        );
+        proxy.reload(
+            ReloadOutcome::Refused,
+            UNIX_EPOCH + Duration::from_secs(1_800_000_000),
+        );
+        proxy.downstream_error(DownstreamError::BadFraming);
+        proxy.error("no_endpoint");
+        proxy.error("no_endpoint");
+        insta::assert_snapshot!(registry.render(Instant::now()));
+    }
+}

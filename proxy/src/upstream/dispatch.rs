@@ -1,0 +1,159 @@
+//! The end of the stack: sends the request to the picked endpoint over a live connection, or a new one.
+//!
+//! A kept-alive connection may be closed by the endpoint at any moment. That is nobody's failure: what was not sent, or
+//! is safe to repeat, goes out again at once on another connection, and is charged to no one.
+
+use std::{io, rc::Rc};
+
+use http::{
+    HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header,
+    uri::{Authority, Scheme},
+};
+use hyper::{body::Incoming, upgrade};
+use outrigger_config::model::Protocol;
+
+use super::{
+    Lease, Pool,
+    connect::connect,
+    expect,
+    http1::Failure,
+    tunnel::{Side, Tunnel},
+};
+use crate::{
+    body::Body,
+    call::Call,
+    clock,
+    error::Error,
+    layer::Handle,
+    snapshot::{Cluster, Endpoint},
+    worker::Worker,
+};
+
+/// See the module.
+pub struct Dispatch {
+    worker: Rc<Worker>,
+}
+
+impl Dispatch {
+    /// Over the connections of `worker`.
+    pub fn new(worker: Rc<Worker>) -> Self {
+        Self { worker }
+    }
+}
+
+impl Handle for Dispatch {
+    async fn handle(&self, call: &mut Call) -> Result<Response<Body>, Error> {
+        let (Some(cluster), Some(endpoint)) = (call.cluster.clone(), call.endpoint.clone()) else {
+            return Err(Error::NoEndpoint);
+        };
+        if call.method() == Method::CONNECT {
+            return tunnel(call, &cluster, &endpoint).await;
+        }
+        let pool = self.worker.pools.get(&cluster, &endpoint);
+        let http2 = match cluster.config.protocol {
+            Protocol::Auto => call.grpc,
+            Protocol::Http1 => false,
+            Protocol::Http2 => true,
+        };
+        if http2 { over_http2(call, &cluster, &pool).await } else { over_http1(call, &cluster, pool).await }
+    }
+}
+
+async fn over_http1(call: &mut Call, cluster: &Cluster, pool: Rc<Pool>) -> Result<Response<Body>, Error> {
+    let repeatable = call.repeatable();
+    loop {
+        if !repeatable && pool.http1.any() {
+            // Lets the driver see which endpoints have hung up, before a request is lost on such a connection.
+            tokio::task::yield_now().await;
+        }
+        let mut connection = match pool.http1.take(clock::now()) {
+            Some(connection) => connection,
+            None => pool.open_http1(cluster).await?,
+        };
+        if connection.reused && repeatable {
+            call.keep_spare();
+        }
+        let mut request = call.take();
+        *request.version_mut() = Version::HTTP_11;
+        expect::gate(&mut request);
+        match connection.send(request).await {
+            Ok(response) => return answer(call, response, Lease::Http1(connection, pool)),
+            Err(Failure::Unsent(request)) => {
+                call.put_back(request);
+                if !connection.reused {
+                    return Err(Error::Connect(io::ErrorKind::ConnectionReset.into()));
+                }
+            }
+            Err(Failure::Sent(Error::Reset(_))) if connection.reused && repeatable && call.restore() => {}
+            Err(Failure::Sent(error)) => return Err(error),
+        }
+    }
+}
+
+async fn over_http2(call: &mut Call, cluster: &Cluster, pool: &Pool) -> Result<Response<Body>, Error> {
+    loop {
+        let stream = pool.http2_stream(cluster).await?;
+        if stream.reused {
+            call.keep_spare();
+        }
+        match stream.send(into_http2(call.take())).await {
+            Ok(response) => return answer(call, response, Lease::Http2(stream)),
+            Err(Failure::Unsent(request)) => {
+                call.put_back(from_http2(request));
+                if !stream.reused {
+                    return Err(Error::Connect(io::ErrorKind::ConnectionReset.into()));
+                }
+            }
+            Err(Failure::Sent(Error::Reset(_))) if stream.reused && call.method().is_idempotent() && call.restore() => {}
+            Err(Failure::Sent(error)) => return Err(error),
+        }
+    }
+}
+
+fn answer(call: &mut Call, mut response: Response<Incoming>, lease: Lease) -> Result<Response<Body>, Error> {
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        let Some(downstream) = call.upgrade.take() else {
+            return Err(Error::UnaskedUpgrade);
+        };
+        call.tunnel = Some(Tunnel { downstream, upstream: Side::Upgrade(upgrade::on(&mut response)) });
+        return Ok(response.map(Body::from));
+    }
+    let mut response = response.map(Body::from);
+    response.body_mut().lease(lease);
+    Ok(response)
+}
+
+/// CONNECT: a TCP connection of its own to the endpoint (RFC 9110, 9.3.6).
+async fn tunnel(call: &mut Call, cluster: &Cluster, endpoint: &Endpoint) -> Result<Response<Body>, Error> {
+    let stream = connect(endpoint.address, cluster.config.connect_timeout).await?;
+    let downstream = call.upgrade.take().ok_or(Error::TunnelRefused)?;
+    call.tunnel = Some(Tunnel { downstream, upstream: Side::Stream(stream) });
+    Ok(Response::new(Body::default()))
+}
+
+/// A request without a host: the URI needs one.
+const NO_HOST: &str = "localhost";
+
+/// HTTP/2 has scheme and host in the URI in place of the Host header (RFC 9113, 8.3.1).
+fn into_http2(mut request: Request<Body>) -> Request<Body> {
+    let host = request.headers_mut().remove(header::HOST);
+    let mut parts = std::mem::take(request.uri_mut()).into_parts();
+    parts.scheme = Some(Scheme::HTTP);
+    let host = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
+    parts.authority = Some(host.unwrap_or(Authority::from_static(NO_HOST)));
+    if let Ok(uri) = Uri::from_parts(parts) {
+        *request.uri_mut() = uri;
+    }
+    *request.version_mut() = Version::HTTP_2;
+    request
+}
+
+/// Undoes [`into_http2`].
+fn from_http2(mut request: Request<Body>) -> Request<Body> {
+    let parts = std::mem::take(request.uri_mut()).into_parts();
+    if let Some(host) = parts.authority.and_then(|host| HeaderValue::from_str(host.as_str()).ok()) {
+        request.headers_mut().insert(header::HOST, host);
+    }
+    *request.uri_mut() = parts.path_and_query.map_or_else(Uri::default, Uri::from);
+    request
+}

@@ -1,0 +1,107 @@
+//! HTTP/1 connections of one worker to one endpoint: one request at a time each, the last used first.
+
+use std::cell::RefCell;
+
+use http::{Request, Response};
+use hyper::{
+    body::Incoming,
+    client::conn::http1::{SendRequest, handshake},
+};
+use hyper_util::rt::TokioIo;
+use tokio::{net::TcpStream, task::spawn_local};
+
+use crate::{body::Body, clock, error::Error, telemetry::metrics::OpenConnection};
+
+/// A connection that speaks HTTP/1.
+pub struct Connection {
+    sender: SendRequest<Body>,
+    /// When it is too old for another request, in microseconds.
+    expires: u64,
+    /// Since when it has been idle.
+    idle_since: u64,
+    /// It has carried a request before: the endpoint may close it at any moment.
+    pub reused: bool,
+}
+
+/// Why a request got no response.
+pub enum Failure {
+    /// It was not sent, and here it is again.
+    Unsent(Request<Body>),
+    /// It was sent, wholly or in part.
+    Sent(Error),
+}
+
+impl Connection {
+    /// Takes over a fresh `stream`; its task ends with it.
+    pub async fn open(stream: TcpStream, expires: u64, open: OpenConnection) -> Result<Box<Self>, Error> {
+        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(Error::Protocol)?;
+        // How a connection ends is told by the request that was on it, if any.
+        spawn_local(async move {
+            let _ended = connection.with_upgrades().await;
+            drop(open);
+        });
+        Ok(Box::new(Self { sender, expires, idle_since: 0, reused: false }))
+    }
+
+    /// Sends a request, and waits for the head of its response.
+    pub async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, Failure> {
+        self.sender.try_send_request(request).await.map_err(|mut failure| match failure.take_message() {
+            Some(request) => Failure::Unsent(request),
+            None => Failure::Sent(sent(failure.into_error())),
+        })
+    }
+
+    fn usable(&self, now: u64) -> bool {
+        !self.sender.is_closed() && now < self.expires
+    }
+}
+
+/// hyper calls a body that failed under way the user's error.
+pub fn sent(error: hyper::Error) -> Error {
+    if error.is_user() { Error::RequestBody(error) } else { Error::Reset(error) }
+}
+
+/// Idle connections, the last used at the end.
+#[derive(Default)]
+pub struct Idle {
+    connections: RefCell<Vec<Box<Connection>>>,
+}
+
+impl Idle {
+    /// Whether there is any.
+    pub fn any(&self) -> bool {
+        !self.connections.borrow().is_empty()
+    }
+
+    /// A connection that can take a request now.
+    pub fn take(&self, now: u64) -> Option<Box<Connection>> {
+        let mut connections = self.connections.borrow_mut();
+        let mut at = connections.len();
+        while at > 0 {
+            at -= 1;
+            if !connections[at].usable(now) {
+                connections.remove(at);
+            } else if connections[at].sender.is_ready() {
+                return Some(connections.remove(at));
+            }
+        }
+        None
+    }
+
+    /// Gives a connection back after its response ended. hyper may need one more turn before it is ready.
+    pub fn put(&self, mut connection: Box<Connection>, max_idle: usize) {
+        let mut connections = self.connections.borrow_mut();
+        if !connection.sender.is_closed() && connections.len() < max_idle {
+            connection.reused = true;
+            connection.idle_since = clock::now();
+            connections.push(connection);
+        }
+    }
+
+    /// Closes what is broken, too old, or has been idle for too long. Times in microseconds.
+    pub fn sweep(&self, now: u64, idle_timeout: u64) {
+        self.connections.borrow_mut().retain(|connection| {
+            connection.usable(now) && now.saturating_sub(connection.idle_since) < idle_timeout
+        });
+    }
+}

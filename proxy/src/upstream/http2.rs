@@ -1,0 +1,252 @@
+//! HTTP/2 connections of one worker to one endpoint: many requests at once each, as many as the endpoint allows.
+
+use std::{
+    cell::{Cell, RefCell},
+    future::{Future, poll_fn},
+    io,
+    pin::pin,
+    rc::Rc,
+};
+
+use http::{Request, Response};
+use hyper::{
+    body::Incoming,
+    client::conn::http2::{Builder, SendRequest},
+};
+use hyper_util::rt::TokioIo;
+use outrigger_config::model::PoolPolicy;
+use tokio::{net::TcpStream, sync::Notify, task::spawn_local};
+
+use super::http1::{Failure, sent};
+use crate::{body::Body, clock, error::Error, telemetry::metrics::OpenConnection};
+
+/// Runs hyper's tasks on the worker's own thread.
+#[derive(Clone, Copy, Debug)]
+pub struct LocalExecutor;
+
+impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for LocalExecutor {
+    fn execute(&self, future: F) {
+        spawn_local(future);
+    }
+}
+
+/// Flow-control windows: what one stream, and a whole connection, may have on its way. The connection's is larger, so
+/// that one slow stream can't block the others. RFC 9113's 64 KiB would hold a path of 50 ms to 10 Mbit/s.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+
+/// A connection that speaks HTTP/2.
+pub struct Connection {
+    sender: SendRequest<Body>,
+    /// What the endpoint allows at once, as of its last SETTINGS.
+    allowed: Rc<Cell<usize>>,
+    /// Streams in use.
+    active: Cell<usize>,
+    /// When it is too old for another request, in microseconds.
+    expires: u64,
+    /// Since when it has had no stream.
+    idle_since: Cell<u64>,
+    /// It has carried a request before.
+    used: Cell<bool>,
+}
+
+impl Connection {
+    /// Takes over a fresh `stream` and waits until the endpoint has said how many streams it allows.
+    pub async fn open(stream: TcpStream, expires: u64, open: OpenConnection) -> Result<Rc<Self>, Error> {
+        let (sender, connection) = Builder::new(LocalExecutor)
+            // None before the endpoint's SETTINGS: a request more than it allows would wait for one that may be long.
+            .initial_max_send_streams(0)
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(Error::Protocol)?;
+        let allowed = Rc::new(Cell::new(0));
+        let settled = Rc::new(Notify::new());
+        let (outcome, ended) = tokio::sync::oneshot::channel();
+        let (allowed_there, settled_there) = (Rc::clone(&allowed), Rc::clone(&settled));
+        spawn_local(async move {
+            let mut connection = pin!(connection);
+            let result = poll_fn(|cx| {
+                let polled = connection.as_mut().poll(cx);
+                let now = connection.current_max_send_streams();
+                if allowed_there.replace(now) == 0 && now > 0 {
+                    settled_there.notify_one();
+                }
+                polled
+            })
+            .await;
+            drop(open);
+            let _ = outcome.send(result.err());
+        });
+        tokio::select! {
+            () = settled.notified() => {}
+            error = ended => match error.ok().flatten() {
+                Some(error) => return Err(Error::Protocol(error)),
+                None => return Err(Error::Connect(io::ErrorKind::ConnectionAborted.into())),
+            },
+        }
+        Ok(Rc::new(Self {
+            sender,
+            allowed,
+            active: Cell::new(0),
+            expires,
+            idle_since: Cell::new(clock::now()),
+            used: Cell::new(false),
+        }))
+    }
+
+    fn usable(&self, now: u64) -> bool {
+        !self.sender.is_closed() && now < self.expires
+    }
+
+    fn has_room(&self, policy: &PoolPolicy) -> bool {
+        self.active.get() < self.allowed.get().min(policy.max_streams as usize)
+    }
+}
+
+/// One stream of a connection, in use until dropped.
+pub struct Stream {
+    connection: Rc<Connection>,
+    /// The connection has carried a request before.
+    pub reused: bool,
+}
+
+impl Stream {
+    fn of(connection: &Rc<Connection>) -> Self {
+        connection.active.set(connection.active.get() + 1);
+        Self { connection: Rc::clone(connection), reused: connection.used.replace(true) }
+    }
+
+    /// Sends a request, and waits for the head of its response.
+    pub async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, Failure> {
+        let mut sender = self.connection.sender.clone();
+        sender.try_send_request(request).await.map_err(|mut failure| match failure.take_message() {
+            Some(request) => Failure::Unsent(request),
+            None => Failure::Sent(unprocessed(failure.into_error())),
+        })
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.connection.active.set(self.connection.active.get() - 1);
+        self.connection.idle_since.set(clock::now());
+    }
+}
+
+/// REFUSED_STREAM, and a GOAWAY that is no error, say that the request was not processed (RFC 9113, 8.7).
+fn unprocessed(error: hyper::Error) -> Error {
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        if let Some(h2) = cause.downcast_ref::<h2::Error>() {
+            let refused = h2.reason() == Some(h2::Reason::REFUSED_STREAM);
+            let gone = h2.is_go_away() && h2.is_remote() && h2.reason() == Some(h2::Reason::NO_ERROR);
+            if refused || gone {
+                return Error::RefusedStream;
+            }
+        }
+        source = cause.source();
+    }
+    sent(error)
+}
+
+/// Open connections, and how many are being made for those who wait.
+#[derive(Default)]
+pub struct Multiplexed {
+    connections: RefCell<Vec<Rc<Connection>>>,
+    connecting: Cell<usize>,
+    waiting: Cell<usize>,
+    /// Attempts to connect that failed, ever; and how the last one did.
+    failures: Cell<u64>,
+    last_failure: Cell<Option<io::ErrorKind>>,
+    changed: Notify,
+}
+
+impl Multiplexed {
+    /// A stream of a connection that has room. When none has, `open` makes another; requests that come meanwhile wait
+    /// for it, as many as it will likely carry, and share its failure.
+    pub async fn stream(
+        &self,
+        policy: &PoolPolicy,
+        open: impl AsyncFn() -> Result<Rc<Connection>, Error>,
+    ) -> Result<Stream, Error> {
+        let failures = self.failures.get();
+        loop {
+            if let Some(stream) = self.with_room(policy) {
+                return Ok(stream);
+            }
+            if self.failures.get() != failures {
+                return Err(self.shared_failure());
+            }
+            if self.waiting.get() >= self.connecting.get() * self.likely_streams(policy) {
+                let _turn = Turn::new(&self.connecting, &self.changed);
+                let connection = open().await.inspect_err(|error| self.failed(error))?;
+                self.connections.borrow_mut().push(Rc::clone(&connection));
+                return Ok(Stream::of(&connection));
+            }
+            let changed = self.changed.notified();
+            let _turn = Turn::new(&self.waiting, &self.changed);
+            changed.await;
+        }
+    }
+
+    fn with_room(&self, policy: &PoolPolicy) -> Option<Stream> {
+        let now = clock::now();
+        let mut connections = self.connections.borrow_mut();
+        // Those that are too old finish what they have.
+        connections.retain(|connection| connection.usable(now));
+        connections.iter().find(|connection| connection.has_room(policy)).map(Stream::of)
+    }
+
+    fn likely_streams(&self, policy: &PoolPolicy) -> usize {
+        let connections = self.connections.borrow();
+        let allowed = connections.last().map_or(usize::MAX, |connection| connection.allowed.get());
+        allowed.clamp(1, policy.max_streams as usize)
+    }
+
+    fn failed(&self, error: &Error) {
+        let kind = match error {
+            Error::Connect(error) => error.kind(),
+            Error::ConnectTimeout => io::ErrorKind::TimedOut,
+            _ => io::ErrorKind::InvalidData,
+        };
+        self.last_failure.set(Some(kind));
+        self.failures.set(self.failures.get() + 1);
+    }
+
+    fn shared_failure(&self) -> Error {
+        match self.last_failure.get() {
+            Some(io::ErrorKind::TimedOut) => Error::ConnectTimeout,
+            kind => Error::Connect(kind.unwrap_or(io::ErrorKind::Other).into()),
+        }
+    }
+
+    /// Closes what is broken, too old, or has been idle for too long. Times in microseconds.
+    pub fn sweep(&self, now: u64, idle_timeout: u64) {
+        self.connections.borrow_mut().retain(|connection| {
+            let idle = connection.active.get() == 0 && now.saturating_sub(connection.idle_since.get()) >= idle_timeout;
+            connection.usable(now) && !idle
+        });
+    }
+}
+
+/// One more of something while it lasts; whoever waits looks again when it is over, however it ended.
+struct Turn<'a> {
+    count: &'a Cell<usize>,
+    changed: &'a Notify,
+}
+
+impl<'a> Turn<'a> {
+    fn new(count: &'a Cell<usize>, changed: &'a Notify) -> Self {
+        count.set(count.get() + 1);
+        Self { count, changed }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.count.set(self.count.get() - 1);
+        self.changed.notify_waiters();
+    }
+}

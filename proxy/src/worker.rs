@@ -1,0 +1,188 @@
+//! A worker: one thread, one runtime, its own listening sockets and its own upstream pools. A request lives and dies on
+//! it, with no lock and no wake of another core on its way.
+
+use std::{
+    cell::{Cell, RefCell},
+    io,
+    net::SocketAddr,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    thread,
+    time::Duration,
+};
+
+use arc_swap::{ArcSwap, Cache};
+use tokio::{
+    net::TcpListener,
+    runtime::LocalRuntime,
+    sync::{mpsc, oneshot},
+    task::spawn_local,
+    time::{MissedTickBehavior, interval},
+};
+
+use crate::{
+    clock,
+    downstream::{Registry, accept::accept},
+    snapshot::Snapshot,
+    stack::{Stack, stack},
+    telemetry::{Telemetry, access_log::AccessLog, metrics::ProxyMetrics},
+    upstream::Pools,
+};
+
+/// How often connections are looked over: how late a time-out of theirs may be.
+const TICK: Duration = Duration::from_millis(500);
+
+/// The same while draining, when it also says how late the end is noticed.
+const DRAIN_TICK: Duration = Duration::from_millis(10);
+
+/// What the control thread tells a worker.
+pub enum Order {
+    /// Accept on this socket of the listener at this address.
+    Listen(SocketAddr, std::net::TcpListener),
+    /// The listener at this address is gone.
+    Close(SocketAddr),
+    /// Take no new connections, finish what is under way, end.
+    Drain,
+}
+
+/// What all workers share.
+pub struct Shared {
+    /// The table in force.
+    pub snapshot: Arc<ArcSwap<Snapshot>>,
+    /// Metrics and logs.
+    pub telemetry: Telemetry,
+}
+
+/// A worker's own state. One thread, hence cells in place of locks.
+pub struct Worker {
+    shared: Arc<Shared>,
+    snapshot: RefCell<Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>>,
+    /// Microseconds as of the last tick; an atomic only because hyper wants to be able to send streams.
+    tick: Arc<AtomicU64>,
+    /// Downstream connections.
+    pub connections: Registry,
+    /// Upstream connections.
+    pub pools: Pools,
+    /// For picks and ids; never borrowed across an await.
+    pub rng: RefCell<fastrand::Rng>,
+    /// Requests and tunnels that are not over.
+    calls: Cell<usize>,
+}
+
+impl Worker {
+    fn new(shared: Arc<Shared>) -> Rc<Self> {
+        Rc::new(Self {
+            snapshot: RefCell::new(Cache::new(Arc::clone(&shared.snapshot))),
+            tick: Arc::new(AtomicU64::new(clock::now())),
+            connections: Registry::default(),
+            pools: Pools::new(Arc::clone(&shared)),
+            rng: RefCell::new(fastrand::Rng::new()),
+            calls: Cell::new(0),
+            shared,
+        })
+    }
+
+    /// The table in force.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(self.snapshot.borrow_mut().load())
+    }
+
+    /// Microseconds as of the last tick: for time-outs of seconds.
+    pub fn tick(&self) -> u64 {
+        self.tick.load(Relaxed)
+    }
+
+    /// The same, to be read later.
+    pub fn tick_handle(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.tick)
+    }
+
+    /// The process's metrics.
+    pub fn metrics(&self) -> &ProxyMetrics {
+        &self.shared.telemetry.metrics
+    }
+
+    /// Where request lines go, if they are wanted.
+    pub fn access_log(&self) -> Option<&AccessLog> {
+        self.shared.telemetry.access_log.as_ref()
+    }
+
+    /// A request begins.
+    pub fn begin(&self) {
+        self.calls.set(self.calls.get() + 1);
+    }
+
+    /// A request, or the tunnel that it became, is over.
+    pub fn end(&self) {
+        self.calls.set(self.calls.get() - 1);
+    }
+
+    fn idle(&self) -> bool {
+        self.connections.is_empty() && self.calls.get() == 0
+    }
+}
+
+/// Starts a worker's thread; it ends, and drops `alive`, when it was told to drain and nothing is under way any more.
+///
+/// # Errors
+/// When the system gives no thread or no event queue.
+pub fn spawn(
+    index: usize,
+    shared: Arc<Shared>,
+    orders: mpsc::UnboundedReceiver<Order>,
+    alive: mpsc::Sender<()>,
+) -> io::Result<()> {
+    thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
+        match LocalRuntime::new() {
+            Ok(runtime) => runtime.block_on(run(Worker::new(shared), orders)),
+            Err(error) => tracing::error!(%error, "a worker cannot start"),
+        }
+        drop(alive);
+    })?;
+    Ok(())
+}
+
+async fn run(worker: Rc<Worker>, mut orders: mpsc::UnboundedReceiver<Order>) {
+    let stack = Rc::new(stack(&worker));
+    let mut listening: Vec<(SocketAddr, oneshot::Sender<()>)> = Vec::new();
+    let mut tick = interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut draining = false;
+    while !(draining && worker.idle()) {
+        let order = tokio::select! {
+            order = orders.recv(), if !draining => order,
+            _ = tick.tick() => {
+                let now = clock::now();
+                worker.tick.store(now, Relaxed);
+                worker.connections.check(now);
+                worker.pools.sweep(now);
+                continue;
+            }
+        };
+        match order {
+            Some(Order::Listen(address, socket)) => match TcpListener::from_std(socket) {
+                Ok(socket) => {
+                    let (stop, stopped) = oneshot::channel();
+                    listening.push((address, stop));
+                    spawn_local(accept(socket, address, Rc::clone(&worker), Rc::clone(&stack), stopped));
+                }
+                Err(error) => tracing::error!(%address, %error, "cannot listen"),
+            },
+            Some(Order::Close(address)) => {
+                // Dropping `stop` is what tells.
+                listening.retain(|(listening, _)| *listening != address);
+                worker.connections.drain_listener(address);
+            }
+            // No control thread, no service.
+            Some(Order::Drain) | None => {
+                draining = true;
+                tick = interval(DRAIN_TICK);
+                listening.clear();
+                worker.connections.drain();
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The shared atomics of an endpoint under every interleaving of threads, by loom.
+//!
+//! The file under test is included with loom's atomics in place of the standard ones; it needs no flags:
+//! `cargo test -p outrigger --test load_model --release`.
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)]
+
+use loom::sync::atomic;
+
+#[path = "../src/balance/estimate/mod.rs"]
+mod estimate;
+#[path = "../src/endpoint/load.rs"]
+mod load;
+mod balance {
+    pub(crate) use super::estimate;
+}
+
+use std::{sync::Arc, time::Duration};
+
+use estimate::Decay;
+use load::{Load, Outcome};
+
+const SECOND: u64 = 1_000_000;
+
+fn decay() -> Decay {
+    Decay::over(Duration::from_secs(10))
+}
+
+/// Runs `work` on two threads at once, in every order, and then `check`.
+fn both(
+    work: impl Fn(&Load, u64) + Clone + Send + Sync + 'static,
+    check: impl Fn(&Load) + Send + Sync + 'static,
+) {
+    loom::model(move || {
+        let load = Arc::new(Load::new());
+        let threads = [1, 2].map(|number| {
+            let (load, work) = (load.clone(), work.clone());
+            loom::thread::spawn(move || work(&load, number))
+        });
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        check(&load);
+    });
+}
+
+#[test]
+fn no_attempt_is_lost_from_the_count() {
+    both(
+        |load, number| {
+            load.begin();
+            if number == 1 {
+                load.end();
+            }
+        },
+        |load| assert_eq!(load.in_flight(), 1),
+    );
+}
+
+#[test]
+fn the_higher_of_two_samples_wins_whoever_comes_first() {
+    both(
+        |load, number| {
+            load.observe(0, Duration::from_secs(number), Outcome::Success, decay());
+        },
+        |load| assert_eq!(load.latency(0, decay()), Some(2.0)),
+    );
+}
+
+#[test]
+fn no_failure_is_lost() {
+    both(
+        |load, _| load.observe(0, Duration::ZERO, Outcome::Failure, decay()),
+        |load| assert!((load.failure_share(0, decay()) - 0.2775).abs() < 1e-6),
+    );
+}
+
+#[test]
+fn a_seed_never_overwrites_a_measurement() {
+    both(
+        |load, number| match number {
+            1 => load.seed(SECOND, Duration::from_secs(9)),
+            _ => load.observe(SECOND, Duration::from_secs(90), Outcome::Success, decay()),
+        },
+        |load| assert_eq!(load.latency(SECOND, decay()), Some(90.0)),
+    );
+}
+
+#[test]
+fn a_reader_sees_an_estimate_with_its_own_time() {
+    // Half an update would be the new latency with the old time, faded to almost nothing.
+    loom::model(|| {
+        let load = Arc::new(Load::new());
+        let writer = load.clone();
+        let thread = loom::thread::spawn(move || {
+            writer.observe(
+                100 * SECOND,
+                Duration::from_secs(1),
+                Outcome::Success,
+                decay(),
+            );
+        });
+        let seen = load.latency(100 * SECOND, decay());
+        assert!(seen.is_none() || seen == Some(1.0), "{seen:?}");
+        thread.join().unwrap();
+    });
+}
