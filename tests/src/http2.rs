@@ -50,23 +50,26 @@ impl Frame {
         }
     }
 
-    /// HEADERS of a GET for `path`, its header block in literals without Huffman coding or index.
+    /// HEADERS of a whole GET for `path`.
     pub fn get(stream: u32, path: &str) -> Self {
-        let mut block = Vec::new();
-        for (name, value) in [
+        let fields = [
             (":method", "GET"),
             (":scheme", "http"),
             (":path", path),
             (":authority", "test.local"),
-        ] {
+        ];
+        let mut head = Self::head(stream, &fields);
+        head.flags |= Self::END_STREAM;
+        head
+    }
+
+    /// HEADERS with these fields, in literals without Huffman coding or index, so that anything can be said.
+    pub fn head(stream: u32, fields: &[(&str, &str)]) -> Self {
+        let mut block = Vec::new();
+        for (name, value) in fields {
             literal(&mut block, name, value);
         }
-        Self::new(
-            Self::HEADERS,
-            Self::END_HEADERS | Self::END_STREAM,
-            stream,
-            block,
-        )
+        Self::new(Self::HEADERS, Self::END_HEADERS, stream, block)
     }
 
     fn bytes(&self) -> Vec<u8> {

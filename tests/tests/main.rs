@@ -5,6 +5,7 @@
 mod balancing;
 mod command_line;
 mod dns;
+mod downgrade;
 mod drain;
 mod endpoints;
 mod forwarding;
