@@ -8,6 +8,7 @@ pub mod body;
 mod client;
 mod dns;
 mod endpoint;
+pub mod fuzz;
 mod http2;
 mod load;
 mod metrics;

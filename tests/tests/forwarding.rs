@@ -240,7 +240,7 @@ async fn unusual_methods_and_long_paths_pass_unchanged() {
     let proxy = Proxy::start(Table::to([&echo])).await;
     let mut client = Client::http1(proxy.address).await;
     for method in ["OPTIONS", "DELETE", "PATCH", "PUT", "PROPFIND", "PURGE"] {
-        let path = format!("/{}/..;/%2e%2e//x?{}", "p".repeat(4000), "q".repeat(4000));
+        let path = format!("/{}//x%2Fy;a=b?{}", "p".repeat(4000), "q".repeat(4000));
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         let request = Request::builder()
             .method(method.clone())

@@ -310,3 +310,34 @@ async fn a_client_that_sends_no_request_is_let_go() {
     assert_eq!(raw.read_reply().await.expect("a response").status, 200);
     assert!(raw.read_to_end().await.is_empty());
 }
+
+#[tokio::test]
+async fn router_and_endpoint_speak_of_the_same_path() {
+    let (endpoint, proxy) = stage().await;
+    let mut raw = Raw::connect(proxy.address).await;
+    for (asked, seen) in [
+        ("/a/../b?c", "/b?c"),
+        ("/a/%2e%2E/b", "/b"),
+        ("/./a%41//%2F", "/aA//%2F"),
+    ] {
+        raw.write(format!("GET {asked} HTTP/1.1\r\nhost: a\r\n\r\n"))
+            .await;
+        assert_eq!(
+            raw.read_reply().await.expect("a response").status,
+            200,
+            "{asked}"
+        );
+        assert_eq!(endpoint.seen.paths().last().map(String::as_str), Some(seen));
+    }
+    for hostile in ["/../a", "/a/..%2Fb", "/..;/a", "/a%00", "/a%zz", "/a\\b"] {
+        let mut raw = Raw::connect(proxy.address).await;
+        raw.write(format!("GET {hostile} HTTP/1.1\r\nhost: a\r\n\r\n"))
+            .await;
+        assert_eq!(
+            raw.read_reply().await.expect("a response").status,
+            400,
+            "{hostile}"
+        );
+    }
+    assert_eq!(endpoint.seen.requests(), 3);
+}

@@ -10,6 +10,7 @@ mod drain;
 mod endpoints;
 mod forwarding;
 mod framing;
+mod fuzz;
 mod grpc;
 mod headers;
 mod reload;
