@@ -29,6 +29,11 @@ impl Pattern {
         self.regex.is_match(value)
     }
 
+    /// With the anchors, for those who compile many into one.
+    pub fn anchored(&self) -> &str {
+        self.regex.as_str()
+    }
+
     /// As the user wrote it.
     pub fn as_str(&self) -> &str {
         &self.source

@@ -6,9 +6,9 @@ use std::{
     collections::HashMap,
     fs, io,
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use arc_swap::ArcSwap;
@@ -21,12 +21,12 @@ use tokio::{
 
 use crate::{
     admin,
-    cli::{LogFormat, Serve},
+    cli::Serve,
     discovery::{self, file::Watch},
     downstream::accept::bind,
     snapshot::Snapshot,
     status::{Refused, Status},
-    telemetry::{Telemetry, log, metrics::ReloadOutcome},
+    telemetry::{Telemetry, metrics::ReloadOutcome},
     worker::{self, Order, Shared},
 };
 
@@ -76,7 +76,6 @@ pub fn run(args: &Serve) -> Result<(), Failure> {
 
 struct App {
     path: PathBuf,
-    admin: SocketAddr,
     shared: Arc<Shared>,
     status: Arc<Status>,
     workers: Vec<mpsc::UnboundedSender<Order>>,
@@ -96,8 +95,7 @@ struct Signals {
 
 impl App {
     fn start(args: &Serve, path: PathBuf, config: Config) -> Result<Self, Failure> {
-        let telemetry = Telemetry::start(config.access_log.as_ref())?;
-        log::start(args.log_format, &telemetry)?;
+        let telemetry = Telemetry::start(args.log_format.into(), config.access_log.as_ref())?;
         let signals = Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
@@ -118,7 +116,6 @@ impl App {
         let count = args.workers();
         let mut app = Self {
             path,
-            admin,
             shared,
             status,
             workers: Vec::new(),
@@ -196,7 +193,7 @@ impl App {
         before.retire(&next);
         self.listen(sockets);
         for address in old.into_iter().filter(|address| !new.contains(address)) {
-            self.tell(|| Order::Close(address));
+            tell(&self.workers, || Order::Close(address));
         }
         self.discover();
         Ok(())
@@ -224,11 +221,6 @@ impl App {
         }
     }
 
-    fn tell(&self, order: impl Fn() -> Order) {
-        // A worker that has ended needs no telling.
-        self.workers.iter().for_each(|worker| drop(worker.send(order())));
-    }
-
     /// Looks for the endpoints of clusters that are not listed in the file.
     fn discover(&mut self) {
         self.discovery.follow(&self.shared.snapshot.load(), &self.status);
@@ -236,25 +228,32 @@ impl App {
 
     /// `/ready` fails at once, new connections are refused after the delay, and what is under way may finish until the
     /// time-out. Metrics stay up to the end.
-    async fn drain(mut self) -> Result<(), Failure> {
-        let Drain { delay, timeout } = self.shared.snapshot.load().config.drain;
+    async fn drain(self) -> Result<(), Failure> {
+        let Self { shared, status, workers, mut running, mut signals, .. } = self;
+        let Drain { delay, timeout } = shared.snapshot.load().config.drain;
         let end = Instant::now() + timeout;
-        self.status.draining();
+        status.draining();
         tracing::info!(?delay, ?timeout, "draining");
         let drained = async {
             sleep(delay).await;
-            self.tell(|| Order::Drain);
-            let _ = self.running.recv().await;
+            tell(&workers, || Order::Drain);
+            // Nobody sends: it ends when the last worker does.
+            let _ended = running.recv().await;
         };
         tokio::select! {
             () = drained => tracing::info!("drained"),
             () = sleep_until(end) => tracing::warn!("still busy after {timeout:?}: what is left is cut off"),
-            _ = self.signals.terminate.recv() => return Err(Failure::Impatient),
-            _ = self.signals.interrupt.recv() => return Err(Failure::Impatient),
+            _ = signals.terminate.recv() => return Err(Failure::Impatient),
+            _ = signals.interrupt.recv() => return Err(Failure::Impatient),
         }
-        self.shared.telemetry.flush();
+        shared.telemetry.flush();
         Ok(())
     }
+}
+
+fn tell(workers: &[mpsc::UnboundedSender<Order>], order: impl Fn() -> Order) {
+    // A worker that has ended needs no telling.
+    workers.iter().for_each(|worker| drop(worker.send(order())));
 }
 
 /// The sockets of each listener, one a worker.

@@ -5,7 +5,9 @@
 //! half-way (a client that went away) ends them just as well.
 
 use std::{
+    cell::Cell,
     pin::Pin,
+    rc::Rc,
     task::{Context, Poll, ready},
 };
 
@@ -40,6 +42,8 @@ struct Riders {
     lease: Option<Lease>,
     tracked: Option<Tracked>,
     call: Option<Box<Call>>,
+    /// Counts the bytes of a request's body.
+    counter: Option<Rc<Cell<u64>>>,
 }
 
 /// How a body ended.
@@ -57,7 +61,11 @@ pub enum Progress {
 impl Body {
     /// A body that is at hand.
     pub fn full(bytes: impl Into<Bytes>) -> Self {
-        Self { inner: Inner::Full(bytes.into()), ..Self::default() }
+        Self::of(Inner::Full(bytes.into()))
+    }
+
+    fn of(inner: Inner) -> Self {
+        Self { inner, riders: Riders::default(), progress: Progress::default() }
     }
 
     /// Lets `lease` end with this body.
@@ -75,6 +83,11 @@ impl Body {
         self.riders.call = Some(call);
     }
 
+    /// Counts the bytes that go by.
+    pub fn count(&mut self, counter: Rc<Cell<u64>>) {
+        self.riders.counter = Some(counter);
+    }
+
     /// Holds the body back until the endpoint asks for it.
     pub fn gate(&mut self, gate: impl FnOnce(Incoming) -> Gated) {
         self.inner = match std::mem::take(&mut self.inner) {
@@ -86,8 +99,14 @@ impl Body {
 
 impl From<Incoming> for Body {
     fn from(incoming: Incoming) -> Self {
-        let inner = if http_body::Body::is_end_stream(&incoming) { Inner::Empty } else { Inner::Incoming(incoming) };
-        Self { inner, ..Self::default() }
+        let ended = http_body::Body::is_end_stream(&incoming);
+        Self::of(if ended { Inner::Empty } else { Inner::Incoming(incoming) })
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Self::full(bytes)
     }
 }
 
@@ -107,6 +126,9 @@ impl http_body::Body for Body {
             None => self.progress = Progress::Complete,
             Some(Err(_)) => self.progress = Progress::Broken,
             Some(Ok(frame)) => {
+                if let (Some(counter), Some(data)) = (&self.riders.counter, frame.data_ref()) {
+                    counter.set(counter.get() + data.len() as u64);
+                }
                 if let Some(call) = &mut self.riders.call {
                     if let Some(data) = frame.data_ref() {
                         call.sent(data.len());
@@ -140,7 +162,7 @@ impl http_body::Body for Body {
 
 impl Drop for Body {
     fn drop(&mut self) {
-        let Riders { lease, tracked, call } = std::mem::take(&mut self.riders);
+        let Riders { lease, tracked, call, .. } = std::mem::take(&mut self.riders);
         if lease.is_none() && tracked.is_none() && call.is_none() {
             return;
         }

@@ -3,9 +3,15 @@
 //! A `Call` is boxed once when the request arrives, passed down by `&mut`, and rides back up in the response's body.
 //! When that body ends, or when the client goes away before, the call is over and its accounts are closed.
 
-use std::{net::IpAddr, rc::Rc, sync::Arc};
+use std::{
+    cell::Cell,
+    net::IpAddr,
+    rc::Rc,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header, request::Parts};
 use http_body::Body as _;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use smallvec::SmallVec;
@@ -16,14 +22,21 @@ use crate::{
     downstream::Connection,
     error::Error,
     snapshot::{Cluster, Endpoint, Listener, Route},
-    telemetry::{access_log::Started, trace::TraceContext, trail::Trail},
+    telemetry::{
+        access_log::{AccessLog, Entry},
+        trace::{TraceContext, X_REQUEST_ID},
+        trail::{Step, Trail},
+    },
     upstream::tunnel::Tunnel,
     worker::Worker,
 };
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
-/// The client went away before its response had ended; nginx's number, for the accounts only.
+/// Asks for the Trail, and is answered with it.
+const X_OUTRIGGER_TRAIL: HeaderName = HeaderName::from_static("x-outrigger-trail");
+
+/// The client went away before its response had begun; nginx's number, for the accounts only.
 const CLIENT_GONE: u16 = 499;
 
 /// One request on its way.
@@ -63,9 +76,9 @@ pub struct Call {
     /// Both sides of a protocol switch that the endpoint agreed to.
     pub tunnel: Option<Tunnel>,
     /// Where it stands in its trace.
-    pub trace: Option<TraceContext>,
-    /// What was decided on its way.
-    pub trail: Trail,
+    trace: Option<TraceContext>,
+    /// What was decided on its way, if anybody wants to know.
+    trail: Option<Trail>,
     account: Account,
 }
 
@@ -74,16 +87,28 @@ struct Account {
     /// When its head had been read, in microseconds of [`clock`].
     received: u64,
     method: Method,
-    status: u16,
+    status: StatusCode,
     grpc_status: Option<u8>,
     /// The proxy's own error, if it made the response.
     reason: Option<&'static str>,
-    /// From `received` to the response's head, in microseconds.
-    to_head: u64,
+    /// From `received` to the response's head.
+    to_head: Option<Duration>,
     /// Bytes of the response's body.
     sent: u64,
-    /// What the log needs of a request that is long gone by then; only if there is a log.
-    started: Option<Box<Started>>,
+    /// Only if there is an access log.
+    logged: Option<Box<Logged>>,
+}
+
+/// What the access log needs of a request that is long gone by then.
+struct Logged {
+    time: SystemTime,
+    uri: Uri,
+    version: Version,
+    host: Option<HeaderValue>,
+    user_agent: Option<HeaderValue>,
+    request_id: Option<HeaderValue>,
+    /// Bytes of the request's body.
+    received: Rc<Cell<u64>>,
 }
 
 impl Call {
@@ -92,17 +117,20 @@ impl Call {
         let (head, body) = request.into_parts();
         connection.begin();
         let listener = connection.listener();
-        Box::new(Self {
+        let shown = listener.config.trail && head.headers.contains_key(X_OUTRIGGER_TRAIL);
+        let traced = shown || worker.access_log().is_some();
+        let mut call = Box::new(Self {
             account: Account {
                 received: clock::now(),
                 method: head.method.clone(),
-                status: CLIENT_GONE,
+                status: StatusCode::from_u16(CLIENT_GONE).unwrap_or_default(),
                 grpc_status: None,
                 reason: None,
-                to_head: 0,
+                to_head: None,
                 sent: 0,
-                started: worker.access_log().map(|_| Box::new(Started::new(&head))),
+                logged: worker.access_log().map(|_| Box::new(Logged::new(&head))),
             },
+            trail: traced.then(Trail::default),
             client: connection.peer.ip(),
             grpc: is_grpc(&head.headers),
             trailers: false,
@@ -121,13 +149,26 @@ impl Call {
             upgrade: None,
             tunnel: None,
             trace: None,
-            trail: Trail::new(),
-        })
+        });
+        if let Some(logged) = &call.account.logged {
+            call.body.count(Rc::clone(&logged.received));
+        }
+        call
     }
 
     /// The method that the client used.
     pub fn method(&self) -> &Method {
         &self.account.method
+    }
+
+    /// The tracing headers are written.
+    pub fn traced(&mut self, trace: TraceContext) {
+        self.trace = Some(trace);
+        if let Some(logged) = &mut self.account.logged {
+            logged.request_id = self.head.headers.get(&X_REQUEST_ID).cloned();
+            // As it was before it travelled on: the Host may have come as an authority.
+            logged.host = self.head.headers.get(header::HOST).cloned();
+        }
     }
 
     /// Whether the request can be sent twice without harm: its method is idempotent, and it has no body, which is gone
@@ -169,21 +210,31 @@ impl Call {
         !self.taken
     }
 
+    /// Something was decided, or came of it. `step` is made only if somebody wants to know.
+    pub fn note(&mut self, step: impl FnOnce(&Self) -> Step) {
+        if let Some(mut trail) = self.trail.take() {
+            trail.record(step(self));
+            self.trail = Some(trail);
+        }
+    }
+
     /// The proxy itself makes the response.
     pub fn failed(&mut self, error: &Error) {
         self.account.reason = Some(error.reason());
-        self.trail.error(error.reason());
         self.worker.metrics().error(error.reason());
     }
 
     /// The response's head is there.
     pub fn answered(&mut self, response: &mut Response<Body>) {
-        self.account.status = response.status().as_u16();
-        self.account.to_head = clock::now().saturating_sub(self.account.received);
+        self.account.status = response.status();
+        self.account.to_head = Some(self.took());
         if self.grpc {
             self.trailers(response.headers());
         }
-        if self.listener.config.trail && self.account.started... {
+        if self.listener.config.trail && let Some(trail) = &self.trail
+            && let Ok(trail) = HeaderValue::try_from(trail.to_string())
+        {
+            response.headers_mut().insert(X_OUTRIGGER_TRAIL, trail);
         }
     }
 
@@ -197,4 +248,82 @@ impl Call {
         let status = trailers.get(GRPC_STATUS).and_then(|status| status.to_str().ok());
         self.account.grpc_status = status.and_then(|status| status.parse().ok()).or(self.account.grpc_status);
     }
+
+    /// The response's body has ended.
+    pub fn end(&mut self, progress: Progress) {
+        match progress {
+            Progress::Complete => {}
+            Progress::Partial => self.account.reason = self.account.reason.or(Some("downstream_gone")),
+            Progress::Broken => self.account.reason = Some("response_broken"),
+        }
+    }
+
+    fn took(&self) -> Duration {
+        Duration::from_micros(clock::now().saturating_sub(self.account.received))
+    }
+
+    fn log(&self, log: &AccessLog, logged: &Logged) {
+        let trail = self.trail.clone().unwrap_or_default();
+        log.write(&Entry {
+            time: logged.time,
+            client: self.client,
+            method: &self.account.method,
+            host: logged.host.as_ref().map_or(b"", HeaderValue::as_bytes),
+            path: logged.uri.path_and_query().map_or("", |path| path.as_str()),
+            protocol: logged.version,
+            status: self.account.status,
+            grpc_status: self.account.grpc_status,
+            error: self.account.reason,
+            bytes_in: logged.received.get(),
+            bytes_out: self.account.sent,
+            duration: self.took(),
+            time_to_head: self.account.to_head,
+            listener: &self.listener.config.name,
+            route: self.route.as_ref().map(|route| &*route.config.name),
+            trace_id: self.trace.as_ref().map(|trace| &trace.trace_id),
+            request_id: logged.request_id.as_ref().map(HeaderValue::as_bytes),
+            user_agent: logged.user_agent.as_ref().map(HeaderValue::as_bytes),
+            trail: &trail,
+        });
+    }
+}
+
+/// The call is over, however it ended: before a response, the client went away.
+impl Drop for Call {
+    fn drop(&mut self) {
+        if self.account.to_head.is_none() {
+            self.account.reason = Some("downstream_gone");
+        }
+        let account = &self.account;
+        let metrics = self.route.as_ref().map_or(&self.listener.unrouted, |route| &route.metrics);
+        metrics.record(&account.method, account.status, account.grpc_status, self.took());
+        if let (Some(log), Some(logged)) = (self.worker.access_log(), &account.logged) {
+            self.log(log, logged);
+        }
+        self.connection.end();
+    }
+}
+
+impl Logged {
+    fn new(head: &Parts) -> Self {
+        Self {
+            time: SystemTime::now(),
+            uri: head.uri.clone(),
+            version: head.version,
+            host: head.headers.get(header::HOST).cloned(),
+            user_agent: head.headers.get(header::USER_AGENT).cloned(),
+            request_id: None,
+            received: Rc::default(),
+        }
+    }
+}
+
+/// A head with nothing in it.
+fn nothing() -> Parts {
+    Request::new(()).into_parts().0
+}
+
+/// Whether a request or response speaks gRPC.
+fn is_grpc(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }

@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, thread};
 
 use clap::{Args, Parser, Subcommand};
+use outrigger_config::model;
 
 /// A service-mesh sidecar proxy and L7 load balancer.
 #[derive(Debug, Parser)]
@@ -47,6 +48,15 @@ pub enum LogFormat {
     Text,
     /// For machines.
     Json,
+}
+
+impl From<LogFormat> for model::LogFormat {
+    fn from(format: LogFormat) -> Self {
+        match format {
+            LogFormat::Text => Self::Text,
+            LogFormat::Json => Self::Json,
+        }
+    }
 }
 
 /// Other things than serving.

@@ -27,7 +27,7 @@ use crate::{
     clock,
     downstream::{Registry, accept::accept},
     snapshot::Snapshot,
-    stack::{Stack, stack},
+    stack::stack,
     telemetry::{Telemetry, access_log::AccessLog, metrics::ProxyMetrics},
     upstream::Pools,
 };

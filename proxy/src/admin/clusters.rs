@@ -23,7 +23,7 @@ fn one(cluster: &Cluster) -> Value {
             json!({
                 "address": endpoint.address,
                 "weight": listed.weight,
-                "zone": listed.zone,
+                "zone": listed.zone.as_deref(),
                 "state": if listed.weight > 0 { "ready" } else { "unweighted" },
                 "in_flight": endpoint.load.in_flight(),
                 "ewma_ms": endpoint.load.latency(now, cluster.decay).map(|seconds| f64::from(seconds) * 1e3),

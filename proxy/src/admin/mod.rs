@@ -15,7 +15,7 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpListener, sync::mpsc};
 
-use crate::{downstream::accept::bind, status::Status, telemetry::metrics::{CONTENT_TYPE, page}, worker::Shared};
+use crate::{downstream::accept::bind, status::Status, telemetry::metrics::CONTENT_TYPE, worker::Shared};
 
 /// A scraper that does not end its head within this is hung up on.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -83,7 +83,7 @@ fn answer(request: &Request<Incoming>, state: &State) -> Response<Full<Bytes>> {
                 None => response(StatusCode::OK, TEXT, "ready\n"),
                 Some(why) => response(StatusCode::SERVICE_UNAVAILABLE, TEXT, format!("{why}\n")),
             },
-            "/metrics" => response(StatusCode::OK, CONTENT_TYPE, page(&state.shared.telemetry.registry)),
+            "/metrics" => response(StatusCode::OK, CONTENT_TYPE, state.shared.telemetry.page()),
             "/config" => response(StatusCode::OK, JSON, table::show(state)),
             "/clusters" => response(StatusCode::OK, JSON, clusters::show(&state.shared.snapshot.load())),
             "/drain" => response(StatusCode::METHOD_NOT_ALLOWED, TEXT, "use POST\n"),

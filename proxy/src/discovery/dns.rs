@@ -25,7 +25,7 @@ pub async fn follow(cluster: Arc<Cluster>, first: Resolving) {
         return;
     };
     let name = &cluster.config.name;
-    let mut first = Some(first);
+    let mut looked_up = Some(first);
     loop {
         let pause = match resolve(dns).await {
             Ok((endpoints, time_to_live)) => {
@@ -42,7 +42,7 @@ pub async fn follow(cluster: Arc<Cluster>, first: Resolving) {
                 dns.min_ttl
             }
         };
-        first = None;
+        drop(looked_up.take());
         // Many proxies that learnt a name at once should not ask again at once.
         sleep(pause.mul_f64(1.0 + 0.1 * fastrand::f64())).await;
     }

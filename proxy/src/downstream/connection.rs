@@ -183,7 +183,10 @@ pub async fn serve(
     let Some(Ok(Some((spoken, first)))) = connection.run(detect(&mut stream), |_| false).await else {
         return;
     };
-    let service = service_fn(|request| stack.serve(request, Rc::clone(&connection)));
+    let service = service_fn(|request| {
+        let (stack, connection) = (Rc::clone(&stack), Rc::clone(&connection));
+        async move { stack.serve(request, connection).await }
+    });
     let served = match spoken {
         Spoken::Http1 => {
             let io = Io::http1(stream, first, Arc::clone(&connection.phase), worker.tick_handle());

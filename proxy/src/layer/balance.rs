@@ -3,13 +3,13 @@
 //! Below Retry, so that each attempt picks anew and prefers an endpoint not yet tried; right above Track, which counts
 //! what was picked.
 
-use std::{rc::Rc, sync::Arc};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use http::{HeaderMap, Response, header};
 use outrigger_config::model::{Balancer, HashKey};
 
 use super::Handle;
-use crate::{balance, body::Body, call::Call, clock, error::Error, worker::Worker};
+use crate::{balance, body::Body, call::Call, clock, error::Error, telemetry::trail::Step, worker::Worker};
 
 /// See the module.
 pub struct Balance<S> {
@@ -31,9 +31,13 @@ impl<S> Balance<S> {
         };
         let endpoints = cluster.endpoints.load();
         let picked = endpoints.pick(clock::now(), hash, &call.tried, &mut self.worker.rng.borrow_mut());
-        let endpoint = picked.ok_or(Error::NoEndpoint)?;
-        call.trail.pick(endpoint);
-        call.endpoint = Some(Arc::clone(endpoint));
+        let endpoint = Arc::clone(picked.ok_or(Error::NoEndpoint)?);
+        let decay = cluster.decay;
+        call.note(|_| {
+            let estimate = endpoint.load.latency(clock::now(), decay).map(Duration::from_secs_f32);
+            Step::Pick { endpoint: endpoint.address, estimate }
+        });
+        call.endpoint = Some(endpoint);
         Ok(())
     }
 }

@@ -5,7 +5,8 @@
 
 use std::sync::Arc;
 
-use http::{Response, header, uri::Scheme};
+use http::{Response, header};
+use outrigger_config::model::Scheme;
 
 use super::{Handle, respond::SERVER};
 use crate::{
@@ -60,7 +61,7 @@ fn inward(route: &Route, call: &mut Call) -> Result<Option<Response<Body>>, Erro
                 continue;
             }
             Filter::ResponseHeaders(_) => continue,
-            Filter::Redirect(redirect) => redirect.response(&call.head, Scheme::HTTP),
+            Filter::Redirect(redirect) => redirect.response(&call.head, Scheme::Http),
             Filter::Respond(respond) => respond.response(),
         };
         answer.headers_mut().insert(header::SERVER, SERVER);

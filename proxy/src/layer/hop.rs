@@ -46,7 +46,8 @@ impl<S> Hop<S> {
         if listener.config.via {
             head.headers.append(header::VIA, via(head.version));
         }
-        call.trace = Some(trace::propagate(&mut head.headers, &mut self.worker.rng.borrow_mut()));
+        let trace = trace::propagate(&mut head.headers, &mut self.worker.rng.borrow_mut());
+        call.traced(trace);
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::{rc::Rc, sync::Arc};
 use http::Response;
 
 use super::Handle;
-use crate::{body::Body, call::Call, error::Error, worker::Worker};
+use crate::{body::Body, call::Call, error::Error, telemetry::trail::Step, worker::Worker};
 
 /// See the module.
 pub struct Router<S> {
@@ -25,8 +25,8 @@ impl<S: Handle> Handle for Router<S> {
         let route = call.listener.find(&call.head).ok_or(Error::NoRoute)?;
         call.cluster = route.split(&mut self.worker.rng.borrow_mut()).map(Arc::clone);
         call.route = Some(Arc::clone(route));
-        if let Some(cluster) = &call.cluster {
-            call.trail.cluster(cluster);
+        if let Some(cluster) = call.cluster.clone() {
+            call.note(|_| Step::Cluster(Arc::clone(&cluster.config.name)));
         }
         self.next.handle(call).await
     }

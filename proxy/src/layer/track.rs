@@ -17,7 +17,7 @@ use crate::{
     endpoint::load::Outcome,
     error::{Blame, Error},
     snapshot::{Cluster, Endpoint},
-    telemetry::metrics::AttemptResult,
+    telemetry::{metrics::AttemptResult, trail::Step},
 };
 
 /// See the module.
@@ -42,6 +42,7 @@ impl<S: Handle> Handle for Track<S> {
             Ok(mut response) => {
                 let failed = response.status().is_server_error();
                 tracked.observe(failed);
+                call.note(|_| Step::Status(response.status()));
                 tracked.result = if failed { AttemptResult::Failure } else { AttemptResult::Success };
                 response.body_mut().track(tracked);
                 Ok(response)
@@ -51,6 +52,7 @@ impl<S: Handle> Handle for Track<S> {
                 if error.blame() == Blame::Upstream {
                     tracked.observe(true);
                 }
+                call.note(|_| Step::Error(error.reason()));
                 tracked.result = result(&error);
                 Err(error)
             }

@@ -12,7 +12,7 @@ use crate::{
     call::Call,
     error::{Error, Retryable},
     layer::Handle,
-    telemetry::metrics::RetryOutcome,
+    telemetry::{metrics::RetryOutcome, trail::Step},
 };
 
 /// See the module.
@@ -43,7 +43,7 @@ impl<S: Handle> Handle for Retry<S> {
             let result = self.next.handle(call).await;
             let wanted = policy.on.iter().any(|on| calls_for(*on, &result));
             if wanted && !last && may_repeat(call, &result) {
-                call.trail.retry();
+                call.note(|_| Step::Retry);
                 call.tried.extend(call.endpoint.take().map(|endpoint| endpoint.id));
                 continue;
             }

@@ -1,6 +1,7 @@
 //! The side toward the endpoints: connections, pools of them, and tunnels. All of it belongs to one worker.
 
 pub mod connect;
+pub mod dispatch;
 pub mod expect;
 pub mod http1;
 pub mod http2;

@@ -1,0 +1,85 @@
+//! The file format: its keys, what they mean, and what they may not say.
+//!
+//! A file a subject. Each declares the shape of its part (see [`crate::shape`]) and the rules that span several keys.
+
+mod address;
+mod balancer;
+mod cluster;
+mod dns;
+mod duration;
+mod filter;
+mod header;
+mod listener;
+mod matches;
+mod name;
+mod path;
+mod process;
+mod route;
+
+use std::net::SocketAddr;
+
+use crate::{
+    model::Config,
+    problem::Step,
+    reader::Reader,
+    shape::{Shape, default, keys, list, nested, optional, required},
+    yaml::Node,
+};
+
+/// The largest weight: sums of thousands stay within 32 bits.
+const MAX_WEIGHT: u64 = 1_000_000;
+
+/// A whole file.
+pub(crate) fn config() -> Shape<Config> {
+    let keys = keys!(Config {
+        /// The admin server.
+        admin: nested(process::admin()),
+        /// A line a request on stdout; off when left out.
+        access_log: optional(process::access_log()),
+        /// How the process says goodbye after SIGTERM.
+        drain: nested(process::drain()),
+        /// Addresses that accept connections, with their routes.
+        listeners: required(list(listener::listener())),
+        /// Sets of endpoints, by name.
+        clusters: default(cluster::clusters(), Vec::new()),
+    });
+    keys.rule(distinct_names).rule(distinct_addresses)
+}
+
+fn distinct_names(node: &Node, reader: &mut Reader) {
+    let names = listener_keys(node, "name").filter_map(|(steps, name)| {
+        let text = name.text()?;
+        Some((steps, name, text))
+    });
+    reader.distinct(names, |name| {
+        format!("another listener is named {name} too")
+    });
+}
+
+fn distinct_addresses(node: &Node, reader: &mut Reader) {
+    let admin = node.get("admin").and_then(|admin| admin.get("address"));
+    let admin = admin.map(|address| (vec!["admin".into(), "address".into()], address));
+    let places = admin.into_iter().chain(listener_keys(node, "address"));
+    // Port 0 is another port each time.
+    let places = places.filter_map(|(steps, address)| {
+        let parsed = address.text()?.parse().ok();
+        let parsed = parsed.filter(|address: &SocketAddr| address.port() != 0);
+        Some((steps, address, parsed?))
+    });
+    reader.distinct(places, |address| format!("the address {address} is taken"));
+}
+
+/// What the listeners say of `key`, and where.
+fn listener_keys<'n>(
+    node: &'n Node,
+    key: &'static str,
+) -> impl Iterator<Item = (Vec<Step>, &'n Node)> {
+    let listeners = node.get("listeners").map(Node::items).unwrap_or_default();
+    listeners
+        .iter()
+        .enumerate()
+        .filter_map(move |(index, listener)| {
+            let steps = vec!["listeners".into(), index.into(), key.into()];
+            Some((steps, listener.get(key)?))
+        })
+}

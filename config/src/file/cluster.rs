@@ -1,0 +1,153 @@
+//! Clusters: who answers.
+
+mod endpoint;
+mod pool;
+
+use std::{sync::Arc, time::Duration};
+
+use super::{balancer::balancer, dns::dns, duration::duration, name::name};
+use crate::{
+    model::{
+        Balancer, Cluster, Dns, Endpoint, Endpoints, PoolPolicy, Protocol, default as defaults,
+    },
+    problem::Fault,
+    reader::Reader,
+    shape::{Shape, choice, default, keys, map, nested, not_yet, optional, refused, word},
+    yaml::Node,
+};
+use endpoint::endpoints;
+use pool::pool;
+
+struct Keys {
+    endpoints: Option<Vec<Endpoint>>,
+    dns: Option<Dns>,
+    protocol: Protocol,
+    balancer: Balancer,
+    connect_timeout: Duration,
+    pool: PoolPolicy,
+    health_check: (),
+    outlier_detection: (),
+    circuit_breaker: (),
+    limits: (),
+    tls: (),
+}
+
+/// Clusters by name, in the order of the file.
+pub(super) fn clusters() -> Shape<Vec<Cluster>> {
+    let into = |pairs: Vec<(Arc<str>, Cluster)>| {
+        let pairs = pairs.into_iter();
+        pairs
+            .map(|(name, cluster)| Cluster { name, ..cluster })
+            .collect()
+    };
+    let from = |clusters: &Vec<Cluster>| {
+        let clusters = clusters.iter();
+        clusters
+            .map(|cluster| (Arc::clone(&cluster.name), cluster.clone()))
+            .collect()
+    };
+    map(name(), cluster()).convert(into, from)
+}
+
+/// A cluster that does not know its name yet.
+pub(super) fn cluster() -> Shape<Cluster> {
+    let ewma = Balancer::PeakEwma {
+        decay: defaults::EWMA_DECAY,
+    };
+    let keys = keys!(Keys {
+        /// Its addresses. This or `dns`.
+        endpoints: optional(endpoints()),
+        /// A name whose addresses are its endpoints. This or `endpoints`.
+        dns: optional(dns()),
+        /// What is spoken to the endpoints.
+        protocol: default(protocol(), Protocol::default()),
+        /// How an endpoint is picked.
+        balancer: default(balancer(), ewma),
+        /// To make a connection.
+        connect_timeout: default(duration(), defaults::CONNECT_TIMEOUT),
+        /// How connections are kept.
+        pool: nested(pool()),
+        /// Active probes; not in this version yet.
+        health_check: not_yet(),
+        /// Passive ejection of bad endpoints; not in this version yet.
+        outlier_detection: not_yet(),
+        /// Refusal when a cluster fails; not in this version yet.
+        circuit_breaker: not_yet(),
+        /// Concurrency caps; not in this version yet.
+        limits: not_yet(),
+        /// TLS to the endpoints; not in this version yet, and refused even when empty.
+        tls: refused(
+            "TLS to endpoints is not in this version yet",
+            "leave `tls` out to send cleartext knowingly",
+        ),
+    });
+    keys.rule(one_source).convert(from_keys, to_keys)
+}
+
+fn from_keys(keys: Keys) -> Cluster {
+    let listed = Endpoints::Static(keys.endpoints.unwrap_or_default());
+    Cluster {
+        name: Arc::default(),
+        endpoints: keys.dns.map_or(listed, Endpoints::Dns),
+        protocol: keys.protocol,
+        balancer: keys.balancer,
+        connect_timeout: keys.connect_timeout,
+        pool: keys.pool,
+    }
+}
+
+fn to_keys(cluster: &Cluster) -> Keys {
+    let (endpoints, dns) = match cluster.endpoints.clone() {
+        Endpoints::Static(endpoints) => (Some(endpoints), None),
+        Endpoints::Dns(dns) => (None, Some(dns)),
+    };
+    Keys {
+        endpoints,
+        dns,
+        protocol: cluster.protocol,
+        balancer: cluster.balancer.clone(),
+        connect_timeout: cluster.connect_timeout,
+        pool: cluster.pool.clone(),
+        health_check: (),
+        outlier_detection: (),
+        circuit_breaker: (),
+        limits: (),
+        tls: (),
+    }
+}
+
+fn one_source(node: &Node, reader: &mut Reader) {
+    match (node.entry("endpoints"), node.entry("dns")) {
+        (Some(endpoints), Some(dns)) => {
+            let fault = Fault::new("`endpoints` and `dns` exclude each other")
+                .hint("make two clusters and share the traffic by weight");
+            reader.clash(&dns.key_span, fault, &endpoints.key_span, "first here");
+        }
+        (None, None) if node.is_mapping() => {
+            let fault = Fault::new("this cluster has no endpoints").hint(
+                "say `endpoints: [127.0.0.1:9001]` or `dns: { name: web.internal, port: 80 }`",
+            );
+            reader.report(&node.span, fault);
+        }
+        _ => {}
+    }
+}
+
+fn protocol() -> Shape<Protocol> {
+    choice(
+        "a protocol",
+        [
+            word(
+                "auto",
+                "HTTP/2 for gRPC requests, else HTTP/1.1.",
+                Protocol::Auto,
+            ),
+            word("http1", "HTTP/1.1 always.", Protocol::Http1),
+            word(
+                "http2",
+                "HTTP/2 always, with prior knowledge.",
+                Protocol::Http2,
+            ),
+        ],
+    )
+}

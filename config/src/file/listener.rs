@@ -1,0 +1,141 @@
+//! Listeners: where requests come in.
+
+use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
+
+use super::{
+    address::{bind_address, network},
+    duration::duration,
+    matches::identity,
+    name::name,
+    route::route,
+};
+use crate::{
+    Network,
+    model::{Listener, Route, default as defaults},
+    problem::Fault,
+    reader::Reader,
+    shape::{Shape, default, flag, keys, list, list_where, optional, required, whole},
+    yaml::Node,
+};
+
+struct Keys {
+    name: Option<Arc<str>>,
+    address: SocketAddr,
+    trusted_proxies: Vec<Network>,
+    via: bool,
+    connect: bool,
+    trail: bool,
+    header_timeout: Duration,
+    idle_timeout: Duration,
+    max_header_bytes: usize,
+    max_streams: u32,
+    routes: Vec<Route>,
+}
+
+pub(super) fn listener() -> Shape<Listener> {
+    let keys = keys!(Keys {
+        /// A metric label; the address when left out.
+        name: optional(name()),
+        /// Where it listens, as IP:port. Port 0 lets the system choose.
+        address: required(bind_address()),
+        /// Peers whose `x-forwarded-*` and `forwarded` headers are believed and extended; from all others they are
+        /// replaced.
+        trusted_proxies: default(list(network()), Vec::new()),
+        /// Whether `via` is added to requests and responses (RFC 9110, 7.6.3).
+        via: default(flag(), false),
+        /// Whether CONNECT requests are passed on as tunnels to the route's cluster.
+        connect: default(flag(), false),
+        /// Whether a request with the header `x-outrigger-trail` gets its Trail on that header of the response.
+        trail: default(flag(), false),
+        /// From the first byte of a request to the end of its head.
+        header_timeout: default(duration(), defaults::HEADER_TIMEOUT),
+        /// How long a connection may stay without a request.
+        idle_timeout: default(duration(), defaults::IDLE_TIMEOUT),
+        /// The largest request head, in bytes.
+        max_header_bytes: default(whole(8_192..=1_048_576), defaults::MAX_HEADER_BYTES),
+        /// HTTP/2 streams that a connection may have open.
+        max_streams: default(whole(1..=2_147_483_647), defaults::MAX_STREAMS),
+        /// Which requests go where. The most specific match takes a request, whatever the order.
+        routes: required(routes()),
+    });
+    keys.convert(from_keys, to_keys)
+}
+
+fn from_keys(keys: Keys) -> Listener {
+    let name = keys.name.unwrap_or_else(|| keys.address.to_string().into());
+    let mut routes = keys.routes;
+    for (index, route) in routes.iter_mut().enumerate() {
+        if route.name.is_empty() {
+            route.name = format!("{name}/{index}").into();
+        }
+    }
+    Listener {
+        name,
+        address: keys.address,
+        trusted_proxies: keys.trusted_proxies,
+        via: keys.via,
+        connect: keys.connect,
+        trail: keys.trail,
+        header_timeout: keys.header_timeout,
+        idle_timeout: keys.idle_timeout,
+        max_header_bytes: keys.max_header_bytes,
+        max_streams: keys.max_streams,
+        routes,
+    }
+}
+
+fn to_keys(listener: &Listener) -> Keys {
+    let listener = listener.clone();
+    Keys {
+        name: Some(listener.name),
+        address: listener.address,
+        trusted_proxies: listener.trusted_proxies,
+        via: listener.via,
+        connect: listener.connect,
+        trail: listener.trail,
+        header_timeout: listener.header_timeout,
+        idle_timeout: listener.idle_timeout,
+        max_header_bytes: listener.max_header_bytes,
+        max_streams: listener.max_streams,
+        routes: listener.routes,
+    }
+}
+
+fn routes() -> Shape<Vec<Route>> {
+    list_where(route(), |routes, node, reader| {
+        let names = node
+            .items()
+            .iter()
+            .enumerate()
+            .filter_map(|(index, route)| {
+                let name = route.get("name")?;
+                Some((vec![index.into(), "name".into()], name, name.text()?))
+            });
+        reader.distinct(names, |name| format!("another route is named {name} too"));
+        all_reachable(routes, node, reader);
+    })
+}
+
+/// Of two routes with the same match, the first in the file takes everything.
+fn all_reachable(routes: &[Option<Route>], node: &Node, reader: &mut Reader) {
+    let mut seen: HashMap<String, &Node> = HashMap::new();
+    for (index, (route, item)) in routes.iter().zip(node.items()).enumerate() {
+        let Some(route) = route else { continue };
+        // Where the match stands, or the route that leaves it out.
+        let place = item.get("match").unwrap_or(item);
+        match seen.get(&identity(&route.matches)) {
+            None => _ = seen.insert(identity(&route.matches), place),
+            Some(first) => reader.within(&[index.into()], |reader| {
+                let fault = Fault::new("this route can never match")
+                    .cause("the same match")
+                    .hint("leave one out, or tell them apart by another condition");
+                reader.clash(
+                    &place.span,
+                    fault,
+                    &first.span,
+                    "all of its requests go here",
+                );
+            }),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Who answers, and how connections to them are kept.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use http::HeaderName;
+
+/// A named set of endpoints with one policy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cluster {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Where its endpoints come from.
+    pub endpoints: Endpoints,
+    /// What is spoken to them.
+    pub protocol: Protocol,
+    /// How one is picked.
+    pub balancer: Balancer,
+    /// To make a connection.
+    pub connect_timeout: Duration,
+    /// Of connections.
+    pub pool: PoolPolicy,
+}
+
+/// Where a cluster's endpoints come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Endpoints {
+    /// Listed in the file.
+    Static(Vec<Endpoint>),
+    /// Resolved by DNS.
+    Dns(Dns),
+}
+
+/// One address of a cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Endpoint {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Its share among its peers; 0 takes no requests.
+    pub weight: u32,
+    /// Its zone, if any.
+    pub zone: Option<Arc<str>>,
+}
+
+/// A name that is resolved again and again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dns {
+    /// The name.
+    pub name: String,
+    /// What is asked for.
+    pub record: DnsRecord,
+    /// Resolvers to ask; empty: those of `/etc/resolv.conf`.
+    pub servers: Vec<SocketAddr>,
+    /// The shortest time between two look-ups, whatever the TTL.
+    pub min_ttl: Duration,
+    /// The longest.
+    pub max_ttl: Duration,
+}
+
+/// What a name is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DnsRecord {
+    /// A and AAAA, with this port.
+    Address {
+        /// The port of every endpoint.
+        port: u16,
+    },
+    /// SRV: port and weight come with the record; the lowest priority is used.
+    Srv,
+}
+
+/// What is spoken to the endpoints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/2 for gRPC requests, else HTTP/1.1.
+    #[default]
+    Auto,
+    /// HTTP/1.1 always.
+    Http1,
+    /// HTTP/2 always, with prior knowledge.
+    Http2,
+}
+
+/// How an endpoint is picked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Balancer {
+    /// Latency x in-flight, challenged at random; the default.
+    PeakEwma {
+        /// The time in which an old latency fades to 1/e.
+        decay: Duration,
+    },
+    /// The fewest requests in flight of two.
+    LeastRequest,
+    /// Smooth weighted round robin.
+    RoundRobin,
+    /// By weight alone.
+    Random,
+    /// Consistent hashing on a ring.
+    RingHash {
+        /// What is hashed.
+        key: HashKey,
+    },
+    /// Consistent hashing by table.
+    Maglev {
+        /// What is hashed.
+        key: HashKey,
+    },
+}
+
+/// What is hashed to stay with an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HashKey {
+    /// The value of a request header.
+    Header(HeaderName),
+    /// The value of a cookie.
+    Cookie(String),
+    /// The IP address of the client (the believed one).
+    SourceAddress,
+}
+
+/// How connections to endpoints are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PoolPolicy {
+    /// A connection unused for longer is closed.
+    pub idle_timeout: Duration,
+    /// A connection older than this takes no new request (spread by up to 10 % less, so that they don't all end at once).
+    pub max_age: Option<Duration>,
+    /// Idle HTTP/1 connections that a worker keeps to one endpoint.
+    pub max_idle: usize,
+    /// Requests at once on one HTTP/2 connection, if the endpoint allows as many.
+    pub max_streams: u32,
+}

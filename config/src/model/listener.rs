@@ -1,0 +1,33 @@
+//! Where requests come in.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use super::Route;
+use crate::network::Network;
+
+/// A bound address that accepts downstream connections.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listener {
+    /// A metric label; the address when the file gives none.
+    pub name: Arc<str>,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Peers whose `x-forwarded-*` and `forwarded` headers are believed and extended; from all others they are replaced.
+    pub trusted_proxies: Vec<Network>,
+    /// Whether `via` is added to requests and responses (RFC 9110, 7.6.3).
+    pub via: bool,
+    /// Whether CONNECT requests are passed on as tunnels to the route's cluster.
+    pub connect: bool,
+    /// Whether the Trail of a request is shown on the response header `x-outrigger-trail` when the request has that header.
+    pub trail: bool,
+    /// From a connection's first byte of a request to the end of its head.
+    pub header_timeout: Duration,
+    /// How long a connection may stay without a request.
+    pub idle_timeout: Duration,
+    /// The largest request head in bytes.
+    pub max_header_bytes: usize,
+    /// HTTP/2 streams a connection may have open.
+    pub max_streams: u32,
+    /// Routes in file order; precedence is by specificity.
+    pub routes: Vec<Route>,
+}

@@ -1,0 +1,118 @@
+//! Which requests go where, for how long, and how often.
+
+use std::{sync::Arc, time::Duration};
+
+use http::{HeaderName, Method};
+
+use super::Filter;
+use crate::pattern::Pattern;
+
+/// match -> filters -> weighted clusters, with its policy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Route {
+    /// A metric label; `<listener>/<index>` when the file gives none.
+    pub name: Arc<str>,
+    /// Which requests it takes.
+    pub matches: Match,
+    /// Edits in file order. `Redirect` and `Respond` end the request.
+    pub filters: Vec<Filter>,
+    /// Where it sends them, by weight. Empty only if a filter ends the request.
+    pub clusters: Vec<WeightedCluster>,
+    /// The whole request, all attempts included; `None`: no bound, so that streams are not cut.
+    pub timeout: Option<Duration>,
+    /// One attempt, to the response's head.
+    pub attempt_timeout: Option<Duration>,
+    /// When another attempt is made.
+    pub retry: Retry,
+}
+
+/// One destination of a route and its share.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WeightedCluster {
+    /// The cluster.
+    pub cluster: ClusterRef,
+    /// Its share of the sum of weights; at least one of a route's is over 0.
+    pub weight: u32,
+}
+
+/// A cluster that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterRef {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its place in [`Config::clusters`].
+    pub index: usize,
+}
+
+/// Which requests a route takes: all of the conditions that are given.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Match {
+    /// Any of these; empty: every host.
+    pub hosts: Vec<HostMatch>,
+    /// The path.
+    pub path: PathMatch,
+    /// Any of these; empty: every method.
+    pub methods: Vec<Method>,
+    /// All of these.
+    pub headers: Vec<(HeaderName, ValueMatch)>,
+    /// All of these; the first value of a query key counts.
+    pub query: Vec<(String, ValueMatch)>,
+}
+
+/// A host of a request, without port, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostMatch {
+    /// `shop.example.com`
+    Exact(String),
+    /// `*.example.org`: holds `.example.org`; one or more labels before it (Gateway API).
+    Suffix(String),
+}
+
+/// A path of a request, without query.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum PathMatch {
+    /// Every path.
+    #[default]
+    Any,
+    /// This path and no other.
+    Exact(String),
+    /// This path and all below it, by segment: `/v2` takes `/v2` and `/v2/x`, not `/v23`. No trailing slash, `/` itself excepted.
+    Prefix(String),
+    /// The whole path.
+    Regex(Pattern),
+}
+
+/// A value of a header or query key.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ValueMatch {
+    /// This value.
+    Exact(String),
+    /// The whole value.
+    Regex(Pattern),
+}
+
+/// When another attempt is made. What was never sent is retried in any case.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Retry {
+    /// Attempts in all, the first one included; 1 is no retry.
+    pub attempts: u32,
+    /// On what.
+    pub on: Vec<RetryOn>,
+}
+
+/// A condition for another attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryOn {
+    /// No connection was made: nothing was sent.
+    ConnectFailure,
+    /// The endpoint said that it did not process the request (HTTP/2 REFUSED_STREAM, GOAWAY).
+    RefusedStream,
+    /// The connection broke before a response.
+    Reset,
+    /// A status of 500 to 599.
+    ServerError,
+    /// 502, 503 or 504.
+    GatewayError,
+    /// The attempt took longer than `attempt_timeout`.
+    AttemptTimeout,
+}

@@ -1,0 +1,115 @@
+//! How a kind of value stands in a file: one declaration reads it, writes it and describes it to an editor.
+//!
+//! A decoder, a JSON Schema and a printer written apart drift apart. Here each key of the format is declared once, in
+//! [`keys!`], with its description and default, and the three are made of that.
+
+mod choice;
+mod collection;
+mod field;
+mod scalar;
+
+use std::rc::Rc;
+
+use serde_json::Value;
+
+use crate::{problem::Fault, reader::Reader, yaml::Node};
+
+pub(crate) use choice::{choice, either, variant, variant_with, word};
+pub(crate) use collection::{list, list_where, map};
+pub(crate) use field::{
+    absent, check_keys, default, keys, mapping_schema, nested, not_yet, optional, refused, required,
+};
+pub(crate) use scalar::{flag, parsed, text, whole};
+
+/// One kind of value.
+pub(crate) struct Shape<T> {
+    schema: Value,
+    read: Rc<Read<T>>,
+    write: Rc<dyn Fn(&T) -> Value>,
+}
+
+type Read<T> = dyn Fn(&Node, &mut Reader) -> Option<T>;
+
+impl<T: 'static> Shape<T> {
+    /// `read` reports what is wrong before it gives `None`.
+    pub(crate) fn new(
+        schema: Value,
+        read: impl Fn(&Node, &mut Reader) -> Option<T> + 'static,
+        write: impl Fn(&T) -> Value + 'static,
+    ) -> Self {
+        Self {
+            schema,
+            read: Rc::new(read),
+            write: Rc::new(write),
+        }
+    }
+
+    /// As JSON Schema.
+    pub(crate) fn schema(&self) -> &Value {
+        &self.schema
+    }
+
+    /// `None` if something was wrong; it has been reported then.
+    pub(crate) fn read(&self, node: &Node, reader: &mut Reader) -> Option<T> {
+        (self.read)(node, reader)
+    }
+
+    /// As a file may say it, with nothing left to a default.
+    pub(crate) fn write(&self, value: &T) -> Value {
+        (self.write)(value)
+    }
+
+    /// The same in a file, another type in the model.
+    pub(crate) fn convert<U: 'static>(
+        self,
+        into: impl Fn(T) -> U + 'static,
+        from: impl Fn(&U) -> T + 'static,
+    ) -> Shape<U> {
+        let (read, write) = (self.read, self.write);
+        Shape::new(
+            self.schema,
+            move |node, reader| read(node, reader).map(&into),
+            move |value| write(&from(value)),
+        )
+    }
+
+    /// The same in a file, another type in the model that does not take every value.
+    pub(crate) fn refine<U: 'static>(
+        self,
+        into: impl Fn(T) -> Result<U, Fault> + 'static,
+        from: impl Fn(&U) -> T + 'static,
+    ) -> Shape<U> {
+        let (read, write) = (self.read, self.write);
+        Shape::new(
+            self.schema,
+            move |node, reader| {
+                let value = into(read(node, reader)?);
+                reader.accept(&node.span, value)
+            },
+            move |value| write(&from(value)),
+        )
+    }
+
+    /// Adds a rule that looks at more than one key. It is asked even when a key is bad, so that all mistakes come out
+    /// at once, and therefore works on what was written.
+    pub(crate) fn rule(self, rule: impl Fn(&Node, &mut Reader) + 'static) -> Self {
+        let read = Rc::clone(&self.read);
+        Self {
+            read: Rc::new(move |node, reader| {
+                rule(node, reader);
+                read(node, reader)
+            }),
+            ..self
+        }
+    }
+}
+
+impl<T> Clone for Shape<T> {
+    fn clone(&self) -> Self {
+        Self {
+            schema: self.schema.clone(),
+            read: Rc::clone(&self.read),
+            write: Rc::clone(&self.write),
+        }
+    }
+}

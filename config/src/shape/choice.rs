@@ -1,0 +1,210 @@
+//! One of several: a word (`round_robin`), a mapping of one key (`{ prefix: /v2 }`), or text in place of a mapping.
+
+use serde_json::{Value, json};
+
+use super::Shape;
+use crate::{
+    problem::{Fault, quote},
+    reader::{Reader, enumerate, suggest},
+    yaml::{Content, Entry, Node},
+};
+
+/// One of the ways that a choice offers.
+pub(crate) struct Variant<T> {
+    name: &'static str,
+    /// As JSON Schema.
+    schema: Value,
+    read: Read<T>,
+    write: Box<Write<T>>,
+}
+
+/// `None`: the value is of another variant.
+type Write<T> = dyn Fn(&T) -> Option<Value>;
+
+enum Read<T> {
+    /// The word alone says it.
+    Word(Box<dyn Fn() -> T>),
+    /// The word is the key of a value.
+    Key(Box<super::Read<T>>),
+}
+
+/// A word that stands alone.
+pub(crate) fn word<T: Clone + PartialEq + 'static>(
+    name: &'static str,
+    about: &'static str,
+    value: T,
+) -> Variant<T> {
+    let written = value.clone();
+    Variant {
+        name,
+        schema: json!({"const": name, "description": about}),
+        read: Read::Word(Box::new(move || value.clone())),
+        write: Box::new(move |value| (*value == written).then(|| name.into())),
+    }
+}
+
+/// A mapping of this one key: `variant!("prefix", "about it", shape, PathMatch::Prefix)`.
+macro_rules! variant {
+    ($name:literal, $about:expr, $shape:expr, $variant:path) => {
+        $crate::shape::variant_with($name, $about, $shape, $variant, |value| match value {
+            $variant(inner) => Some(inner.clone()),
+            _ => None,
+        })
+    };
+}
+pub(crate) use variant;
+
+/// The same where a closure has to take the value apart. `from` gives it back if it is of this variant.
+pub(crate) fn variant_with<T: 'static, U: 'static>(
+    name: &'static str,
+    about: &'static str,
+    shape: Shape<U>,
+    into: fn(U) -> T,
+    from: fn(&T) -> Option<U>,
+) -> Variant<T> {
+    let mut inner = shape.schema().clone();
+    inner["description"] = about.into();
+    let reader = shape.clone();
+    Variant {
+        name,
+        schema: json!({
+            "type": "object",
+            "properties": {name: inner},
+            "required": [name],
+            "additionalProperties": false,
+        }),
+        read: Read::Key(Box::new(move |node, r| reader.read(node, r).map(into))),
+        write: Box::new(move |value| from(value).map(|value| json!({name: shape.write(&value)}))),
+    }
+}
+
+/// One of `variants`; `expected` names what is chosen. A value is written as the first variant that takes it.
+pub(crate) fn choice<T: 'static>(
+    expected: &'static str,
+    variants: impl IntoIterator<Item = Variant<T>>,
+) -> Shape<T> {
+    let variants: Vec<Variant<T>> = variants.into_iter().collect();
+    let schemas: Vec<&Value> = variants.iter().map(|variant| &variant.schema).collect();
+    let schema = json!({"oneOf": schemas});
+    let variants = std::rc::Rc::new(variants);
+    let writers = std::rc::Rc::clone(&variants);
+    Shape::new(
+        schema,
+        move |node, reader| match &node.content {
+            Content::Mapping(entries) => read_entries(expected, &variants, node, entries, reader),
+            Content::Scalar { text, .. } if !node.is_nothing() => {
+                read_word(expected, &variants, node, text, reader)
+            }
+            _ => {
+                reader.mismatch(node, expected);
+                None
+            }
+        },
+        move |value| {
+            let written = writers.iter().find_map(|variant| (variant.write)(value));
+            written.unwrap_or_default()
+        },
+    )
+}
+
+fn read_word<T>(
+    expected: &str,
+    variants: &[Variant<T>],
+    node: &Node,
+    text: &str,
+    reader: &mut Reader,
+) -> Option<T> {
+    let named = variants.iter().filter(|variant| variant.name == text);
+    for variant in named.clone() {
+        if let Read::Word(value) = &variant.read {
+            return Some(value());
+        }
+    }
+    let fault = if named.count() > 0 {
+        Fault::new(format!("`{text}` needs a value")).hint(format!("`{text}: ...`"))
+    } else {
+        Fault::new(format!("expected {expected}, found {}", quote(text)))
+            .hint(suggest(text, &names(variants)))
+    };
+    reader.report(&node.span, fault);
+    None
+}
+
+fn read_entries<T>(
+    expected: &str,
+    variants: &[Variant<T>],
+    node: &Node,
+    entries: &[Entry],
+    reader: &mut Reader,
+) -> Option<T> {
+    let mut known = Vec::new();
+    let mut value = None;
+    for entry in entries {
+        let named = variants.iter().filter(|variant| variant.name == entry.key);
+        let mut keyed = named.clone().filter_map(|variant| match &variant.read {
+            Read::Key(read) => Some(read),
+            Read::Word(_) => None,
+        });
+        if let Some(read) = keyed.next() {
+            known.push(entry);
+            value = reader.within(&[entry.key.as_str().into()], |reader| {
+                read(&entry.value, reader)
+            });
+            continue;
+        }
+        let fault = if named.count() > 0 {
+            Fault::new(format!("`{}` takes no value", entry.key)).hint("write the word alone")
+        } else {
+            Fault::new(format!("unknown key {}", quote(&entry.key)))
+                .hint(suggest(&entry.key, &names(variants)))
+        };
+        reader.report(&entry.key_span, fault);
+        value = None;
+    }
+    match known.as_slice() {
+        [_] if entries.len() == 1 => value,
+        [first, second, ..] => {
+            let fault = Fault::new(format!(
+                "`{}` and `{}` exclude each other",
+                first.key, second.key
+            ))
+            .hint(format!("{expected} is one key alone"));
+            reader.clash(&second.key_span, fault, &first.key_span, "first here");
+            None
+        }
+        [] if entries.is_empty() => {
+            let fault = Fault::new(format!("expected {expected}, found an empty mapping"));
+            let hint = format!("known here: {}", enumerate(&names(variants)));
+            reader.report(&node.span, fault.hint(hint));
+            None
+        }
+        _ => None,
+    }
+}
+
+fn names<T>(variants: &[Variant<T>]) -> Vec<&'static str> {
+    let mut names: Vec<_> = variants.iter().map(|variant| variant.name).collect();
+    names.dedup();
+    names
+}
+
+/// Text in place of a mapping: `simple` reads scalars and writes what `is_simple`, `full` the rest.
+pub(crate) fn either<T: 'static>(
+    simple: Shape<T>,
+    full: Shape<T>,
+    is_simple: fn(&T) -> bool,
+) -> Shape<T> {
+    let schema = json!({"anyOf": [simple.schema(), full.schema()]});
+    let (simple_writer, full_writer) = (simple.clone(), full.clone());
+    Shape::new(
+        schema,
+        move |node, reader| match &node.content {
+            Content::Mapping(_) => full.read(node, reader),
+            _ => simple.read(node, reader),
+        },
+        move |value| match is_simple(value) {
+            true => simple_writer.write(value),
+            false => full_writer.write(value),
+        },
+    )
+}

@@ -1,0 +1,244 @@
+//! Mappings of known keys.
+
+use std::rc::Rc;
+
+use serde_json::{Map, Value, json};
+
+use super::Shape;
+use crate::{
+    problem::{Fault, quote},
+    reader::{Reader, suggest},
+    yaml::{Content, Entry, Node},
+};
+
+/// A key of a mapping: its value's shape, and what its absence means.
+pub(crate) struct Field<T> {
+    name: &'static str,
+    schema: Value,
+    required: bool,
+    read: Rc<Read<T>>,
+    write: Rc<Write<T>>,
+}
+
+type Read<T> = dyn Fn(Option<&Entry>, &mut Reader) -> Option<T>;
+
+/// `None`: the key is left out.
+type Write<T> = dyn Fn(&T) -> Option<Value>;
+
+/// A key that must be there.
+pub(crate) fn required<T: 'static>(shape: Shape<T>) -> Field<T> {
+    let writer = shape.clone();
+    Field {
+        required: true,
+        ..field(
+            shape.schema().clone(),
+            move |entry, reader| shape.read(&entry?.value, reader),
+            move |value| Some(writer.write(value)),
+        )
+    }
+}
+
+/// A key whose absence means `value`.
+pub(crate) fn default<T: Clone + 'static>(shape: Shape<T>, value: T) -> Field<T> {
+    let mut schema = shape.schema().clone();
+    schema["default"] = shape.write(&value);
+    let writer = shape.clone();
+    field(
+        schema,
+        move |entry, reader| match entry {
+            Some(entry) => shape.read(&entry.value, reader),
+            None => Some(value.clone()),
+        },
+        move |value| Some(writer.write(value)),
+    )
+}
+
+/// A key whose absence means `value`, for which there is no other way to say it.
+pub(crate) fn absent<T: Clone + PartialEq + 'static>(shape: Shape<T>, value: T) -> Field<T> {
+    let given = optional(shape);
+    let (read, write, absent) = (given.read, given.write, value.clone());
+    field(
+        given.schema,
+        move |entry, reader| Some(read(entry, reader)?.unwrap_or_else(|| value.clone())),
+        move |value| write(&Some(value.clone()).filter(|value| *value != absent)),
+    )
+}
+
+/// A key whose absence is a meaning of its own.
+pub(crate) fn optional<T: 'static>(shape: Shape<T>) -> Field<Option<T>> {
+    let writer = shape.clone();
+    field(
+        shape.schema().clone(),
+        move |entry, reader| match entry {
+            Some(entry) => shape.read(&entry.value, reader).map(Some),
+            None => Some(None),
+        },
+        move |value| value.as_ref().map(|value| writer.write(value)),
+    )
+}
+
+/// A key of a mapping all of whose keys have defaults: its absence means `{}`.
+pub(crate) fn nested<T: 'static>(shape: Shape<T>) -> Field<T> {
+    let writer = shape.clone();
+    let empty = Node {
+        span: 0..0,
+        content: Content::Mapping(Vec::new()),
+    };
+    field(
+        shape.schema().clone(),
+        move |entry, reader| shape.read(entry.map_or(&empty, |entry| &entry.value), reader),
+        move |value| Some(writer.write(value)),
+    )
+}
+
+/// A key of the format that this version can't obey: `{}` says nothing and is let pass.
+pub(crate) fn not_yet() -> Field<()> {
+    field(
+        json!({"type": "object", "maxProperties": 0}),
+        |entry, reader| match entry {
+            None => Some(()),
+            Some(entry) => match &entry.value.content {
+                Content::Mapping(inner) => inner
+                    .iter()
+                    .map(|inner| {
+                        let message = format!("`{}` is not in this version yet", entry.key);
+                        let fault = Fault::new(message).hint("leave it empty (`{}`) or out");
+                        reader.report(&inner.key_span, fault);
+                        None
+                    })
+                    .collect(),
+                _ => {
+                    reader.mismatch(&entry.value, "an empty mapping");
+                    None
+                }
+            },
+        },
+        |()| None,
+    )
+}
+
+/// A key that this version must refuse, because to let it pass would be to promise what is not done.
+pub(crate) fn refused(message: &'static str, hint: &'static str) -> Field<()> {
+    field(
+        json!({"not": {}}),
+        move |entry, reader| match entry {
+            None => Some(()),
+            Some(entry) => {
+                reader.report(&entry.key_span, Fault::new(message).hint(hint));
+                None
+            }
+        },
+        |()| None,
+    )
+}
+
+fn field<T: 'static>(
+    schema: Value,
+    read: impl Fn(Option<&Entry>, &mut Reader) -> Option<T> + 'static,
+    write: impl Fn(&T) -> Option<Value> + 'static,
+) -> Field<T> {
+    Field {
+        name: "",
+        schema,
+        required: false,
+        read: Rc::new(read),
+        write: Rc::new(write),
+    }
+}
+
+impl<T> Field<T> {
+    pub(crate) fn named(mut self, name: &'static str, about: &str) -> Self {
+        self.name = name;
+        self.schema["description"] = about.trim().into();
+        self
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Adds itself to the schema of its mapping.
+    pub(crate) fn describe(&self, mapping: &mut Value) {
+        mapping["properties"][self.name] = self.schema.clone();
+        if self.required
+            && let Some(required) = mapping["required"].as_array_mut()
+        {
+            required.push(self.name.into());
+        }
+    }
+
+    pub(crate) fn read(&self, mapping: &Node, reader: &mut Reader) -> Option<T> {
+        let entry = mapping.entry(self.name);
+        if self.required && entry.is_none() {
+            let fault = Fault::new(format!("missing key `{}`", self.name));
+            reader.report(&mapping.span, fault);
+        }
+        reader.within(&[self.name.into()], |reader| (self.read)(entry, reader))
+    }
+
+    pub(crate) fn write(&self, value: &T, mapping: &mut Map<String, Value>) {
+        if let Some(value) = (self.write)(value) {
+            mapping.insert(self.name.to_owned(), value);
+        }
+    }
+}
+
+impl<T> Clone for Field<T> {
+    fn clone(&self) -> Self {
+        Self {
+            name: self.name,
+            schema: self.schema.clone(),
+            required: self.required,
+            read: Rc::clone(&self.read),
+            write: Rc::clone(&self.write),
+        }
+    }
+}
+
+/// The schema of a mapping without its keys.
+pub(crate) fn mapping_schema() -> Value {
+    json!({"type": "object", "properties": {}, "required": [], "additionalProperties": false})
+}
+
+/// Whether `node` is a mapping; notes keys that are not `known`.
+pub(crate) fn check_keys(node: &Node, known: &[&str], reader: &mut Reader) -> Option<()> {
+    let Content::Mapping(entries) = &node.content else {
+        reader.mismatch(node, "a mapping");
+        return None;
+    };
+    for entry in entries {
+        if !known.contains(&entry.key.as_str()) {
+            let fault = Fault::new(format!("unknown key {}", quote(&entry.key)));
+            reader.report(&entry.key_span, fault.hint(suggest(&entry.key, known)));
+        }
+    }
+    Some(())
+}
+
+/// The shape of a mapping that is read into a struct: `key: required(shape)`, one a field, its comment the description
+/// that editors show. `field as "key"` where a key is no Rust name.
+macro_rules! keys {
+    ($target:ident { $( $(#[doc = $about:literal])+ $field:ident $(as $name:literal)? : $kind:expr ),+ $(,)? }) => {{
+        $( let $field = $kind.named($crate::shape::keys!(@name $field $($name)?), concat!($($about),+)); )+
+        let mut schema = $crate::shape::mapping_schema();
+        $( $field.describe(&mut schema); )+
+        let known = [$( $field.name() ),+];
+        let read = {
+            $( let $field = $field.clone(); )+
+            move |node: &$crate::yaml::Node, reader: &mut $crate::reader::Reader| {
+                $crate::shape::check_keys(node, &known, reader)?;
+                $( let $field = $field.read(node, reader); )+
+                Some($target { $( $field: $field? ),+ })
+            }
+        };
+        let write = move |value: &$target| {
+            let mut mapping = serde_json::Map::new();
+            $( $field.write(&value.$field, &mut mapping); )+
+            serde_json::Value::Object(mapping)
+        };
+        $crate::shape::Shape::new(schema, read, write)
+    }};
+    (@name $field:ident $name:literal) => { $name };
+    (@name $field:ident) => { stringify!($field) };
+}
+pub(crate) use keys;

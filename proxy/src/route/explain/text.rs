@@ -1,0 +1,140 @@
+//! An explanation in words.
+
+use std::fmt::{self, Display, Formatter};
+
+use http::{HeaderName, HeaderValue, Response, header::LOCATION, request::Parts};
+use outrigger_config::model::{Filter, HeaderEdits, Route, Scheme};
+
+use super::{Explanation, Verdict, form};
+use crate::route::{Redirect, Rewrite, host};
+
+/// Routes of a kind that are shown; a table may have thousands.
+const SHOWN: usize = 5;
+
+impl Display for Explanation<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Parts { method, uri, .. } = &self.head;
+        writeln!(f, "{method} {}{uri}", host::of(&self.head))?;
+        match &self.verdicts {
+            Err(bad) => writeln!(f, "refused with 400: {bad}"),
+            Ok(verdicts) => verdicts
+                .iter()
+                .try_for_each(|verdict| verdict.write(f, &self.head)),
+        }
+    }
+}
+
+impl Verdict<'_> {
+    fn write(&self, f: &mut Formatter<'_>, head: &Parts) -> fmt::Result {
+        let listener = self.listener;
+        writeln!(f, "listener `{}` on {}", listener.name, listener.address)?;
+        match self.winner {
+            None => writeln!(f, "  no route takes it: answered with 404")?,
+            Some(winner) => {
+                let route = &listener.routes[winner];
+                let why = form::taken(&self.rules[winner], head);
+                writeln!(f, "  route `{}` takes it: {why}", route.name)?;
+                write_route(f, route, head)?;
+            }
+        }
+        let title = match self.winner {
+            Some(_) => "would come first, but",
+            None => "closest",
+        };
+        let name = |route: usize| &listener.routes[route].name;
+        let passed_over = self.passed_over.iter().map(|&(route, miss)| {
+            let why = form::missed(&self.rules[route], miss, head);
+            format!("`{}`: {why}", name(route))
+        });
+        write_some(f, title, passed_over)?;
+        let outranked = self.outranked.iter();
+        let outranked = outranked.map(|&(route, step)| format!("`{}`: {step}", name(route)));
+        write_some(f, "match too, but come later", outranked)
+    }
+}
+
+/// The first few lines, and how many are left out.
+fn write_some(
+    f: &mut Formatter<'_>,
+    title: &str,
+    mut lines: impl ExactSizeIterator<Item = String>,
+) -> fmt::Result {
+    if lines.len() > 0 {
+        writeln!(f, "  {title}")?;
+    }
+    for line in lines.by_ref().take(SHOWN) {
+        writeln!(f, "    {line}")?;
+    }
+    match lines.len() {
+        0 => Ok(()),
+        more => writeln!(f, "    and {more} more"),
+    }
+}
+
+/// What a route does with the request.
+fn write_route(f: &mut Formatter<'_>, route: &Route, head: &Parts) -> fmt::Result {
+    let matched = &route.matches.path;
+    let mut sent = head.clone();
+    for filter in &route.filters {
+        match filter {
+            Filter::RequestHeaders(edits) => writeln!(f, "    request headers: {}", edited(edits))?,
+            Filter::ResponseHeaders(edits) => {
+                writeln!(f, "    response headers: {}", edited(edits))?;
+            }
+            Filter::Rewrite(rewrite) => match Rewrite::new(rewrite, matched).apply(&mut sent) {
+                Ok(()) => {
+                    let (host, uri) = (host::of(&sent), &sent.uri);
+                    writeln!(f, "    rewrite: the endpoint sees `{host}{uri}`")?;
+                }
+                Err(error) => writeln!(f, "    rewrite: fails, {error}")?,
+            },
+            Filter::Redirect(redirect) => {
+                let redirect = Redirect::new(redirect, matched);
+                let response: Response<()> = redirect.response(head, Scheme::Http);
+                let location = form::text(response.headers()[LOCATION].as_bytes());
+                let status = response.status().as_u16();
+                return writeln!(f, "    redirect: {status} to `{location}`");
+            }
+            Filter::Respond(respond) => {
+                let (status, bytes) = (respond.status.as_u16(), respond.body.len());
+                return writeln!(f, "    respond: {status} with {bytes} bytes");
+            }
+        }
+    }
+    writeln!(f, "    clusters: {}", shares(route))
+}
+
+/// `` `api` 90 %, `api-canary` 10 % ``
+fn shares(route: &Route) -> String {
+    let total: u64 = route.clusters.iter().map(|to| u64::from(to.weight)).sum();
+    let shares = route.clusters.iter().map(|to| {
+        let name = &to.cluster.name;
+        // In tenths of a percent, rounded.
+        match (u64::from(to.weight) * 1000 + total / 2) / total.max(1) {
+            share if share % 10 == 0 => format!("`{name}` {} %", share / 10),
+            share => format!("`{name}` {}.{} %", share / 10, share % 10),
+        }
+    });
+    shares.collect::<Vec<_>>().join(", ")
+}
+
+/// ``remove `x-c`, set `x-a: b` ``
+fn edited(edits: &HeaderEdits) -> String {
+    let line = |verb: &str, name: &HeaderName, value: &HeaderValue| {
+        format!("{verb} `{name}: {}`", form::text(value.as_bytes()))
+    };
+    let removed = edits.remove.iter().map(|name| format!("remove `{name}`"));
+    let set = edits
+        .set
+        .iter()
+        .map(|(name, value)| line("set", name, value));
+    let added = edits
+        .add
+        .iter()
+        .map(|(name, value)| line("add", name, value));
+    removed
+        .chain(set)
+        .chain(added)
+        .collect::<Vec<_>>()
+        .join(", ")
+}

@@ -1,0 +1,188 @@
+//! The Trail: what was decided about one request, in order, as one line that a person reads at a glance:
+//! `api pick=10.0.0.2:80(3.1ms) 503 retry pick=10.0.0.3:80 200`.
+//!
+//! Each layer adds its step; nothing is formatted until somebody asks (the access log, a debug header, a test). A request
+//! of one attempt, which is nearly every one, allocates nothing.
+
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
+
+use http::StatusCode;
+use smallvec::SmallVec;
+
+/// Cluster, pick, result.
+const STEPS_OF_ONE_ATTEMPT: usize = 3;
+
+/// One decision, or what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The route sends the request to this cluster.
+    Cluster(Arc<str>),
+    /// The balancer chose this endpoint.
+    Pick {
+        /// Its address.
+        endpoint: SocketAddr,
+        /// How long the balancer expects it to take, where the balancer expects anything.
+        estimate: Option<Duration>,
+    },
+    /// An endpoint answered.
+    Status(StatusCode),
+    /// An attempt failed without a response, or the proxy gave up; the reason of the error.
+    Error(&'static str),
+    /// Another attempt is made because of the step before.
+    Retry,
+    /// It waits so long first.
+    Backoff(Duration),
+    /// A policy did not let it through.
+    Refused(&'static str),
+}
+
+/// The steps of one request so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trail(SmallVec<[Step; STEPS_OF_ONE_ATTEMPT]>);
+
+impl Trail {
+    /// Adds what happened.
+    pub fn record(&mut self, step: Step) {
+        self.0.push(step);
+    }
+
+    /// What happened, in order.
+    pub fn steps(&self) -> &[Step] {
+        &self.0
+    }
+
+    /// How many endpoints were picked.
+    pub fn attempts(&self) -> usize {
+        self.picks().count()
+    }
+
+    /// The endpoint that was picked last: the one that answered, if one did.
+    pub fn endpoint(&self) -> Option<SocketAddr> {
+        self.picks().next_back()
+    }
+
+    /// The cluster that was chosen last.
+    pub fn cluster(&self) -> Option<&Arc<str>> {
+        self.0.iter().rev().find_map(|step| match step {
+            Step::Cluster(name) => Some(name),
+            _ => None,
+        })
+    }
+
+    fn picks(&self) -> impl DoubleEndedIterator<Item = SocketAddr> {
+        self.0.iter().filter_map(|step| match step {
+            Step::Pick { endpoint, .. } => Some(*endpoint),
+            _ => None,
+        })
+    }
+}
+
+impl fmt::Display for Trail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, step) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(" ")?;
+            }
+            step.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cluster(name) => f.write_str(name),
+            Self::Pick {
+                endpoint,
+                estimate: Some(estimate),
+            } => write!(f, "pick={endpoint}({})", Millis(*estimate)),
+            Self::Pick {
+                endpoint,
+                estimate: None,
+            } => write!(f, "pick={endpoint}"),
+            Self::Status(status) => f.write_str(status.as_str()),
+            Self::Error(reason) => f.write_str(reason),
+            Self::Retry => f.write_str("retry"),
+            Self::Backoff(wait) => write!(f, "backoff={}", Millis(*wait)),
+            Self::Refused(policy) => write!(f, "refused={policy}"),
+        }
+    }
+}
+
+/// `3.1ms`: one unit on the whole line, and as exact as is of use.
+struct Millis(Duration);
+
+impl fmt::Display for Millis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.1}ms", self.0.as_secs_f64() * 1e3)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn pick(endpoint: &str, micros: u64) -> Step {
+        let estimate = (micros > 0).then(|| Duration::from_micros(micros));
+        Step::Pick {
+            endpoint: endpoint.parse().unwrap(),
+            estimate,
+        }
+    }
+
+    fn trail(steps: impl IntoIterator<Item = Step>) -> Trail {
+        Trail(steps.into_iter().collect())
+    }
+
+    #[test]
+    fn a_retried_request_reads_as_it_went() {
+        let trail = trail([
+            Step::Cluster("api".into()),
+            pick("10.0.0.2:80", 3_100),
+            Step::Status(StatusCode::SERVICE_UNAVAILABLE),
+            Step::Retry,
+            pick("10.0.0.3:80", 0),
+            Step::Status(StatusCode::OK),
+        ]);
+        assert_eq!(
+            trail.to_string(),
+            "api pick=10.0.0.2:80(3.1ms) 503 retry pick=10.0.0.3:80 200"
+        );
+        assert_eq!(trail.attempts(), 2);
+        assert_eq!(trail.endpoint(), Some("10.0.0.3:80".parse().unwrap()));
+        assert_eq!(trail.cluster().unwrap().as_ref(), "api");
+    }
+
+    #[test]
+    fn failures_waits_and_refusals_have_their_words() {
+        let trail = trail([
+            Step::Cluster("api".into()),
+            pick("[::1]:80", 120),
+            Step::Error("connect"),
+            Step::Retry,
+            Step::Backoff(Duration::from_millis(25)),
+            Step::Refused("budget"),
+        ]);
+        assert_eq!(
+            trail.to_string(),
+            "api pick=[::1]:80(0.1ms) connect retry backoff=25.0ms refused=budget"
+        );
+    }
+
+    #[test]
+    fn a_request_of_one_attempt_allocates_nothing() {
+        let steps = [
+            Step::Cluster("api".into()),
+            pick("10.0.0.2:80", 0),
+            Step::Status(StatusCode::OK),
+        ];
+        assert!(!trail(steps).0.spilled());
+    }
+
+    #[test]
+    fn nothing_decided_is_an_empty_line() {
+        assert_eq!(Trail::default().to_string(), "");
+    }
+}
