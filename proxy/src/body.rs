@@ -65,7 +65,11 @@ impl Body {
     }
 
     fn of(inner: Inner) -> Self {
-        Self { inner, riders: Riders::default(), progress: Progress::default() }
+        Self {
+            inner,
+            riders: Riders::default(),
+            progress: Progress::default(),
+        }
     }
 
     /// Lets `lease` end with this body.
@@ -100,7 +104,11 @@ impl Body {
 impl From<Incoming> for Body {
     fn from(incoming: Incoming) -> Self {
         let ended = http_body::Body::is_end_stream(&incoming);
-        Self::of(if ended { Inner::Empty } else { Inner::Incoming(incoming) })
+        Self::of(if ended {
+            Inner::Empty
+        } else {
+            Inner::Incoming(incoming)
+        })
     }
 }
 
@@ -114,7 +122,10 @@ impl http_body::Body for Body {
     type Data = Bytes;
     type Error = hyper::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = match &mut self.inner {
             Inner::Empty => None,
             Inner::Full(bytes) if bytes.is_empty() => None,
@@ -162,7 +173,12 @@ impl http_body::Body for Body {
 
 impl Drop for Body {
     fn drop(&mut self) {
-        let Riders { lease, tracked, call, .. } = std::mem::take(&mut self.riders);
+        let Riders {
+            lease,
+            tracked,
+            call,
+            ..
+        } = std::mem::take(&mut self.riders);
         if lease.is_none() && tracked.is_none() && call.is_none() {
             return;
         }

@@ -11,7 +11,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header, request::Parts};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
+    header, request::Parts,
+};
 use http_body::Body as _;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use smallvec::SmallVec;
@@ -113,7 +116,11 @@ struct Logged {
 
 impl Call {
     /// Takes up a request.
-    pub fn new(request: Request<Incoming>, connection: Rc<Connection>, worker: Rc<Worker>) -> Box<Self> {
+    pub fn new(
+        request: Request<Incoming>,
+        connection: Rc<Connection>,
+        worker: Rc<Worker>,
+    ) -> Box<Self> {
         let (head, body) = request.into_parts();
         connection.begin();
         let listener = connection.listener();
@@ -192,7 +199,10 @@ impl Call {
     /// Hands the request over to be sent.
     pub fn take(&mut self) -> Request<Body> {
         self.taken = true;
-        Request::from_parts(std::mem::replace(&mut self.head, nothing()), std::mem::take(&mut self.body))
+        Request::from_parts(
+            std::mem::replace(&mut self.head, nothing()),
+            std::mem::take(&mut self.body),
+        )
     }
 
     /// Takes back a request that was not sent.
@@ -203,7 +213,9 @@ impl Call {
 
     /// Makes the request whole for another attempt; whether that was possible.
     pub fn restore(&mut self) -> bool {
-        if self.taken && let Some(spare) = self.spare.take() {
+        if self.taken
+            && let Some(spare) = self.spare.take()
+        {
             self.head = spare;
             self.taken = false;
         }
@@ -231,7 +243,8 @@ impl Call {
         if self.grpc {
             self.trailers(response.headers());
         }
-        if self.listener.config.trail && let Some(trail) = &self.trail
+        if self.listener.config.trail
+            && let Some(trail) = &self.trail
             && let Ok(trail) = HeaderValue::try_from(trail.to_string())
         {
             response.headers_mut().insert(X_OUTRIGGER_TRAIL, trail);
@@ -245,15 +258,21 @@ impl Call {
 
     /// Trailers went by.
     pub fn trailers(&mut self, trailers: &HeaderMap) {
-        let status = trailers.get(GRPC_STATUS).and_then(|status| status.to_str().ok());
-        self.account.grpc_status = status.and_then(|status| status.parse().ok()).or(self.account.grpc_status);
+        let status = trailers
+            .get(GRPC_STATUS)
+            .and_then(|status| status.to_str().ok());
+        self.account.grpc_status = status
+            .and_then(|status| status.parse().ok())
+            .or(self.account.grpc_status);
     }
 
     /// The response's body has ended.
     pub fn end(&mut self, progress: Progress) {
         match progress {
             Progress::Complete => {}
-            Progress::Partial => self.account.reason = self.account.reason.or(Some("downstream_gone")),
+            Progress::Partial => {
+                self.account.reason = self.account.reason.or(Some("downstream_gone"))
+            }
             Progress::Broken => self.account.reason = Some("response_broken"),
         }
     }
@@ -295,8 +314,16 @@ impl Drop for Call {
             self.account.reason = Some("downstream_gone");
         }
         let account = &self.account;
-        let metrics = self.route.as_ref().map_or(&self.listener.unrouted, |route| &route.metrics);
-        metrics.record(&account.method, account.status, account.grpc_status, self.took());
+        let metrics = self
+            .route
+            .as_ref()
+            .map_or(&self.listener.unrouted, |route| &route.metrics);
+        metrics.record(
+            &account.method,
+            account.status,
+            account.grpc_status,
+            self.took(),
+        );
         if let (Some(log), Some(logged)) = (self.worker.access_log(), &account.logged) {
             self.log(log, logged);
         }
@@ -325,5 +352,7 @@ fn nothing() -> Parts {
 
 /// Whether a request or response speaks gRPC.
 fn is_grpc(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
+    headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }

@@ -25,7 +25,11 @@ fn main() -> ExitCode {
         Err(error) => {
             let asked_for = !error.use_stderr();
             let _ = error.print();
-            return if asked_for { ExitCode::SUCCESS } else { ExitCode::from(USAGE) };
+            return if asked_for {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(USAGE)
+            };
         }
     };
     match cli.command {
@@ -38,9 +42,16 @@ fn main() -> ExitCode {
             }
         },
         Some(Command::Check { file }) => load(&file, |config| {
-            let routes: usize = config.listeners.iter().map(|listener| listener.routes.len()).sum();
+            let routes: usize = config
+                .listeners
+                .iter()
+                .map(|listener| listener.routes.len())
+                .sum();
             let (listeners, clusters) = (config.listeners.len(), config.clusters.len());
-            println!("{}: ok ({listeners} listeners, {routes} routes, {clusters} clusters)", file.display());
+            println!(
+                "{}: ok ({listeners} listeners, {routes} routes, {clusters} clusters)",
+                file.display()
+            );
             ExitCode::SUCCESS
         }),
         Some(Command::Explain(ask)) => load(&ask.config, |config| explain(config, &ask)),

@@ -135,13 +135,15 @@ pub fn spawn(
     orders: mpsc::UnboundedReceiver<Order>,
     alive: mpsc::Sender<()>,
 ) -> io::Result<()> {
-    thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
-        match LocalRuntime::new() {
-            Ok(runtime) => runtime.block_on(run(Worker::new(shared), orders)),
-            Err(error) => tracing::error!(%error, "a worker cannot start"),
-        }
-        drop(alive);
-    })?;
+    thread::Builder::new()
+        .name(format!("worker-{index}"))
+        .spawn(move || {
+            match LocalRuntime::new() {
+                Ok(runtime) => runtime.block_on(run(Worker::new(shared), orders)),
+                Err(error) => tracing::error!(%error, "a worker cannot start"),
+            }
+            drop(alive);
+        })?;
     Ok(())
 }
 
@@ -167,7 +169,13 @@ async fn run(worker: Rc<Worker>, mut orders: mpsc::UnboundedReceiver<Order>) {
                 Ok(socket) => {
                     let (stop, stopped) = oneshot::channel();
                     listening.push((address, stop));
-                    spawn_local(accept(socket, address, Rc::clone(&worker), Rc::clone(&stack), stopped));
+                    spawn_local(accept(
+                        socket,
+                        address,
+                        Rc::clone(&worker),
+                        Rc::clone(&stack),
+                        stopped,
+                    ));
                 }
                 Err(error) => tracing::error!(%address, %error, "cannot listen"),
             },

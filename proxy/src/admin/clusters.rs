@@ -9,7 +9,11 @@ use crate::{
 
 /// As JSON.
 pub fn show(snapshot: &Snapshot) -> String {
-    let clusters: Value = snapshot.clusters.iter().map(|cluster| (cluster.config.name.to_string(), one(cluster))).collect();
+    let clusters: Value = snapshot
+        .clusters
+        .iter()
+        .map(|cluster| (cluster.config.name.to_string(), one(cluster)))
+        .collect();
     format!("{clusters:#}\n")
 }
 

@@ -95,14 +95,18 @@ impl Connection {
     /// A request's head has been read.
     pub fn begin(&self) {
         self.worker.begin();
-        self.phase.in_flight.store(self.phase.in_flight.load(Relaxed) + 1, Relaxed);
+        self.phase
+            .in_flight
+            .store(self.phase.in_flight.load(Relaxed) + 1, Relaxed);
         self.phase.head_since.store(0, Relaxed);
     }
 
     /// A request is over.
     pub fn end(&self) {
         self.worker.end();
-        self.phase.in_flight.store(self.phase.in_flight.load(Relaxed) - 1, Relaxed);
+        self.phase
+            .in_flight
+            .store(self.phase.in_flight.load(Relaxed) - 1, Relaxed);
         self.quiet_since.set(self.worker.tick());
     }
 
@@ -123,8 +127,11 @@ impl Connection {
         }
         let config = &self.listener.borrow().config;
         let head_since = self.phase.head_since.load(Relaxed);
-        if head_since != 0 && now.saturating_sub(head_since) > clock::micros(config.header_timeout) {
-            self.worker.metrics().downstream_error(DownstreamError::HeadTimeout);
+        if head_since != 0 && now.saturating_sub(head_since) > clock::micros(config.header_timeout)
+        {
+            self.worker
+                .metrics()
+                .downstream_error(DownstreamError::HeadTimeout);
             self.tell(Order::Abort);
         } else if now.saturating_sub(self.quiet_since.get()) > clock::micros(config.idle_timeout) {
             self.drain();
@@ -143,7 +150,11 @@ impl Connection {
 
     /// Runs `work` to its end, or until it is told to stop: `None` if so. When told to drain, `drain` is called once and
     /// says whether there is anything to go on with.
-    async fn run<W: Future>(&self, work: W, drain: impl Fn(Pin<&mut W>) -> bool) -> Option<W::Output> {
+    async fn run<W: Future>(
+        &self,
+        work: W,
+        drain: impl Fn(Pin<&mut W>) -> bool,
+    ) -> Option<W::Output> {
         let mut work = pin!(work);
         let mut told = false;
         *self.waker.borrow_mut() = None;
@@ -180,7 +191,8 @@ pub async fn serve(
     let _open = worker.metrics().connection(Side::Downstream);
     // Small responses must not wait for an acknowledgement of the last one (Nagle).
     let _ = stream.set_nodelay(true);
-    let Some(Ok(Some((spoken, first)))) = connection.run(detect(&mut stream), |_| false).await else {
+    let Some(Ok(Some((spoken, first)))) = connection.run(detect(&mut stream), |_| false).await
+    else {
         return;
     };
     let service = service_fn(|request| {
@@ -189,7 +201,12 @@ pub async fn serve(
     });
     let served = match spoken {
         Spoken::Http1 => {
-            let io = Io::http1(stream, first, Arc::clone(&connection.phase), worker.tick_handle());
+            let io = Io::http1(
+                stream,
+                first,
+                Arc::clone(&connection.phase),
+                worker.tick_handle(),
+            );
             let http1 = http1::Builder::new()
                 .half_close(true)
                 .max_header_size(config.max_header_bytes)
@@ -224,5 +241,9 @@ pub async fn serve(
 }
 
 fn failure(error: &hyper::Error) -> DownstreamError {
-    if error.is_parse() || error.is_parse_too_large() { DownstreamError::BadHead } else { DownstreamError::Reset }
+    if error.is_parse() || error.is_parse_too_large() {
+        DownstreamError::BadHead
+    } else {
+        DownstreamError::Reset
+    }
 }

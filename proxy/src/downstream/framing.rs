@@ -62,14 +62,17 @@ impl Guard {
 }
 
 fn named(line: &[u8], name: &[u8]) -> bool {
-    line.len() > name.len() && line[name.len()] == b':' && line[..name.len()].eq_ignore_ascii_case(name)
+    line.len() > name.len()
+        && line[name.len()] == b':'
+        && line[..name.len()].eq_ignore_ascii_case(name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const BOTH: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-LENGTH: 3\r\n\r\n";
+    const BOTH: &[u8] =
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-LENGTH: 3\r\n\r\n";
 
     #[test]
     fn both_ways_of_framing_are_seen_wherever_the_reads_cut() {
@@ -79,14 +82,23 @@ mod tests {
             assert!(guard.feed(&BOTH[cut..]) || first, "cut at {cut}");
         }
         let mut guard = Guard::default();
-        assert!(BOTH.iter().any(|byte| guard.feed(std::slice::from_ref(byte))));
+        assert!(
+            BOTH.iter()
+                .any(|byte| guard.feed(std::slice::from_ref(byte)))
+        );
     }
 
     #[test]
     fn one_way_of_framing_is_fine() {
-        assert!(!Guard::default().feed(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"));
+        assert!(
+            !Guard::default().feed(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc")
+        );
         assert!(!Guard::default().feed(b"POST / HTTP/1.1\nTransfer-Encoding: chunked\n\n"));
-        assert!(!Guard::default().feed(b"GET /content-length: HTTP/1.1\r\ntransfer-encodingx: content-length:\r\n\r\n"));
+        assert!(
+            !Guard::default().feed(
+                b"GET /content-length: HTTP/1.1\r\ntransfer-encodingx: content-length:\r\n\r\n"
+            )
+        );
     }
 
     #[test]

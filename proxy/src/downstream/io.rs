@@ -57,14 +57,31 @@ struct Heads {
 
 impl Io {
     /// HTTP/1: heads are looked at.
-    pub fn http1(stream: TcpStream, first: BytesMut, phase: Arc<Phase>, tick: Arc<AtomicU64>) -> Self {
-        let heads = Some(Heads { phase, guard: Guard::default(), tick });
-        Self { stream: TokioIo::new(stream), first, heads }
+    pub fn http1(
+        stream: TcpStream,
+        first: BytesMut,
+        phase: Arc<Phase>,
+        tick: Arc<AtomicU64>,
+    ) -> Self {
+        let heads = Some(Heads {
+            phase,
+            guard: Guard::default(),
+            tick,
+        });
+        Self {
+            stream: TokioIo::new(stream),
+            first,
+            heads,
+        }
     }
 
     /// HTTP/2: its framing leaves no doubt.
     pub fn http2(stream: TcpStream, first: BytesMut) -> Self {
-        Self { stream: TokioIo::new(stream), first, heads: None }
+        Self {
+            stream: TokioIo::new(stream),
+            first,
+            heads: None,
+        }
     }
 
     fn read_first(&mut self, cursor: &mut ReadBufCursor<'_>) {
@@ -90,7 +107,9 @@ impl Heads {
             return;
         }
         if self.phase.head_since.load(Relaxed) == 0 {
-            self.phase.head_since.store(self.tick.load(Relaxed).max(1), Relaxed);
+            self.phase
+                .head_since
+                .store(self.tick.load(Relaxed).max(1), Relaxed);
             self.guard = Guard::default();
         }
         if self.guard.feed(bytes) {
@@ -126,7 +145,11 @@ impl Read for Io {
 }
 
 impl Write for Io {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
     }
 

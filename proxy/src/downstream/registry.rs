@@ -24,7 +24,10 @@ impl Registry {
     /// Adds a connection for as long as the returned guard lives.
     pub fn register(&self, connection: &Rc<Connection>) -> Registered<'_> {
         let key = self.connections.borrow_mut().insert(Rc::clone(connection));
-        Registered { registry: self, key }
+        Registered {
+            registry: self,
+            key,
+        }
     }
 
     /// Whether there is none.
@@ -34,18 +37,27 @@ impl Registry {
 
     /// Ends those that are too slow or too quiet.
     pub fn check(&self, now: u64) {
-        self.connections.borrow().iter().for_each(|(_, connection)| connection.check(now));
+        self.connections
+            .borrow()
+            .iter()
+            .for_each(|(_, connection)| connection.check(now));
     }
 
     /// Drains all.
     pub fn drain(&self) {
-        self.connections.borrow().iter().for_each(|(_, connection)| connection.drain());
+        self.connections
+            .borrow()
+            .iter()
+            .for_each(|(_, connection)| connection.drain());
     }
 
     /// Drains those of one listener, which is gone.
     pub fn drain_listener(&self, address: SocketAddr) {
         let connections = self.connections.borrow();
-        connections.iter().filter(|(_, connection)| connection.address() == address).for_each(|(_, connection)| connection.drain());
+        connections
+            .iter()
+            .filter(|(_, connection)| connection.address() == address)
+            .for_each(|(_, connection)| connection.drain());
     }
 }
 

@@ -23,8 +23,14 @@ impl<S> AttemptTimeout<S> {
 
 impl<S: Handle> Handle for AttemptTimeout<S> {
     async fn handle(&self, call: &mut Call) -> Result<Response<Body>, Error> {
-        match call.route.as_ref().and_then(|route| route.config.attempt_timeout) {
-            Some(allowed) => timeout(allowed, self.next.handle(call)).await.unwrap_or(Err(Error::AttemptTimeout)),
+        match call
+            .route
+            .as_ref()
+            .and_then(|route| route.config.attempt_timeout)
+        {
+            Some(allowed) => timeout(allowed, self.next.handle(call))
+                .await
+                .unwrap_or(Err(Error::AttemptTimeout)),
             None => self.next.handle(call).await,
         }
     }

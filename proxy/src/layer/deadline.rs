@@ -29,7 +29,11 @@ impl<S> Deadline<S> {
 impl<S: Handle> Handle for Deadline<S> {
     async fn handle(&self, call: &mut Call) -> Result<Response<Body>, Error> {
         let configured = call.route.as_ref().and_then(|route| route.config.timeout);
-        let asked = call.head.headers.get(GRPC_TIMEOUT).and_then(|value| parse(value.as_bytes()));
+        let asked = call
+            .head
+            .headers
+            .get(GRPC_TIMEOUT)
+            .and_then(|value| parse(value.as_bytes()));
         let Some(allowed) = [configured, asked].into_iter().flatten().min() else {
             return self.next.handle(call).await;
         };
@@ -40,7 +44,9 @@ impl<S: Handle> Handle for Deadline<S> {
         let Some(deadline) = Instant::now().checked_add(allowed) else {
             return self.next.handle(call).await;
         };
-        timeout_at(deadline, self.next.handle(call)).await.unwrap_or(Err(Error::DeadlineExceeded))
+        timeout_at(deadline, self.next.handle(call))
+            .await
+            .unwrap_or(Err(Error::DeadlineExceeded))
     }
 }
 
@@ -50,7 +56,9 @@ pub fn parse(value: &[u8]) -> Option<Duration> {
     if digits.is_empty() || digits.len() > 8 || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let amount = digits.iter().fold(0, |amount, digit| amount * 10 + u64::from(digit - b'0'));
+    let amount = digits
+        .iter()
+        .fold(0, |amount, digit| amount * 10 + u64::from(digit - b'0'));
     Some(match unit {
         b'H' => Duration::from_secs(amount * 3600),
         b'M' => Duration::from_secs(amount * 60),
@@ -72,8 +80,10 @@ fn format(duration: Duration) -> HeaderValue {
         (u128::from(duration.as_secs()), 'S'),
         (u128::from(duration.as_secs() / 60), 'M'),
     ];
-    let (amount, unit) =
-        units.into_iter().find(|(amount, _)| *amount < LIMIT).unwrap_or((u128::from(duration.as_secs() / 3600), 'H'));
+    let (amount, unit) = units
+        .into_iter()
+        .find(|(amount, _)| *amount < LIMIT)
+        .unwrap_or((u128::from(duration.as_secs() / 3600), 'H'));
     HeaderValue::from_str(&format!("{amount}{unit}")).unwrap_or(HeaderValue::from_static("1H"))
 }
 

@@ -57,7 +57,9 @@ fn inward(route: &Route, call: &mut Call) -> Result<Option<Response<Body>>, Erro
                 continue;
             }
             Filter::Rewrite(rewrite) => {
-                rewrite.apply(&mut call.head).map_err(|_| Error::BadRequest("rewritten path"))?;
+                rewrite
+                    .apply(&mut call.head)
+                    .map_err(|_| Error::BadRequest("rewritten path"))?;
                 continue;
             }
             Filter::ResponseHeaders(_) => continue,

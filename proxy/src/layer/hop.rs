@@ -5,11 +5,15 @@
 
 use std::rc::Rc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, Version, header};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, Version, header,
+};
 use smallvec::SmallVec;
 
 use super::Handle;
-use crate::{body::Body, call::Call, error::Error, route::normal, telemetry::trace, worker::Worker};
+use crate::{
+    body::Body, call::Call, error::Error, route::normal, telemetry::trace, worker::Worker,
+};
 
 const KEEP_ALIVE: &str = "keep-alive";
 const PROXY_CONNECTION: &str = "proxy-connection";
@@ -38,7 +42,12 @@ impl<S> Hop<S> {
             call.head.uri = uri;
         }
         strip_request(call);
-        let Call { head, connection, listener, .. } = call;
+        let Call {
+            head,
+            connection,
+            listener,
+            ..
+        } = call;
         let trusted = &listener.config.trusted_proxies;
         call.client = connection.forwarded.client(&head.headers, trusted);
         head.headers.reserve(MORE_HEADERS);
@@ -68,14 +77,18 @@ impl<S: Handle> Handle for Hop<S> {
 /// What hyper lets pass but two servers could understand in two ways.
 fn framing(call: &Call) -> Result<(), Error> {
     if call.connection.ambiguous() {
-        return Err(Error::BadRequest("both transfer-encoding and content-length"));
+        return Err(Error::BadRequest(
+            "both transfer-encoding and content-length",
+        ));
     }
     let mut codings = call.head.headers.get_all(header::TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
         (None, _) => Ok(()),
         (Some(_), Some(_)) => Err(Error::BadRequest("more than one transfer-encoding")),
         (Some(one), None) if one.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
-        (Some(_), None) => Err(Error::NotImplemented("a transfer coding other than chunked")),
+        (Some(_), None) => Err(Error::NotImplemented(
+            "a transfer coding other than chunked",
+        )),
     }
 }
 
@@ -87,7 +100,12 @@ fn host(call: &mut Call) -> Result<(), Error> {
     if second.is_some() {
         return Err(Error::BadRequest("more than one host"));
     }
-    if let Some(host) = first && !host.as_bytes().iter().all(|byte| HOST_BYTES[usize::from(*byte)]) {
+    if let Some(host) = first
+        && !host
+            .as_bytes()
+            .iter()
+            .all(|byte| HOST_BYTES[usize::from(*byte)])
+    {
         return Err(Error::BadRequest("host"));
     }
     if head.uri.authority().is_none() {
@@ -103,10 +121,13 @@ fn host(call: &mut Call) -> Result<(), Error> {
     if authority.as_str().contains('@') {
         return Err(Error::BadRequest("userinfo"));
     }
-    if head.version == Version::HTTP_2 && first.is_some_and(|host| host.as_bytes() != authority.as_str().as_bytes()) {
+    if head.version == Version::HTTP_2
+        && first.is_some_and(|host| host.as_bytes() != authority.as_str().as_bytes())
+    {
         return Err(Error::BadRequest("host differs from authority"));
     }
-    let host = HeaderValue::from_str(authority.as_str()).map_err(|_| Error::BadRequest("authority"))?;
+    let host =
+        HeaderValue::from_str(authority.as_str()).map_err(|_| Error::BadRequest("authority"))?;
     head.headers.insert(header::HOST, host);
     head.uri = parts.path_and_query.map_or_else(Uri::default, Uri::from);
     Ok(())
@@ -134,7 +155,10 @@ fn strip_request(call: &mut Call) {
         return;
     }
     let upgrade = upgrade(headers).filter(|_| call.head.version == Version::HTTP_11);
-    call.trailers = headers.get_all(header::TE).iter().any(|te| has_token(te, "trailers"));
+    call.trailers = headers
+        .get_all(header::TE)
+        .iter()
+        .any(|te| has_token(te, "trailers"));
     remove(headers, &found);
     if call.trailers {
         headers.insert(header::TE, TRAILERS);
@@ -170,8 +194,16 @@ fn hop_by_hop(headers: &HeaderMap) -> SmallVec<[HeaderName; 4]> {
     let mut found = SmallVec::new();
     for name in headers.keys() {
         match *name {
-            header::CONNECTION | header::TE | header::TRANSFER_ENCODING | header::UPGRADE => found.push(name.clone()),
-            _ if matches!(name.as_str(), KEEP_ALIVE | PROXY_CONNECTION | "http2-settings") => found.push(name.clone()),
+            header::CONNECTION | header::TE | header::TRANSFER_ENCODING | header::UPGRADE => {
+                found.push(name.clone())
+            }
+            _ if matches!(
+                name.as_str(),
+                KEEP_ALIVE | PROXY_CONNECTION | "http2-settings"
+            ) =>
+            {
+                found.push(name.clone())
+            }
             _ => {}
         }
     }
@@ -195,13 +227,19 @@ fn remove(headers: &mut HeaderMap, found: &[HeaderName]) {
 
 /// The protocol that an HTTP/1.1 request wants to switch to. Not HTTP/2: a tunnel of it would carry requests past us.
 fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
-    let asked = headers.get_all(header::CONNECTION).iter().any(|value| has_token(value, "upgrade"));
+    let asked = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .any(|value| has_token(value, "upgrade"));
     let upgrade = headers.get(header::UPGRADE).filter(|_| asked)?;
     (!has_token(upgrade, "h2c") && !has_token(upgrade, "h2")).then(|| upgrade.clone())
 }
 
 fn has_token(value: &HeaderValue, token: &str) -> bool {
-    value.as_bytes().split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+    value
+        .as_bytes()
+        .split(|byte| *byte == b',')
+        .any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
 }
 
 fn via(version: Version) -> HeaderValue {

@@ -43,7 +43,11 @@ impl<S: Handle> Handle for Track<S> {
                 let failed = response.status().is_server_error();
                 tracked.observe(failed);
                 call.note(|_| Step::Status(response.status()));
-                tracked.result = if failed { AttemptResult::Failure } else { AttemptResult::Success };
+                tracked.result = if failed {
+                    AttemptResult::Failure
+                } else {
+                    AttemptResult::Success
+                };
                 response.body_mut().track(tracked);
                 Ok(response)
             }
@@ -73,13 +77,24 @@ pub struct Tracked {
 impl Tracked {
     fn begin(cluster: Arc<Cluster>, endpoint: Arc<Endpoint>) -> Self {
         endpoint.load.begin();
-        Self { cluster, endpoint, began: clock::now(), result: AttemptResult::Cancelled }
+        Self {
+            cluster,
+            endpoint,
+            began: clock::now(),
+            result: AttemptResult::Cancelled,
+        }
     }
 
     fn observe(&self, failed: bool) {
         let now = clock::now();
-        let outcome = if failed { Outcome::Failure } else { Outcome::Success };
-        self.endpoint.load.observe(now, self.took(now), outcome, self.cluster.decay);
+        let outcome = if failed {
+            Outcome::Failure
+        } else {
+            Outcome::Success
+        };
+        self.endpoint
+            .load
+            .observe(now, self.took(now), outcome, self.cluster.decay);
     }
 
     fn took(&self, now: u64) -> Duration {
@@ -98,13 +113,17 @@ impl Tracked {
 impl Drop for Tracked {
     fn drop(&mut self) {
         self.endpoint.load.end();
-        self.cluster.metrics.attempt(self.result, self.took(clock::now()));
+        self.cluster
+            .metrics
+            .attempt(self.result, self.took(clock::now()));
     }
 }
 
 fn result(error: &Error) -> AttemptResult {
     match error {
-        Error::Connect(_) | Error::OutOfSockets(_) | Error::NoEndpoint => AttemptResult::ConnectFailure,
+        Error::Connect(_) | Error::OutOfSockets(_) | Error::NoEndpoint => {
+            AttemptResult::ConnectFailure
+        }
         Error::ConnectTimeout => AttemptResult::ConnectTimeout,
         Error::RefusedStream => AttemptResult::Refused,
         Error::Reset(_) | Error::Protocol(_) | Error::UnaskedUpgrade => AttemptResult::Reset,

@@ -33,7 +33,10 @@ impl<S: Handle> Handle for Retry<S> {
             return Err(Error::NoEndpoint);
         };
         let policy = &route.config.retry;
-        let repeats_sent = policy.on.iter().any(|on| !matches!(on, RetryOn::ConnectFailure | RetryOn::RefusedStream));
+        let repeats_sent = policy
+            .on
+            .iter()
+            .any(|on| !matches!(on, RetryOn::ConnectFailure | RetryOn::RefusedStream));
         loop {
             call.attempts += 1;
             let last = call.attempts >= policy.attempts;
@@ -44,11 +47,14 @@ impl<S: Handle> Handle for Retry<S> {
             let wanted = policy.on.iter().any(|on| calls_for(*on, &result));
             if wanted && !last && may_repeat(call, &result) {
                 call.note(|_| Step::Retry);
-                call.tried.extend(call.endpoint.take().map(|endpoint| endpoint.id));
+                call.tried
+                    .extend(call.endpoint.take().map(|endpoint| endpoint.id));
                 continue;
             }
             match wanted {
-                true if last && policy.attempts > 1 => cluster.metrics.retry(RetryOutcome::Exhausted),
+                true if last && policy.attempts > 1 => {
+                    cluster.metrics.retry(RetryOutcome::Exhausted)
+                }
                 true if !last => cluster.metrics.retry(RetryOutcome::Unreplayable),
                 false if call.attempts > 1 => cluster.metrics.retry(RetryOutcome::Success),
                 _ => {}
@@ -64,7 +70,10 @@ fn calls_for(on: RetryOn, result: &Result<Response<Body>, Error>) -> bool {
         (RetryOn::ServerError, Ok(response)) => response.status().is_server_error(),
         (RetryOn::GatewayError, Ok(response)) => matches!(response.status().as_u16(), 502..=504),
         (RetryOn::ConnectFailure, Err(error)) => {
-            matches!(error, Error::Connect(_) | Error::ConnectTimeout | Error::Protocol(_))
+            matches!(
+                error,
+                Error::Connect(_) | Error::ConnectTimeout | Error::Protocol(_)
+            )
         }
         (RetryOn::RefusedStream, Err(error)) => matches!(error, Error::RefusedStream),
         (RetryOn::Reset, Err(error)) => matches!(error, Error::Reset(_)),

@@ -55,11 +55,19 @@ impl Handle for Dispatch {
             Protocol::Http1 => false,
             Protocol::Http2 => true,
         };
-        if http2 { over_http2(call, &cluster, &pool).await } else { over_http1(call, &cluster, pool).await }
+        if http2 {
+            over_http2(call, &cluster, &pool).await
+        } else {
+            over_http1(call, &cluster, pool).await
+        }
     }
 }
 
-async fn over_http1(call: &mut Call, cluster: &Cluster, pool: Rc<Pool>) -> Result<Response<Body>, Error> {
+async fn over_http1(
+    call: &mut Call,
+    cluster: &Cluster,
+    pool: Rc<Pool>,
+) -> Result<Response<Body>, Error> {
     let repeatable = call.repeatable();
     loop {
         if !repeatable && pool.http1.any() {
@@ -84,13 +92,18 @@ async fn over_http1(call: &mut Call, cluster: &Cluster, pool: Rc<Pool>) -> Resul
                     return Err(Error::Connect(io::ErrorKind::ConnectionReset.into()));
                 }
             }
-            Err(Failure::Sent(Error::Reset(_))) if connection.reused && repeatable && call.restore() => {}
+            Err(Failure::Sent(Error::Reset(_)))
+                if connection.reused && repeatable && call.restore() => {}
             Err(Failure::Sent(error)) => return Err(error),
         }
     }
 }
 
-async fn over_http2(call: &mut Call, cluster: &Cluster, pool: &Pool) -> Result<Response<Body>, Error> {
+async fn over_http2(
+    call: &mut Call,
+    cluster: &Cluster,
+    pool: &Pool,
+) -> Result<Response<Body>, Error> {
     loop {
         let stream = pool.http2_stream(cluster).await?;
         if stream.reused {
@@ -104,18 +117,26 @@ async fn over_http2(call: &mut Call, cluster: &Cluster, pool: &Pool) -> Result<R
                     return Err(Error::Connect(io::ErrorKind::ConnectionReset.into()));
                 }
             }
-            Err(Failure::Sent(Error::Reset(_))) if stream.reused && call.method().is_idempotent() && call.restore() => {}
+            Err(Failure::Sent(Error::Reset(_)))
+                if stream.reused && call.method().is_idempotent() && call.restore() => {}
             Err(Failure::Sent(error)) => return Err(error),
         }
     }
 }
 
-fn answer(call: &mut Call, mut response: Response<Incoming>, lease: Lease) -> Result<Response<Body>, Error> {
+fn answer(
+    call: &mut Call,
+    mut response: Response<Incoming>,
+    lease: Lease,
+) -> Result<Response<Body>, Error> {
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         let Some(downstream) = call.upgrade.take() else {
             return Err(Error::UnaskedUpgrade);
         };
-        call.tunnel = Some(Tunnel { downstream, upstream: Side::Upgrade(upgrade::on(&mut response)) });
+        call.tunnel = Some(Tunnel {
+            downstream,
+            upstream: Side::Upgrade(upgrade::on(&mut response)),
+        });
         return Ok(response.map(Body::from));
     }
     let mut response = response.map(Body::from);
@@ -124,10 +145,17 @@ fn answer(call: &mut Call, mut response: Response<Incoming>, lease: Lease) -> Re
 }
 
 /// CONNECT: a TCP connection of its own to the endpoint (RFC 9110, 9.3.6).
-async fn tunnel(call: &mut Call, cluster: &Cluster, endpoint: &Endpoint) -> Result<Response<Body>, Error> {
+async fn tunnel(
+    call: &mut Call,
+    cluster: &Cluster,
+    endpoint: &Endpoint,
+) -> Result<Response<Body>, Error> {
     let stream = connect(endpoint.address, cluster.config.connect_timeout).await?;
     let downstream = call.upgrade.take().ok_or(Error::TunnelRefused)?;
-    call.tunnel = Some(Tunnel { downstream, upstream: Side::Stream(stream) });
+    call.tunnel = Some(Tunnel {
+        downstream,
+        upstream: Side::Stream(stream),
+    });
     Ok(Response::new(Body::default()))
 }
 
@@ -151,7 +179,10 @@ fn into_http2(mut request: Request<Body>) -> Request<Body> {
 /// Undoes [`into_http2`].
 fn from_http2(mut request: Request<Body>) -> Request<Body> {
     let parts = std::mem::take(request.uri_mut()).into_parts();
-    if let Some(host) = parts.authority.and_then(|host| HeaderValue::from_str(host.as_str()).ok()) {
+    if let Some(host) = parts
+        .authority
+        .and_then(|host| HeaderValue::from_str(host.as_str()).ok())
+    {
         request.headers_mut().insert(header::HOST, host);
     }
     *request.uri_mut() = parts.path_and_query.map_or_else(Uri::default, Uri::from);

@@ -33,22 +33,36 @@ pub enum Failure {
 
 impl Connection {
     /// Takes over a fresh `stream`; its task ends with it.
-    pub async fn open(stream: TcpStream, expires: u64, open: OpenConnection) -> Result<Box<Self>, Error> {
-        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(Error::Protocol)?;
+    pub async fn open(
+        stream: TcpStream,
+        expires: u64,
+        open: OpenConnection,
+    ) -> Result<Box<Self>, Error> {
+        let (sender, connection) = handshake(TokioIo::new(stream))
+            .await
+            .map_err(Error::Protocol)?;
         // How a connection ends is told by the request that was on it, if any.
         spawn_local(async move {
             let _ended = connection.with_upgrades().await;
             drop(open);
         });
-        Ok(Box::new(Self { sender, expires, idle_since: 0, reused: false }))
+        Ok(Box::new(Self {
+            sender,
+            expires,
+            idle_since: 0,
+            reused: false,
+        }))
     }
 
     /// Sends a request, and waits for the head of its response.
     pub async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, Failure> {
-        self.sender.try_send_request(request).await.map_err(|mut failure| match failure.take_message() {
-            Some(request) => Failure::Unsent(request),
-            None => Failure::Sent(sent(failure.into_error())),
-        })
+        self.sender
+            .try_send_request(request)
+            .await
+            .map_err(|mut failure| match failure.take_message() {
+                Some(request) => Failure::Unsent(request),
+                None => Failure::Sent(sent(failure.into_error())),
+            })
     }
 
     fn usable(&self, now: u64) -> bool {
@@ -58,7 +72,11 @@ impl Connection {
 
 /// hyper calls a body that failed under way the user's error.
 pub fn sent(error: hyper::Error) -> Error {
-    if error.is_user() { Error::RequestBody(error) } else { Error::Reset(error) }
+    if error.is_user() {
+        Error::RequestBody(error)
+    } else {
+        Error::Reset(error)
+    }
 }
 
 /// Idle connections, the last used at the end.

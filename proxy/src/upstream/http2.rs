@@ -52,7 +52,11 @@ pub struct Connection {
 
 impl Connection {
     /// Takes over a fresh `stream` and waits until the endpoint has said how many streams it allows.
-    pub async fn open(stream: TcpStream, expires: u64, open: OpenConnection) -> Result<Rc<Self>, Error> {
+    pub async fn open(
+        stream: TcpStream,
+        expires: u64,
+        open: OpenConnection,
+    ) -> Result<Rc<Self>, Error> {
         let (sender, connection) = Builder::new(LocalExecutor)
             // None before the endpoint's SETTINGS: a request more than it allows would wait for one that may be long.
             .initial_max_send_streams(0)
@@ -115,16 +119,22 @@ pub struct Stream {
 impl Stream {
     fn of(connection: &Rc<Connection>) -> Self {
         connection.active.set(connection.active.get() + 1);
-        Self { connection: Rc::clone(connection), reused: connection.used.replace(true) }
+        Self {
+            connection: Rc::clone(connection),
+            reused: connection.used.replace(true),
+        }
     }
 
     /// Sends a request, and waits for the head of its response.
     pub async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, Failure> {
         let mut sender = self.connection.sender.clone();
-        sender.try_send_request(request).await.map_err(|mut failure| match failure.take_message() {
-            Some(request) => Failure::Unsent(request),
-            None => Failure::Sent(unprocessed(failure.into_error())),
-        })
+        sender
+            .try_send_request(request)
+            .await
+            .map_err(|mut failure| match failure.take_message() {
+                Some(request) => Failure::Unsent(request),
+                None => Failure::Sent(unprocessed(failure.into_error())),
+            })
     }
 }
 
@@ -141,7 +151,8 @@ fn unprocessed(error: hyper::Error) -> Error {
     while let Some(cause) = source {
         if let Some(h2) = cause.downcast_ref::<h2::Error>() {
             let refused = h2.reason() == Some(h2::Reason::REFUSED_STREAM);
-            let gone = h2.is_go_away() && h2.is_remote() && h2.reason() == Some(h2::Reason::NO_ERROR);
+            let gone =
+                h2.is_go_away() && h2.is_remote() && h2.reason() == Some(h2::Reason::NO_ERROR);
             if refused || gone {
                 return Error::RefusedStream;
             }
@@ -196,12 +207,17 @@ impl Multiplexed {
         let mut connections = self.connections.borrow_mut();
         // Those that are too old finish what they have.
         connections.retain(|connection| connection.usable(now));
-        connections.iter().find(|connection| connection.has_room(policy)).map(Stream::of)
+        connections
+            .iter()
+            .find(|connection| connection.has_room(policy))
+            .map(Stream::of)
     }
 
     fn likely_streams(&self, policy: &PoolPolicy) -> usize {
         let connections = self.connections.borrow();
-        let allowed = connections.last().map_or(usize::MAX, |connection| connection.allowed.get());
+        let allowed = connections
+            .last()
+            .map_or(usize::MAX, |connection| connection.allowed.get());
         allowed.clamp(1, policy.max_streams as usize)
     }
 
@@ -225,7 +241,8 @@ impl Multiplexed {
     /// Closes what is broken, too old, or has been idle for too long. Times in microseconds.
     pub fn sweep(&self, now: u64, idle_timeout: u64) {
         self.connections.borrow_mut().retain(|connection| {
-            let idle = connection.active.get() == 0 && now.saturating_sub(connection.idle_since.get()) >= idle_timeout;
+            let idle = connection.active.get() == 0
+                && now.saturating_sub(connection.idle_since.get()) >= idle_timeout;
             connection.usable(now) && !idle
         });
     }

@@ -26,7 +26,9 @@ impl Lease {
     /// Gives the connection back, if it is in a state to be used again.
     pub fn end(self, progress: Progress) {
         match self {
-            Self::Http1(connection, pool) if progress == Progress::Complete => pool.http1.put(connection, pool.max_idle()),
+            Self::Http1(connection, pool) if progress == Progress::Complete => {
+                pool.http1.put(connection, pool.max_idle())
+            }
             Self::Http1(..) | Self::Http2(_) => {}
         }
     }

@@ -9,10 +9,7 @@ use std::{
 use foldhash::HashMap;
 use outrigger_config::model::PoolPolicy;
 
-use super::{
-    connect::connect,
-    http1, http2,
-};
+use super::{connect::connect, http1, http2};
 use crate::{
     clock,
     error::Error,
@@ -45,7 +42,12 @@ impl Pool {
     /// Makes a new HTTP/1 connection.
     pub async fn open_http1(&self, cluster: &Cluster) -> Result<Box<http1::Connection>, Error> {
         let stream = connect(self.endpoint.address, cluster.config.connect_timeout).await?;
-        http1::Connection::open(stream, expiry(&cluster.config.pool), self.shared.telemetry.metrics.connection(Side::Upstream)).await
+        http1::Connection::open(
+            stream,
+            expiry(&cluster.config.pool),
+            self.shared.telemetry.metrics.connection(Side::Upstream),
+        )
+        .await
     }
 
     /// A stream of an HTTP/2 connection, on a new one if need be.
@@ -53,7 +55,12 @@ impl Pool {
         let policy = &cluster.config.pool;
         let open = async || {
             let stream = connect(self.endpoint.address, cluster.config.connect_timeout).await?;
-            http2::Connection::open(stream, expiry(policy), self.shared.telemetry.metrics.connection(Side::Upstream)).await
+            http2::Connection::open(
+                stream,
+                expiry(policy),
+                self.shared.telemetry.metrics.connection(Side::Upstream),
+            )
+            .await
         };
         self.http2.stream(policy, open).await
     }
@@ -69,7 +76,9 @@ impl Pool {
 /// When a connection made now will be too old, in microseconds.
 fn expiry(policy: &PoolPolicy) -> u64 {
     match policy.max_age {
-        Some(age) => clock::now() + (clock::micros(age) as f64 * (1.0 - AGE_JITTER * fastrand::f64())) as u64,
+        Some(age) => {
+            clock::now() + (clock::micros(age) as f64 * (1.0 - AGE_JITTER * fastrand::f64())) as u64
+        }
         None => u64::MAX,
     }
 }
@@ -83,7 +92,10 @@ pub struct Pools {
 impl Pools {
     /// No pools yet.
     pub fn new(shared: Arc<Shared>) -> Self {
-        Self { pools: RefCell::default(), shared }
+        Self {
+            pools: RefCell::default(),
+            shared,
+        }
     }
 
     /// The pool of an endpoint of a cluster.

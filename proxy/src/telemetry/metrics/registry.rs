@@ -54,7 +54,7 @@ pub(super) enum Owner {
 
 impl Registry {
     /// The series of a family with these label values, made when there is none.
-    pub fn handle<H: Handle, const N: usize>(
+    pub(super) fn handle<H: Handle, const N: usize>(
         &self,
         family: &Family<H, N>,
         values: [&str; N],
