@@ -177,15 +177,17 @@ impl<T> Field<T> {
         }
     }
 
-    pub(crate) fn read(&self, mapping: &Node, reader: &mut Reader) -> Option<T> {
+    /// Reads itself from a mapping of `known` keys.
+    pub(crate) fn read(&self, mapping: &Node, known: &[&str], reader: &mut Reader) -> Option<T> {
         let entry = mapping.entry(self.name);
-        let misspelt = || {
+        if self.required && entry.is_none() {
             let keys = mapping.entries().iter().map(|entry| entry.key.as_str());
-            nearest(self.name, keys).is_some()
-        };
-        if self.required && entry.is_none() && !misspelt() {
-            let fault = Fault::new(format!("missing key `{}`", self.name));
-            reader.report(&mapping.span, fault);
+            let unknown = keys.filter(|key| !known.contains(key));
+            // A misspelt key has been noted as unknown; that it is missing too would be the same mistake told twice.
+            if nearest(self.name, unknown).is_none() {
+                let fault = Fault::new(format!("missing key `{}`", self.name));
+                reader.report(&mapping.span, fault);
+            }
         }
         reader.within(&[self.name.into()], |reader| (self.read)(entry, reader))
     }
@@ -248,7 +250,7 @@ macro_rules! keys {
             $( let $field = $field.clone(); )+
             move |node: &$crate::yaml::Node, reader: &mut $crate::reader::Reader| {
                 $crate::shape::check_keys(node, &known, reader)?;
-                $( let $field = $field.read(node, reader); )+
+                $( let $field = $field.read(node, &known, reader); )+
                 Some($target { $( $field: $field? ),+ })
             }
         };
