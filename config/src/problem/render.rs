@@ -63,7 +63,7 @@ fn snippet<'a>(
         kind.span(from..from + marked.len())
     };
     Snippet::source(&text[start..end])
-        .line_start(text[..start].matches('\n').count() + 1)
+        .line_start(problem.line - text[start..span.start].matches('\n').count())
         .path(&*problems.file)
         .annotation(mark(AnnotationKind::Primary, span).label(problem.cause()))
         .annotations(also.map(|(span, label)| mark(AnnotationKind::Context, span).label(label)))

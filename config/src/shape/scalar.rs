@@ -18,7 +18,7 @@ pub(crate) fn parsed<T: 'static>(
 ) -> Shape<T> {
     let only_string = schema["type"] == "string";
     Shape::new(
-        schema,
+        move || schema.clone(),
         move |node, reader| {
             let text = reader.text(node, expected)?;
             let value = reader.accept(&node.span, parse(text))?;
@@ -50,7 +50,7 @@ where
 {
     let (least, most) = (*range.start(), *range.end());
     Shape::new(
-        json!({"type": "integer", "minimum": least, "maximum": most}),
+        move || json!({"type": "integer", "minimum": least, "maximum": most}),
         move |node, reader| {
             let number = match &node.content {
                 Content::Scalar { text, plain: true } => text.parse::<u64>().ok(),
@@ -70,7 +70,7 @@ where
 /// `true` or `false`.
 pub(crate) fn flag() -> Shape<bool> {
     Shape::new(
-        json!({"type": "boolean"}),
+        || json!({"type": "boolean"}),
         |node, reader| {
             let text = match &node.content {
                 Content::Scalar { text, plain: true } => text.as_str(),
