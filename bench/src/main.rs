@@ -1,2 +1,58 @@
-//! x
-fn main() {}
+//! The command line: one subcommand for each thing that can be measured or shown.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use clap::{Parser, Subcommand};
+use outrigger_bench::{check, compare, demo, endpoint, load, process::leash};
+
+/// Sample endpoints, load, peers side by side, instruction counts, the demo.
+#[derive(Parser)]
+#[command(name = "outrigger-bench", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve a sample endpoint: HTTP/1.1 and h2c on one port
+    Endpoint(endpoint::Arguments),
+    /// Send load to one address and print what came back
+    Load(load::Arguments),
+    /// Measure the proxies side by side, same job each
+    Compare(compare::Arguments),
+    /// Compare Outrigger's instructions a request with the checked-in ones
+    Check(check::Arguments),
+    /// Show a proxy at work on three endpoints, one of them slow
+    Demo(demo::Arguments),
+    #[command(hide = true)]
+    Leash(leash::Arguments),
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Endpoint(arguments) => endpoint::run(arguments).await,
+        Command::Load(arguments) => load::run(arguments).await,
+        Command::Compare(arguments) => interruptible(Box::pin(compare::run(arguments))).await,
+        Command::Check(arguments) => interruptible(check::run(arguments)).await,
+        Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Leash(arguments) => leash::run(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("outrigger-bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// On Ctrl-C drops `work` where it is, and with it the processes and files that it has made.
+async fn interruptible(work: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::select! {
+        outcome = work => outcome,
+        _ = tokio::signal::ctrl_c() => bail!("interrupted"),
+    }
+}

@@ -6,18 +6,19 @@ mod network;
 mod pattern;
 mod problem;
 mod reader;
+mod schema;
 mod shape;
 mod yaml;
 
 use std::path::Path;
 
 use serde::{Serialize, Serializer};
-use serde_json::Value;
 
 pub use model::Config;
 pub use network::Network;
 pub use pattern::Pattern;
 pub use problem::{Problem, Problems};
+pub use schema::schema;
 
 use problem::Fault;
 use reader::Reader;
@@ -63,15 +64,6 @@ pub fn load(path: impl AsRef<Path>) -> Result<Config, Problems> {
             Err(Problems::new(&name, &text, vec![problem]))
         }
     }
-}
-
-/// The file format as JSON Schema (2020-12), for editors.
-pub fn schema() -> Value {
-    let mut schema = file::config().schema().clone();
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
-    schema["title"] = "Outrigger table".into();
-    schema["description"] = "What `outrigger --config FILE` serves.".into();
-    schema
 }
 
 /// The table as a file may say it, with every default written out: [`parse`] reads it back to the same.

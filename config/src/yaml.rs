@@ -104,6 +104,19 @@ impl Node {
         }
     }
 
+    /// What YAML's core schema calls a number or a truth, unless quoted.
+    pub(crate) fn is_number_or_truth(&self) -> bool {
+        match &self.content {
+            Content::Scalar { text, plain: true } => {
+                let numeric = text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
+                let based = text.starts_with("0x") || text.starts_with("0o");
+                matches!(text.to_ascii_lowercase().as_str(), "true" | "false")
+                    || (numeric && (based || text.parse::<f64>().is_ok()))
+            }
+            _ => false,
+        }
+    }
+
     /// As a message calls it.
     pub(crate) fn found(&self) -> String {
         match &self.content {
@@ -315,6 +328,9 @@ impl Tree<'_> {
         let fault = match indent {
             Some(indent) if indent.contains('\t') => {
                 fault.hint("indent with spaces: YAML allows no tabs there")
+            }
+            _ if error.info().contains("quoted scalar") => {
+                fault.hint("is a closing quote missing?")
             }
             _ => fault,
         };

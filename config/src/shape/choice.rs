@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Shape;
 use crate::{
     problem::{Fault, quote},
-    reader::{Reader, enumerate, suggest},
+    reader::{Reader, enumerate, nearest},
     yaml::{Content, Entry, Node},
 };
 
@@ -123,8 +123,7 @@ fn read_word<T>(
     let fault = if named.count() > 0 {
         Fault::new(format!("`{text}` needs a value")).hint(format!("`{text}: ...`"))
     } else {
-        Fault::new(format!("expected {expected}, found {}", quote(text)))
-            .hint(suggest(text, &names(variants)))
+        Fault::new(format!("expected {expected}, found {}", quote(text))).hint(hint(text, variants))
     };
     reader.report(&node.span, fault);
     None
@@ -156,7 +155,7 @@ fn read_entries<T>(
             Fault::new(format!("`{}` takes no value", entry.key)).hint("write the word alone")
         } else {
             Fault::new(format!("unknown key {}", quote(&entry.key)))
-                .hint(suggest(&entry.key, &names(variants)))
+                .hint(hint(&entry.key, variants))
         };
         reader.report(&entry.key_span, fault);
         value = None;
@@ -174,18 +173,27 @@ fn read_entries<T>(
         }
         [] if entries.is_empty() => {
             let fault = Fault::new(format!("expected {expected}, found an empty mapping"));
-            let hint = format!("known here: {}", enumerate(&names(variants)));
-            reader.report(&node.span, fault.hint(hint));
+            reader.report(&node.span, fault.hint(hint("", variants)));
             None
         }
         _ => None,
     }
 }
 
-fn names<T>(variants: &[Variant<T>]) -> Vec<&'static str> {
-    let mut names: Vec<_> = variants.iter().map(|variant| variant.name).collect();
-    names.dedup();
-    names
+fn hint<T>(found: &str, variants: &[Variant<T>]) -> String {
+    if let Some(near) = nearest(found, variants.iter().map(|variant| variant.name)) {
+        return format!("did you mean `{near}`?");
+    }
+    let mut known: Vec<String> = Vec::new();
+    for variant in variants {
+        match variant.read {
+            Read::Word(_) => known.push(variant.name.to_owned()),
+            Read::Key(_) if known.last().is_some_and(|last| last == variant.name) => {}
+            Read::Key(_) => known.push(format!("{}: ...", variant.name)),
+        }
+    }
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    format!("known here: {}", enumerate(&known))
 }
 
 /// Text in place of a mapping: `simple` reads scalars and writes what `is_simple`, `full` the rest.

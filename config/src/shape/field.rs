@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::Shape;
 use crate::{
     problem::{Fault, quote},
-    reader::{Reader, suggest},
+    reader::{Reader, nearest, suggest},
     yaml::{Content, Entry, Node},
 };
 
@@ -169,7 +169,11 @@ impl<T> Field<T> {
 
     pub(crate) fn read(&self, mapping: &Node, reader: &mut Reader) -> Option<T> {
         let entry = mapping.entry(self.name);
-        if self.required && entry.is_none() {
+        let misspelt = || {
+            let keys = mapping.entries().iter().map(|entry| entry.key.as_str());
+            nearest(self.name, keys).is_some()
+        };
+        if self.required && entry.is_none() && !misspelt() {
             let fault = Fault::new(format!("missing key `{}`", self.name));
             reader.report(&mapping.span, fault);
         }

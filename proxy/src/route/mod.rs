@@ -18,7 +18,7 @@
 //! # Cost
 //!
 //! Independent of the number of routes: a hash look-up for the host and for each of its wildcards, one for the exact path and
-//! for each prefix by segment, one multi-pattern automaton for all regexes of a host, and a hash look-up for each header or
+//! for each prefix by segment, one automaton for all regexes that begin with the same segments, and a hash look-up for each header or
 //! query key that tells apart routes of one host and path. Nothing is allocated for a request whose host is in lower case.
 //! What stays linear is named where it is: [`Bucket`] and [`Patterns`].
 

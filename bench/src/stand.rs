@@ -1,0 +1,184 @@
+//! A test stand: sample endpoints, and one proxy in front of them doing one scenario's job.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::Signal;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    time::sleep,
+};
+
+use crate::{
+    load::{Fleet, Pace, Plan},
+    peer::{Job, Peer},
+    process::{Process, free_address},
+    scenario::{Scenario, Version},
+};
+
+/// How long a proxy may take to its first 200; under callgrind it starts fifty times slower.
+const START_LIMIT: Duration = Duration::from_secs(120);
+
+/// Between two attempts at the first 200: the resolution of the start time. Shorter would take the core away
+/// from the proxy that starts on it.
+const START_POLL: Duration = Duration::from_millis(1);
+
+/// Sample endpoints, each a process.
+pub struct Endpoints {
+    processes: Vec<Process>,
+    /// Where they listen.
+    pub addresses: Vec<SocketAddr>,
+}
+
+impl Endpoints {
+    /// Starts one endpoint for each list of flags (see `outrigger-bench endpoint --help`).
+    pub async fn start(flags: &[&[&str]]) -> Result<Self> {
+        let program = std::env::current_exe()?.display().to_string();
+        let mut endpoints = Self {
+            processes: Vec::new(),
+            addresses: Vec::new(),
+        };
+        for flags in flags {
+            let mut command = vec![program.clone(), "endpoint".to_owned()];
+            command.extend(flags.iter().map(|&flag| flag.to_owned()));
+            let mut process = Process::piped(&command)?;
+            let stdout = process.stdout().context("no pipe")?;
+            let mut line = String::new();
+            BufReader::new(stdout).read_line(&mut line).await?;
+            let address = line.trim().strip_prefix("listening on ");
+            let address = address.with_context(|| format!("an endpoint said `{line}`"))?;
+            endpoints.addresses.push(address.parse()?);
+            endpoints.processes.push(process);
+        }
+        Ok(endpoints)
+    }
+
+    /// Their process ids, in order.
+    pub fn ids(&self) -> Result<Vec<u32>> {
+        self.processes.iter().map(Process::id).collect()
+    }
+}
+
+/// A directory for the files of one run, removed when dropped.
+pub fn scratch() -> Result<TempDir> {
+    let directory = tempfile::Builder::new()
+        .prefix("outrigger-bench-")
+        .tempdir();
+    directory.context("creating a temporary directory")
+}
+
+/// A proxy that serves, or the bare endpoint that `Peer::Direct` stands for.
+pub struct Stand {
+    proxy: Option<Process>,
+    directory: TempDir,
+    /// Where to send requests.
+    pub address: SocketAddr,
+    /// Where the proxy's metrics are.
+    pub admin: SocketAddr,
+    /// The proxy's configuration.
+    pub config: PathBuf,
+    /// From its start to its first answer of status 200.
+    pub start_time: Duration,
+}
+
+impl Stand {
+    /// Starts `peer`, its command behind `wrapper` (empty, or valgrind and its flags), and waits until it serves.
+    pub async fn start(
+        peer: Peer,
+        scenario: &Scenario,
+        endpoints: &[SocketAddr],
+        wrapper: &[String],
+    ) -> Result<Self> {
+        let directory = scratch()?;
+        let job = Job {
+            address: free_address()?,
+            admin: free_address()?,
+            endpoints: endpoints.to_vec(),
+            downstream: scenario.downstream,
+            upstream: scenario.upstream,
+            directory: directory.path().to_owned(),
+        };
+        let mut stand = Self {
+            proxy: None,
+            directory,
+            address: job.address,
+            admin: job.admin,
+            config: job.directory.join(peer.config_file()),
+            start_time: Duration::ZERO,
+        };
+        match peer.prepare(&job)? {
+            None => stand.address = *endpoints.first().context("no endpoint")?,
+            Some(command) => {
+                let command = [wrapper, &command].concat();
+                let started = Instant::now();
+                stand.proxy = Some(Process::start(&command, &stand.log())?);
+                stand.until_it_serves(scenario.downstream, started).await?;
+            }
+        }
+        Ok(stand)
+    }
+
+    async fn until_it_serves(&mut self, version: Version, started: Instant) -> Result<()> {
+        let probe = Scenario {
+            downstream: version,
+            ..crate::scenario::SMALL_GET
+        };
+        let once = Plan {
+            pace: Pace::Closed,
+            duration: START_LIMIT,
+            requests: Some(1),
+        };
+        loop {
+            // Endpoints refuse nothing, so any failure here is the proxy's, not serving yet.
+            if let Ok(fleet) = Fleet::connect(probe.target(self.address)?, 1).await
+                && fleet.run(once).await?.succeeded == 1
+            {
+                self.start_time = started.elapsed();
+                return Ok(());
+            }
+            let running = self.proxy.as_mut().map_or(Ok(()), Process::ensure_running);
+            if let Err(error) = running {
+                bail!("{error}: {}", self.last_words());
+            }
+            if started.elapsed() > START_LIMIT {
+                bail!("does not serve: {}", self.last_words());
+            }
+            sleep(START_POLL).await;
+        }
+    }
+
+    /// The proxy's process id; none without a proxy.
+    pub fn id(&self) -> Result<Option<u32>> {
+        self.proxy.as_ref().map(Process::id).transpose()
+    }
+
+    /// A place for files of this run; it is removed with the stand.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Ends the proxy: SIGTERM where it has something to write first, SIGKILL where it has not.
+    pub async fn stop(mut self, signal: Signal) -> Result<TempDir> {
+        if let Some(proxy) = self.proxy.take() {
+            proxy.stop(signal).await?;
+        }
+        Ok(self.directory)
+    }
+
+    fn log(&self) -> PathBuf {
+        self.file("output.log")
+    }
+
+    /// The end of what the proxy printed.
+    fn last_words(&self) -> String {
+        let text = fs::read_to_string(self.log()).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(3)..].join(" / ")
+    }
+}
