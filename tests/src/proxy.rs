@@ -182,13 +182,15 @@ impl Proxy {
         self.child.id()
     }
 
-    /// Resident memory in bytes.
+    /// Resident memory in bytes that it allocated: without pages of the binary, which come in as code first runs.
     pub fn resident(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:"));
         let kib = line.and_then(|line| line.split_whitespace().next());
         kib.and_then(|kib| kib.parse::<u64>().ok())
-            .expect("VmRSS in KiB")
+            .expect("RssAnon in KiB")
             * 1024
     }
 

@@ -143,7 +143,7 @@ async fn a_bad_table_is_refused_whole_and_shown() {
     assert_eq!(proxy.admin_get("/ready").await.status, 200);
     eventually("it is logged", async || proxy.output().contains("tiemout")).await;
     let refused = |metrics: &outrigger_tests::Metrics| {
-        metrics.sum("outrigger_reloads_total", &[("result", "refused")])
+        metrics.sum("outrigger_config_reloads_total", &[("outcome", "refused")])
     };
     assert_eq!(
         refused(&proxy.metrics().await),
@@ -161,7 +161,7 @@ async fn a_bad_table_is_refused_whole_and_shown() {
 
 #[tokio::test]
 async fn load_state_survives_a_reload() {
-    let slow = Endpoint::slow("slow", Duration::from_millis(100)).await;
+    let slow = Endpoint::slow("slow", Duration::from_millis(300)).await;
     let fast = Endpoint::named("fast").await;
     let table = |number: usize| Table::to([&slow, &fast]).route(format!("timeout: {number}s"));
     let proxy = Proxy::start(table(100)).await;

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use outrigger_tests::{
-    Client, Endpoint, Proxy, Raw, RawEndpoint, Serve, Table, body, eventually, get, within,
+    Client, Endpoint, Proxy, Raw, RawEndpoint, Serve, Table, body, eventually, get, spread, within,
 };
 
 const MIB: u64 = 1 << 20;
@@ -113,22 +113,39 @@ async fn write_until_it_stalls(raw: &mut Raw) -> u64 {
     chunks * CHUNK.len() as u64
 }
 
+/// What one stalled stream may hold in the proxy. What the kernel's socket buffers hold is not the proxy's.
+const MAX_HELD: u64 = 4 * MIB;
+
+/// A body of a length that nobody reaches.
+const ENDLESS: &str = "content-length: 1000000000\r\n\r\n";
+
 #[tokio::test]
 async fn a_client_stalls_when_the_endpoint_does_not_read() {
     let endpoint = RawEndpoint::serve(async |mut raw: Raw, _| {
-        raw.read_head().await;
-        std::future::pending().await
+        if raw
+            .read_head()
+            .await
+            .is_some_and(|head| head.starts_with("POST"))
+        {
+            return std::future::pending().await;
+        }
+        raw.write("HTTP/1.1 204 x\r\nconnection: close\r\n\r\n")
+            .await;
     })
     .await;
     let proxy = Proxy::start(Table::to([&endpoint])).await;
+    assert_eq!(
+        spread(proxy.address, 4, 100).await.failures.len(),
+        100,
+        "warmed up by 204s"
+    );
     let before = proxy.resident();
     let mut raw = Raw::connect(proxy.address).await;
-    raw.write("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000000\r\n\r\n")
+    raw.write(format!("POST / HTTP/1.1\r\nhost: a\r\n{ENDLESS}"))
         .await;
     let taken = write_until_it_stalls(&mut raw).await;
-    // What the kernel's socket buffers hold is not ours; what the proxy holds is.
-    let grown = proxy.resident().saturating_sub(before);
-    assert!(grown < 4 * MIB, "{grown} bytes held, {taken} taken");
+    let held = proxy.resident().saturating_sub(before);
+    assert!(held < MAX_HELD, "{held} bytes held, {taken} taken");
 }
 
 #[tokio::test]
@@ -138,30 +155,52 @@ async fn an_endpoint_stalls_when_the_client_does_not_read() {
     let endpoint = RawEndpoint::serve(move |mut raw: Raw, _| {
         let count = count.clone();
         async move {
-            raw.read_head().await;
-            raw.write("HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n")
+            if raw
+                .read_head()
+                .await
+                .is_some_and(|head| head.starts_with("GET /endless"))
+            {
+                raw.write(format!("HTTP/1.1 200 OK\r\n{ENDLESS}")).await;
+                count.store(write_until_it_stalls(&mut raw).await, Relaxed);
+                std::future::pending().await
+            }
+            raw.write("HTTP/1.1 204 x\r\nconnection: close\r\n\r\n")
                 .await;
-            count.store(write_until_it_stalls(&mut raw).await, Relaxed);
-            std::future::pending().await
         }
     })
     .await;
     let proxy = Proxy::start(Table::to([&endpoint])).await;
-    let mut http2 = Client::http2(proxy.address).await;
+    assert_eq!(
+        spread(proxy.address, 4, 100).await.failures.len(),
+        100,
+        "warmed up by 204s"
+    );
     let before = proxy.resident();
-    let mut raw = Raw::connect(proxy.address).await;
-    raw.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
-    raw.read_head().await.unwrap();
+    let mut http1 = Client::http1(proxy.address).await;
+    let http1 = http1.send(get("/endless")).await.unwrap();
     eventually("the endpoint stalls", async || taken.load(Relaxed) > 0).await;
-    let response = http2.send(get("/")).await.unwrap();
+    let held = proxy.resident().saturating_sub(before);
+    assert!(
+        held < MAX_HELD,
+        "HTTP/1: {held} bytes held, {} sent",
+        taken.load(Relaxed)
+    );
+
+    let before = proxy.resident();
     taken.store(0, Relaxed);
+    let mut http2 = Client::http2(proxy.address).await;
+    let http2 = http2.send(get("/endless")).await.unwrap();
     eventually("the endpoint stalls again", async || {
         taken.load(Relaxed) > 0
     })
     .await;
-    let grown = proxy.resident().saturating_sub(before);
-    assert!(grown < 4 * MIB, "{grown} bytes held");
-    drop((raw, response));
+    let held = proxy.resident().saturating_sub(before);
+    assert!(
+        held < MAX_HELD,
+        "HTTP/2: {held} bytes held, {} sent",
+        taken.load(Relaxed)
+    );
+    drop((http1, http2));
 }
 
 #[tokio::test]

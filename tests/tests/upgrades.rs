@@ -124,14 +124,9 @@ async fn connect_is_refused_unless_asked_for() {
 }
 
 #[tokio::test]
-async fn connect_asked_for_is_a_tunnel_to_the_cluster() {
+async fn connect_asked_for_is_a_tunnel_to_an_endpoint_of_the_cluster() {
     let endpoint = RawEndpoint::serve(async |mut raw: Raw, _| {
-        let head = raw.read_head().await.unwrap_or_default();
-        assert!(
-            head.starts_with("CONNECT db.test:5432 HTTP/1.1\r\n"),
-            "{head}"
-        );
-        raw.write("HTTP/1.1 200 OK\r\n\r\n").await;
+        // The tunnel starts behind the CONNECT: what comes is the client's first byte.
         let message = raw.read_exactly(4).await;
         raw.write([b"echo ", &message[..]].concat()).await;
     })
