@@ -152,13 +152,17 @@ async fn run(worker: Rc<Worker>, mut orders: mpsc::UnboundedReceiver<Order>) {
     let mut listening: Vec<(SocketAddr, oneshot::Sender<()>)> = Vec::new();
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut draining = false;
+    let (mut draining, mut seen) = (false, None);
     while !(draining && worker.idle()) {
         let order = tokio::select! {
             order = orders.recv(), if !draining => order,
             _ = tick.tick() => {
                 let now = clock::now();
                 worker.tick.store(now, Relaxed);
+                // An idle worker must not be what keeps an old table alive.
+                if seen.replace(worker.snapshot().version) != Some(worker.snapshot().version) {
+                    worker.connections.refresh();
+                }
                 worker.connections.check(now);
                 worker.pools.sweep(now);
                 continue;

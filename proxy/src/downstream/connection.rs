@@ -30,6 +30,9 @@ use crate::{
     worker::Worker,
 };
 
+/// How long a draining connection waits for a request that may be on its way, in microseconds.
+const LINGER: u64 = 1_000_000;
+
 /// hyper's own lower bound of its read buffer.
 const MIN_BUFFER: usize = 8192;
 
@@ -55,6 +58,8 @@ pub struct Connection {
     phase: Arc<Phase>,
     /// Since when it has had no request, in microseconds.
     quiet_since: Cell<u64>,
+    /// Since when it has been draining, in microseconds.
+    draining_since: Cell<u64>,
     order: Cell<Order>,
     waker: RefCell<Option<Waker>>,
     worker: Rc<Worker>,
@@ -72,6 +77,7 @@ impl Connection {
             forwarded: Forwarded::new(peer),
             phase,
             quiet_since: Cell::new(now),
+            draining_since: Cell::new(0),
             order: Cell::new(Order::Serve),
             waker: RefCell::new(None),
             worker,
@@ -115,9 +121,17 @@ impl Connection {
         self.phase.ambiguous.load(Relaxed)
     }
 
-    /// Finishes what is under way and takes no more requests.
+    /// Finishes what is under way and says goodbye.
     pub fn drain(&self) {
-        self.tell(Order::Drain);
+        if self.order.get() == Order::Serve {
+            self.draining_since.set(clock::now());
+            self.tell(Order::Drain);
+        }
+    }
+
+    /// Whether its client has to be told to go elsewhere.
+    pub fn draining(&self) -> bool {
+        self.order.get() != Order::Serve
     }
 
     /// Ends it if it has been too slow or too quiet for its listener. `now` in microseconds.
@@ -132,6 +146,10 @@ impl Connection {
             self.worker
                 .metrics()
                 .downstream_error(DownstreamError::HeadTimeout);
+            self.tell(Order::Abort);
+        } else if self.draining()
+            && now.saturating_sub(self.draining_since.get().max(self.quiet_since.get())) > LINGER
+        {
             self.tell(Order::Abort);
         } else if now.saturating_sub(self.quiet_since.get()) > clock::micros(config.idle_timeout) {
             self.drain();
@@ -208,17 +226,12 @@ pub async fn serve(
                 worker.tick_handle(),
             );
             let http1 = http1::Builder::new()
-                .half_close(true)
                 .max_header_size(config.max_header_bytes)
                 .max_buf_size(config.max_header_bytes.max(MIN_BUFFER))
                 .serve_connection(io, service)
                 .with_upgrades();
-            connection
-                .run(http1, |http1| {
-                    http1.graceful_shutdown();
-                    true
-                })
-                .await
+            // A drain is announced on the next response: a client that is just sending must not be hung up on.
+            connection.run(http1, |_| true).await
         }
         Spoken::Http2 => {
             connection.phase.head_since.store(0, Relaxed);

@@ -43,6 +43,14 @@ impl Registry {
             .for_each(|(_, connection)| connection.check(now));
     }
 
+    /// Lets them see the table in force.
+    pub fn refresh(&self) {
+        self.connections
+            .borrow()
+            .iter()
+            .for_each(|(_, connection)| drop(connection.listener()));
+    }
+
     /// Drains all.
     pub fn drain(&self) {
         self.connections

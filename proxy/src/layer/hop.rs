@@ -38,10 +38,17 @@ impl<S> Hop<S> {
     fn inward(&self, call: &mut Call) -> Result<(), Error> {
         framing(call)?;
         host(call)?;
+        if call.head.method == Method::CONNECT && !call.listener.config.connect {
+            return Err(Error::TunnelRefused);
+        }
         if let Some(uri) = normal::path(&call.head.uri).map_err(|_| Error::BadRequest("path"))? {
             call.head.uri = uri;
         }
         strip_request(call);
+        call.head.headers.reserve(MORE_HEADERS);
+        // Before more headers are there to walk over.
+        let trace = trace::propagate(&mut call.head.headers, &mut self.worker.rng.borrow_mut());
+        call.traced(trace);
         let Call {
             head,
             connection,
@@ -50,13 +57,10 @@ impl<S> Hop<S> {
         } = call;
         let trusted = &listener.config.trusted_proxies;
         call.client = connection.forwarded.client(&head.headers, trusted);
-        head.headers.reserve(MORE_HEADERS);
         connection.forwarded.write(&mut head.headers, trusted);
         if listener.config.via {
             head.headers.append(header::VIA, via(head.version));
         }
-        let trace = trace::propagate(&mut head.headers, &mut self.worker.rng.borrow_mut());
-        call.traced(trace);
         Ok(())
     }
 }

@@ -53,7 +53,10 @@ fn response(call: &mut Call, error: &Error) -> Response<Body> {
     if let Ok(value) = HeaderValue::try_from(proxy_status) {
         headers.insert(PROXY_STATUS, value);
     }
-    if matches!(error, Error::BadRequest(_) | Error::RequestBody(_)) {
+    if matches!(
+        error,
+        Error::BadRequest(_) | Error::NotImplemented(_) | Error::RequestBody(_)
+    ) {
         // What follows on this connection can't be trusted to be a request.
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }

@@ -82,7 +82,12 @@ async fn over_http1(
             call.keep_spare();
         }
         let mut request = call.take();
-        *request.version_mut() = Version::HTTP_11;
+        into_http1(&mut request);
+        if call.trailers {
+            request
+                .headers_mut()
+                .append(header::CONNECTION, header::TE.into());
+        }
         expect::gate(&mut request);
         match connection.send(request).await {
             Ok(response) => return answer(call, response, Lease::Http1(connection, pool)),
@@ -157,6 +162,24 @@ async fn tunnel(
         upstream: Side::Stream(stream),
     });
     Ok(Response::new(Body::default()))
+}
+
+/// HTTP/2 may split the cookies over several fields; HTTP/1 has one (RFC 9113, 8.2.3).
+fn into_http1(request: &mut Request<Body>) {
+    if request.version() == Version::HTTP_2 {
+        let headers = request.headers_mut();
+        let cookies: Vec<&[u8]> = headers
+            .get_all(header::COOKIE)
+            .iter()
+            .map(HeaderValue::as_bytes)
+            .collect();
+        if cookies.len() > 1
+            && let Ok(cookies) = HeaderValue::from_bytes(&cookies.join(&b"; "[..]))
+        {
+            headers.insert(header::COOKIE, cookies);
+        }
+    }
+    *request.version_mut() = Version::HTTP_11;
 }
 
 /// A request without a host: the URI needs one.

@@ -5,12 +5,16 @@ use std::cell::RefCell;
 use http::{Request, Response};
 use hyper::{
     body::Incoming,
-    client::conn::http1::{SendRequest, handshake},
+    client::conn::http1::{Builder, SendRequest},
 };
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, task::spawn_local};
 
 use crate::{body::Body, clock, error::Error, telemetry::metrics::OpenConnection};
+
+/// What is read at most before it is passed on, and the largest head of a response. hyper's own 400 KiB, times what it
+/// queues, is what a stalled download would hold.
+const MAX_BUFFER: usize = 64 * 1024;
 
 /// A connection that speaks HTTP/1.
 pub struct Connection {
@@ -38,7 +42,10 @@ impl Connection {
         expires: u64,
         open: OpenConnection,
     ) -> Result<Box<Self>, Error> {
-        let (sender, connection) = handshake(TokioIo::new(stream))
+        let mut builder = Builder::new();
+        builder.max_buf_size(MAX_BUFFER);
+        let (sender, connection) = builder
+            .handshake(TokioIo::new(stream))
             .await
             .map_err(Error::Protocol)?;
         // How a connection ends is told by the request that was on it, if any.

@@ -8,6 +8,7 @@ use std::{
 
 use foldhash::HashMap;
 use outrigger_config::model::PoolPolicy;
+use tokio::time::timeout;
 
 use super::{connect::connect, http1, http2};
 use crate::{
@@ -53,14 +54,17 @@ impl Pool {
     /// A stream of an HTTP/2 connection, on a new one if need be.
     pub async fn http2_stream(&self, cluster: &Cluster) -> Result<http2::Stream, Error> {
         let policy = &cluster.config.pool;
+        let patience = cluster.config.connect_timeout;
         let open = async || {
-            let stream = connect(self.endpoint.address, cluster.config.connect_timeout).await?;
-            http2::Connection::open(
-                stream,
-                expiry(policy),
-                self.shared.telemetry.metrics.connection(Side::Upstream),
+            let stream = connect(self.endpoint.address, patience).await?;
+            let opened = self.shared.telemetry.metrics.connection(Side::Upstream);
+            // Until it has said how many streams it takes, the endpoint might as well be dead.
+            timeout(
+                patience,
+                http2::Connection::open(stream, expiry(policy), opened),
             )
             .await
+            .unwrap_or(Err(Error::ConnectTimeout))
         };
         self.http2.stream(policy, open).await
     }
