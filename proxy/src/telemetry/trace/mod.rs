@@ -2,7 +2,7 @@
 //!
 //! A trace goes on with a new span, the proxy's own: W3C's if its headers are valid, else B3's. What goes out is always
 //! W3C, and B3 too in the form in which it came, so that a next hop that reads only that understands. Where nothing came,
-//! or nonsense, a trace begins here ([`ROOT`]).
+//! or nonsense, a trace begins here; that it is recorded, and why, says [`Sampling`].
 //!
 //! One function, [`propagate`], and one walk over the headers: looking up eight names that are mostly absent would hash
 //! eight names.
