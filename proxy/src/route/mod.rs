@@ -20,7 +20,7 @@
 //! Independent of the number of routes: a hash look-up for the host and for each of its wildcards, one for the exact path and
 //! for each prefix by segment, one automaton for all regexes that begin with the same segments, and a hash look-up for each header or
 //! query key that tells apart routes of one host and path. Nothing is allocated for a request whose host is in lower case.
-//! What stays linear is named where it is: [`Bucket`] and [`Patterns`].
+//! What stays linear is named where it is: `bucket.rs` and `patterns.rs`.
 
 mod bucket;
 mod condition;
@@ -59,8 +59,6 @@ use bucket::Bucket;
 use condition::Conditions;
 use host::Hosts;
 use path::{Path, Paths};
-#[cfg(doc)]
-use patterns::Patterns;
 use rank::ConditionRank;
 
 /// A map from what the configuration says. Its keys are trusted, hence a hasher without a secret.
