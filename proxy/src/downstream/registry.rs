@@ -2,7 +2,11 @@
 //!
 //! A timer a connection would be set and cleared with every request; one walk a second costs next to nothing.
 
-use std::{cell::RefCell, net::SocketAddr, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    net::SocketAddr,
+    rc::Rc,
+};
 
 use slab::Slab;
 
@@ -12,6 +16,8 @@ use super::Connection;
 #[derive(Default)]
 pub struct Registry {
     connections: RefCell<Slab<Rc<Connection>>>,
+    /// A connection that was accepted at the last moment is drained as well.
+    draining: Cell<bool>,
 }
 
 /// A connection's place in the registry, given up when dropped.
@@ -24,6 +30,9 @@ impl Registry {
     /// Adds a connection for as long as the returned guard lives.
     pub fn register(&self, connection: &Rc<Connection>) -> Registered<'_> {
         let key = self.connections.borrow_mut().insert(Rc::clone(connection));
+        if self.draining.get() {
+            connection.drain();
+        }
         Registered {
             registry: self,
             key,
@@ -53,6 +62,7 @@ impl Registry {
 
     /// Drains all.
     pub fn drain(&self) {
+        self.draining.set(true);
         self.connections
             .borrow()
             .iter()
