@@ -15,7 +15,12 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 
-use crate::{call::Call, layer::track::Tracked, upstream::Lease, upstream::expect::Gated};
+use crate::{
+    call::Call,
+    layer::track::Tracked,
+    retry::Replay,
+    upstream::{Lease, expect::Gated},
+};
 
 /// A request's or response's body.
 #[derive(Default)]
@@ -32,6 +37,8 @@ enum Inner {
     Empty,
     Full(Bytes),
     Incoming(Incoming),
+    /// Can be sent again.
+    Replay(Replay),
     /// Waits for the endpoint's `100 Continue`.
     Gated(Box<Gated>),
 }
@@ -93,11 +100,35 @@ impl Body {
     }
 
     /// Holds the body back until the endpoint asks for it.
-    pub fn gate(&mut self, gate: impl FnOnce(Incoming) -> Gated) {
-        self.inner = match std::mem::take(&mut self.inner) {
-            Inner::Incoming(incoming) => Inner::Gated(Box::new(gate(incoming))),
-            other => other,
+    pub fn gate(&mut self, gate: impl FnOnce(Self) -> Gated) {
+        let body = std::mem::take(self);
+        self.inner = Inner::Gated(Box::new(gate(body)));
+    }
+
+    /// The same body once more, from its start; what is read of either is kept for the other.
+    pub fn again(&mut self) -> Self {
+        let replay = match std::mem::take(&mut self.inner) {
+            Inner::Incoming(incoming) => Replay::new(incoming),
+            Inner::Replay(replay) => replay,
+            at_hand => {
+                self.inner = at_hand;
+                return match &self.inner {
+                    Inner::Full(bytes) => Self::full(bytes.clone()),
+                    _ => Self::default(),
+                };
+            }
         };
+        let again = Self::of(Inner::Replay(replay.again()));
+        self.inner = Inner::Replay(replay);
+        again
+    }
+
+    /// Whether it can be read from where it stands: a replay may have lost its start.
+    pub fn whole(&self) -> bool {
+        match &self.inner {
+            Inner::Replay(replay) => replay.whole(),
+            _ => true,
+        }
     }
 }
 
@@ -131,6 +162,7 @@ impl http_body::Body for Body {
             Inner::Full(bytes) if bytes.is_empty() => None,
             Inner::Full(bytes) => Some(Ok(Frame::data(std::mem::take(bytes)))),
             Inner::Incoming(incoming) => ready!(Pin::new(incoming).poll_frame(cx)),
+            Inner::Replay(replay) => ready!(Pin::new(replay).poll_frame(cx)),
             Inner::Gated(gated) => ready!(Pin::new(&mut **gated).poll_frame(cx)),
         };
         match &frame {
@@ -157,6 +189,7 @@ impl http_body::Body for Body {
             Inner::Empty => true,
             Inner::Full(bytes) => bytes.is_empty(),
             Inner::Incoming(incoming) => incoming.is_end_stream(),
+            Inner::Replay(replay) => replay.is_end_stream(),
             Inner::Gated(gated) => gated.is_end_stream(),
         }
     }
@@ -166,6 +199,7 @@ impl http_body::Body for Body {
             Inner::Empty => SizeHint::with_exact(0),
             Inner::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Inner::Incoming(incoming) => incoming.size_hint(),
+            Inner::Replay(replay) => replay.size_hint(),
             Inner::Gated(gated) => gated.size_hint(),
         }
     }

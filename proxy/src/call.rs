@@ -15,7 +15,6 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
     header, request::Parts,
 };
-use http_body::Body as _;
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use smallvec::SmallVec;
 
@@ -51,7 +50,7 @@ pub struct Call {
     /// Whether an attempt has taken the request and not given it back.
     taken: bool,
     /// What is needed to repeat the request after it was taken.
-    spare: Option<Parts>,
+    spare: Option<(Parts, Body)>,
     /// The downstream connection it came on.
     pub connection: Rc<Connection>,
     /// The worker that serves it.
@@ -178,21 +177,15 @@ impl Call {
         }
     }
 
-    /// Whether the request can be sent twice without harm: its method is idempotent, and it has no body, which is gone
-    /// once it was read.
-    pub fn repeatable(&self) -> bool {
-        self.account.method.is_idempotent() && self.body.is_end_stream()
-    }
-
-    /// Keeps what is needed to send a request without a body once more.
+    /// Keeps what is needed to send the request once more; of its body, as much as a replay keeps.
     pub fn keep_spare(&mut self) {
-        if self.spare.is_none() && self.body.is_end_stream() {
-            let mut spare = nothing();
-            spare.method = self.head.method.clone();
-            spare.uri = self.head.uri.clone();
-            spare.version = self.head.version;
-            spare.headers = self.head.headers.clone();
-            self.spare = Some(spare);
+        if self.spare.is_none() {
+            let mut head = nothing();
+            head.method = self.head.method.clone();
+            head.uri = self.head.uri.clone();
+            head.version = self.head.version;
+            head.headers = self.head.headers.clone();
+            self.spare = Some((head, self.body.again()));
         }
     }
 
@@ -214,9 +207,9 @@ impl Call {
     /// Makes the request whole for another attempt; whether that was possible.
     pub fn restore(&mut self) -> bool {
         if self.taken
-            && let Some(spare) = self.spare.take()
+            && let Some((head, body)) = self.spare.take().filter(|(_, body)| body.whole())
         {
-            self.head = spare;
+            (self.head, self.body) = (head, body);
             self.taken = false;
         }
         !self.taken
@@ -238,6 +231,8 @@ impl Call {
 
     /// The response's head is there.
     pub fn answered(&mut self, response: &mut Response<Body>) {
+        // There will be no other attempt: nothing has to be kept for it.
+        self.spare = None;
         self.account.status = response.status();
         self.account.to_head = Some(self.took());
         if self.grpc {

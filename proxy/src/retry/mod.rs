@@ -1,11 +1,15 @@
 //! Retry: tries again, elsewhere, what is safe to try again.
 //!
 //! Above all that belongs to one attempt; below Deadline, so that no attempt outlives the request. What was never sent
-//! may be repeated whatever the method; what was sent only if the method is idempotent, the request has no body, and
-//! the route says so.
+//! may be repeated whatever the method; what was sent only if the method is idempotent and the route says so. Small
+//! bodies are kept for that, see `replay.rs`.
+
+mod replay;
 
 use http::Response;
 use outrigger_config::model::RetryOn;
+
+pub use replay::Replay;
 
 use crate::{
     body::Body,
@@ -40,7 +44,7 @@ impl<S: Handle> Handle for Retry<S> {
         loop {
             call.attempts += 1;
             let last = call.attempts >= policy.attempts;
-            if repeats_sent && !last && call.repeatable() {
+            if repeats_sent && !last && call.method().is_idempotent() {
                 call.keep_spare();
             }
             let result = self.next.handle(call).await;

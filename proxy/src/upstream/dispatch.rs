@@ -68,7 +68,7 @@ async fn over_http1(
     cluster: &Cluster,
     pool: Rc<Pool>,
 ) -> Result<Response<Body>, Error> {
-    let repeatable = call.repeatable();
+    let repeatable = call.method().is_idempotent();
     loop {
         if !repeatable && pool.http1.any() {
             // Lets the driver see which endpoints have hung up, before a request is lost on such a connection.
@@ -111,9 +111,8 @@ async fn over_http2(
 ) -> Result<Response<Body>, Error> {
     loop {
         let stream = pool.http2_stream(cluster).await?;
-        if stream.reused {
-            call.keep_spare();
-        }
+        // An endpoint may refuse a stream that it has no room for, whatever was sent on it.
+        call.keep_spare();
         match stream.send(into_http2(call.take())).await {
             Ok(response) => return answer(call, response, Lease::Http2(stream)),
             Err(Failure::Unsent(request)) => {

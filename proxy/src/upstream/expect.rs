@@ -15,7 +15,6 @@ use std::{
 use bytes::Bytes;
 use http::{Request, header};
 use http_body::{Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::{
     sync::Notify,
     time::{Timeout, timeout},
@@ -31,7 +30,7 @@ type Asked = Pin<Box<Timeout<tokio::sync::futures::OwnedNotified>>>;
 /// A request body that waits until it is asked for.
 pub struct Gated {
     asked: Option<Asked>,
-    body: Incoming,
+    body: Body,
 }
 
 /// Holds the body of `request` back if the client expects `100-continue`.
