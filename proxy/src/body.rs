@@ -17,6 +17,7 @@ use hyper::body::Incoming;
 
 use crate::{
     call::Call,
+    clock,
     layer::track::Tracked,
     retry::Replay,
     upstream::{Lease, expect::Gated},
@@ -216,18 +217,19 @@ impl Drop for Body {
         if lease.is_none() && tracked.is_none() && call.is_none() {
             return;
         }
+        let now = clock::now();
         let progress = match self.progress {
             Progress::Partial if http_body::Body::is_end_stream(self) => Progress::Complete,
             progress => progress,
         };
         if let Some(lease) = lease {
-            lease.end(progress);
+            lease.end(progress, now);
         }
         if let Some(tracked) = tracked {
-            tracked.end(progress);
+            tracked.end(progress, now);
         }
         if let Some(mut call) = call {
-            call.end(progress);
+            call.end(progress, now);
         }
     }
 }

@@ -21,12 +21,12 @@ use smallvec::SmallVec;
 use crate::{
     body::{Body, Progress},
     clock,
-    downstream::Connection,
+    downstream::{Connection, survey::Survey},
     error::Error,
     snapshot::{Cluster, Endpoint, Listener, Route},
     telemetry::{
         access_log::{AccessLog, Entry},
-        trace::{TraceContext, X_REQUEST_ID},
+        trace::{TraceContext, TraceId, X_REQUEST_ID},
         trail::{Step, Trail},
     },
     upstream::tunnel::Tunnel,
@@ -50,15 +50,17 @@ pub struct Call {
     /// Whether an attempt has taken the request and not given it back.
     taken: bool,
     /// What is needed to repeat the request after it was taken.
-    spare: Option<(Parts, Body)>,
+    spare: Option<Box<(Parts, Body)>>,
     /// The downstream connection it came on.
     pub connection: Rc<Connection>,
     /// The worker that serves it.
     worker: Rc<Worker>,
     /// Who asked: the peer, or whom a trusted proxy named.
     pub client: IpAddr,
-    /// Whether it is a gRPC request.
-    pub grpc: bool,
+    /// What its headers said when it came.
+    pub survey: Survey,
+    /// When something last happened to it, in microseconds of [`clock`]: fresh enough for a pick, and free.
+    pub now: u64,
     /// Whether the client takes trailers (`te: trailers`).
     pub trailers: bool,
     /// What it came in by.
@@ -77,10 +79,8 @@ pub struct Call {
     pub upgrade: Option<OnUpgrade>,
     /// Both sides of a protocol switch that the endpoint agreed to.
     pub tunnel: Option<Tunnel>,
-    /// Where it stands in its trace.
-    trace: Option<TraceContext>,
     /// What was decided on its way, if anybody wants to know.
-    trail: Option<Trail>,
+    trail: Option<Box<Trail>>,
     account: Account,
 }
 
@@ -88,6 +88,8 @@ pub struct Call {
 struct Account {
     /// When its head had been read, in microseconds of [`clock`].
     received: u64,
+    /// When its response's body ended.
+    ended: Option<u64>,
     method: Method,
     status: StatusCode,
     grpc_status: Option<u8>,
@@ -109,6 +111,7 @@ struct Logged {
     host: Option<HeaderValue>,
     user_agent: Option<HeaderValue>,
     request_id: Option<HeaderValue>,
+    trace_id: Option<TraceId>,
     /// Bytes of the request's body.
     received: Rc<Cell<u64>>,
 }
@@ -123,11 +126,13 @@ impl Call {
         let (head, body) = request.into_parts();
         connection.begin();
         let listener = connection.listener();
-        let shown = listener.config.trail && head.headers.contains_key(X_OUTRIGGER_TRAIL);
-        let traced = shown || worker.access_log().is_some();
+        let survey = Survey::of(&head.headers);
+        let traced = worker.access_log().is_some() || (survey.trail && listener.config.trail);
+        let now = clock::now();
         let mut call = Box::new(Self {
             account: Account {
-                received: clock::now(),
+                received: now,
+                ended: None,
                 method: head.method.clone(),
                 status: StatusCode::from_u16(CLIENT_GONE).unwrap_or_default(),
                 grpc_status: None,
@@ -136,9 +141,10 @@ impl Call {
                 sent: 0,
                 logged: worker.access_log().map(|_| Box::new(Logged::new(&head))),
             },
-            trail: traced.then(Trail::default),
+            now,
+            trail: traced.then(Box::default),
             client: connection.peer.ip(),
-            grpc: is_grpc(&head.headers),
+            survey,
             trailers: false,
             head,
             body: Body::from(body),
@@ -154,7 +160,6 @@ impl Call {
             tried: SmallVec::new(),
             upgrade: None,
             tunnel: None,
-            trace: None,
         });
         if let Some(logged) = &call.account.logged {
             call.body.count(Rc::clone(&logged.received));
@@ -169,8 +174,8 @@ impl Call {
 
     /// The tracing headers are written.
     pub fn traced(&mut self, trace: TraceContext) {
-        self.trace = Some(trace);
         if let Some(logged) = &mut self.account.logged {
+            logged.trace_id = Some(trace.trace_id);
             logged.request_id = self.head.headers.get(&X_REQUEST_ID).cloned();
             // As it was before it travelled on: the Host may have come as an authority.
             logged.host = self.head.headers.get(header::HOST).cloned();
@@ -185,7 +190,7 @@ impl Call {
             head.uri = self.head.uri.clone();
             head.version = self.head.version;
             head.headers = self.head.headers.clone();
-            self.spare = Some((head, self.body.again()));
+            self.spare = Some(Box::new((head, self.body.again())));
         }
     }
 
@@ -207,7 +212,11 @@ impl Call {
     /// Makes the request whole for another attempt; whether that was possible.
     pub fn restore(&mut self) -> bool {
         if self.taken
-            && let Some((head, body)) = self.spare.take().filter(|(_, body)| body.whole())
+            && let Some((head, body)) = self
+                .spare
+                .take()
+                .map(|spare| *spare)
+                .filter(|(_, body)| body.whole())
         {
             (self.head, self.body) = (head, body);
             self.taken = false;
@@ -234,8 +243,10 @@ impl Call {
         // There will be no other attempt: nothing has to be kept for it.
         self.spare = None;
         self.account.status = response.status();
-        self.account.to_head = Some(self.took());
-        if self.grpc {
+        self.account.to_head = Some(Duration::from_micros(
+            self.now.saturating_sub(self.account.received),
+        ));
+        if self.survey.grpc {
             self.trailers(response.headers());
         }
         if self.listener.config.trail
@@ -261,8 +272,9 @@ impl Call {
             .or(self.account.grpc_status);
     }
 
-    /// The response's body has ended.
-    pub fn end(&mut self, progress: Progress) {
+    /// The response's body has ended, at `now`.
+    pub fn end(&mut self, progress: Progress, now: u64) {
+        self.account.ended = Some(now);
         match progress {
             Progress::Complete => {}
             Progress::Partial => {
@@ -273,11 +285,12 @@ impl Call {
     }
 
     fn took(&self) -> Duration {
-        Duration::from_micros(clock::now().saturating_sub(self.account.received))
+        let ended = self.account.ended.unwrap_or_else(clock::now);
+        Duration::from_micros(ended.saturating_sub(self.account.received))
     }
 
     fn log(&self, log: &AccessLog, logged: &Logged) {
-        let trail = self.trail.clone().unwrap_or_default();
+        let trail = self.trail.as_deref().cloned().unwrap_or_default();
         log.write(&Entry {
             time: logged.time,
             client: self.client,
@@ -294,7 +307,7 @@ impl Call {
             time_to_head: self.account.to_head,
             listener: &self.listener.config.name,
             route: self.route.as_ref().map(|route| &*route.config.name),
-            trace_id: self.trace.as_ref().map(|trace| &trace.trace_id),
+            trace_id: logged.trace_id.as_ref(),
             request_id: logged.request_id.as_ref().map(HeaderValue::as_bytes),
             user_agent: logged.user_agent.as_ref().map(HeaderValue::as_bytes),
             trail: &trail,
@@ -335,6 +348,7 @@ impl Logged {
             host: head.headers.get(header::HOST).cloned(),
             user_agent: head.headers.get(header::USER_AGENT).cloned(),
             request_id: None,
+            trace_id: None,
             received: Rc::default(),
         }
     }
@@ -343,11 +357,4 @@ impl Logged {
 /// A head with nothing in it.
 fn nothing() -> Parts {
     Request::new(()).into_parts().0
-}
-
-/// Whether a request or response speaks gRPC.
-fn is_grpc(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }

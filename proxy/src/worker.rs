@@ -90,6 +90,11 @@ impl Worker {
         Arc::clone(self.snapshot.borrow_mut().load())
     }
 
+    /// Looks at the table in force.
+    pub fn with_snapshot<T>(&self, look: impl FnOnce(&Snapshot) -> T) -> T {
+        look(self.snapshot.borrow_mut().load())
+    }
+
     /// Microseconds as of the last tick: for time-outs of seconds.
     pub fn tick(&self) -> u64 {
         self.tick.load(Relaxed)

@@ -87,9 +87,12 @@ impl Connection {
     /// What accepted it, as it is in the table in force; the last that was if it is gone.
     pub fn listener(&self) -> Arc<Listener> {
         let mut listener = self.listener.borrow_mut();
-        if let Some(now) = self.worker.snapshot().listener(listener.config.address) {
-            listener.clone_from(now);
-        }
+        self.worker.with_snapshot(
+            |snapshot| match snapshot.listener(listener.config.address) {
+                Some(now) if !Arc::ptr_eq(now, &listener) => listener.clone_from(now),
+                _ => {}
+            },
+        );
         Arc::clone(&listener)
     }
 

@@ -10,7 +10,7 @@ use outrigger_config::model::{Balancer, HashKey};
 
 use super::Handle;
 use crate::{
-    balance, body::Body, call::Call, clock, error::Error, telemetry::trail::Step, worker::Worker,
+    balance, body::Body, call::Call, error::Error, telemetry::trail::Step, worker::Worker,
 };
 
 /// See the module.
@@ -36,17 +36,17 @@ impl<S> Balance<S> {
         };
         let endpoints = cluster.endpoints.load();
         let picked = endpoints.pick(
-            clock::now(),
+            call.now,
             hash,
             &call.tried,
             &mut self.worker.rng.borrow_mut(),
         );
         let endpoint = Arc::clone(picked.ok_or(Error::NoEndpoint)?);
         let decay = cluster.decay;
-        call.note(|_| {
+        call.note(|call| {
             let estimate = endpoint
                 .load
-                .latency(clock::now(), decay)
+                .latency(call.now, decay)
                 .map(Duration::from_secs_f32);
             Step::Pick {
                 endpoint: endpoint.address,

@@ -29,15 +29,18 @@ impl<S> Deadline<S> {
 impl<S: Handle> Handle for Deadline<S> {
     async fn handle(&self, call: &mut Call) -> Result<Response<Body>, Error> {
         let configured = call.route.as_ref().and_then(|route| route.config.timeout);
-        let asked = call
-            .head
-            .headers
-            .get(GRPC_TIMEOUT)
-            .and_then(|value| parse(value.as_bytes()));
+        let asked = match call.survey.grpc_timeout {
+            true => call
+                .head
+                .headers
+                .get(GRPC_TIMEOUT)
+                .and_then(|value| parse(value.as_bytes())),
+            false => None,
+        };
         let Some(allowed) = [configured, asked].into_iter().flatten().min() else {
             return self.next.handle(call).await;
         };
-        if asked.is_some() || (configured.is_some() && call.grpc) {
+        if asked.is_some() || (configured.is_some() && call.survey.grpc) {
             call.head.headers.insert(GRPC_TIMEOUT, format(allowed));
         }
         // A deadline past the end of time is none.

@@ -15,8 +15,6 @@ use crate::{
     body::Body, call::Call, error::Error, route::normal, telemetry::trace, worker::Worker,
 };
 
-const KEEP_ALIVE: &str = "keep-alive";
-const PROXY_CONNECTION: &str = "proxy-connection";
 const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
 const UPGRADE: HeaderValue = HeaderValue::from_static("upgrade");
 
@@ -85,12 +83,15 @@ fn framing(call: &Call) -> Result<(), Error> {
             "both transfer-encoding and content-length",
         ));
     }
-    let mut codings = call.head.headers.get_all(header::TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => Ok(()),
-        (Some(_), Some(_)) => Err(Error::BadRequest("more than one transfer-encoding")),
-        (Some(one), None) if one.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
-        (Some(_), None) => Err(Error::NotImplemented(
+    match call.survey.transfer_codings {
+        0 => return Ok(()),
+        1 => {}
+        _ => return Err(Error::BadRequest("more than one transfer-encoding")),
+    }
+    let coding = call.head.headers.get(header::TRANSFER_ENCODING);
+    match coding.is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
+        true => Ok(()),
+        false => Err(Error::NotImplemented(
             "a transfer coding other than chunked",
         )),
     }
@@ -99,9 +100,8 @@ fn framing(call: &Call) -> Result<(), Error> {
 /// One Host header, and a path alone in the URI, whatever the version and form (RFC 9112, 3.2; RFC 9113, 8.3.1).
 fn host(call: &mut Call) -> Result<(), Error> {
     let head = &mut call.head;
-    let mut hosts = head.headers.get_all(header::HOST).iter();
-    let (first, second) = (hosts.next(), hosts.next());
-    if second.is_some() {
+    let first = head.headers.get(header::HOST);
+    if call.survey.hosts > 1 {
         return Err(Error::BadRequest("more than one host"));
     }
     if let Some(host) = first
@@ -153,17 +153,17 @@ const HOST_BYTES: [bool; 256] = {
 /// Takes out what was said to us alone, and keeps in mind what it asked for.
 fn strip_request(call: &mut Call) {
     let headers = &mut call.head.headers;
-    let found = hop_by_hop(headers);
     let connect = call.head.method == Method::CONNECT;
-    if found.is_empty() && !connect {
+    if !call.survey.hop_by_hop && !connect {
         return;
     }
     let upgrade = upgrade(headers).filter(|_| call.head.version == Version::HTTP_11);
-    call.trailers = headers
-        .get_all(header::TE)
-        .iter()
-        .any(|te| has_token(te, "trailers"));
-    remove(headers, &found);
+    call.trailers = call.survey.te
+        && headers
+            .get_all(header::TE)
+            .iter()
+            .any(|te| has_token(te, "trailers"));
+    strip(headers);
     if call.trailers {
         headers.insert(header::TE, TRAILERS);
     }
@@ -177,56 +177,56 @@ fn strip_request(call: &mut Call) {
 }
 
 fn strip_response(response: &mut Response<Body>) {
-    let found = hop_by_hop(response.headers());
-    if found.is_empty() {
-        return;
-    }
     let upgrade = match response.status() {
         StatusCode::SWITCHING_PROTOCOLS => response.headers().get(header::UPGRADE).cloned(),
         _ => None,
     };
     let headers = response.headers_mut();
-    remove(headers, &found);
+    strip(headers);
     if let Some(upgrade) = upgrade {
         headers.insert(header::CONNECTION, UPGRADE);
         headers.insert(header::UPGRADE, upgrade);
     }
 }
 
-/// The names of the headers that go no further; mostly none, hence one walk and no look-ups.
-fn hop_by_hop(headers: &HeaderMap) -> SmallVec<[HeaderName; 4]> {
-    let mut found = SmallVec::new();
-    for name in headers.keys() {
+/// Removes the headers that go no further, and those that Connection names.
+fn strip(headers: &mut HeaderMap) {
+    let mut found: SmallVec<[HeaderName; 4]> = SmallVec::new();
+    for (name, value) in headers.iter() {
         match *name {
-            header::CONNECTION | header::TE | header::TRANSFER_ENCODING | header::UPGRADE => {
-                found.push(name.clone())
+            header::CONNECTION => {
+                found.push(name.clone());
+                found.extend(named(value));
             }
+            header::TE | header::TRANSFER_ENCODING | header::UPGRADE => found.push(name.clone()),
             _ if matches!(
                 name.as_str(),
-                KEEP_ALIVE | PROXY_CONNECTION | "http2-settings"
+                "keep-alive" | "proxy-connection" | "http2-settings"
             ) =>
             {
-                found.push(name.clone())
+                found.push(name.clone());
             }
             _ => {}
         }
     }
-    found
-}
-
-/// Removes these, and those that Connection names. What frames or addresses the message is not the sender's to remove.
-fn remove(headers: &mut HeaderMap, found: &[HeaderName]) {
-    let named: SmallVec<[HeaderName; 4]> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
-        .filter(|name| ![header::HOST, header::CONTENT_LENGTH].contains(name))
-        .collect();
-    for name in found.iter().chain(&named) {
+    for name in found {
         headers.remove(name);
     }
+}
+
+/// The headers that a Connection line names. What frames or addresses the message is not the sender's to remove; of
+/// those that are no headers, the two usual ones are not worth a look.
+fn named(connection: &HeaderValue) -> impl Iterator<Item = HeaderName> {
+    let tokens = connection
+        .as_bytes()
+        .split(|byte| *byte == b',')
+        .map(<[u8]>::trim_ascii);
+    tokens
+        .filter(|token| {
+            !token.eq_ignore_ascii_case(b"keep-alive") && !token.eq_ignore_ascii_case(b"close")
+        })
+        .filter_map(|token| HeaderName::from_bytes(token).ok())
+        .filter(|name| *name != header::HOST && *name != header::CONTENT_LENGTH)
 }
 
 /// The protocol that an HTTP/1.1 request wants to switch to. Not HTTP/2: a tunnel of it would carry requests past us.

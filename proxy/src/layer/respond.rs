@@ -42,7 +42,7 @@ impl<S: Handle> Respond<S> {
 
 fn response(call: &mut Call, error: &Error) -> Response<Body> {
     call.failed(error);
-    let mut response = if call.grpc {
+    let mut response = if call.survey.grpc {
         trailers_only(error)
     } else {
         plain(error.status())

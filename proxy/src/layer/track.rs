@@ -37,11 +37,13 @@ impl<S: Handle> Handle for Track<S> {
         let (Some(cluster), Some(endpoint)) = (call.cluster.clone(), call.endpoint.clone()) else {
             return Err(Error::NoEndpoint);
         };
-        let mut tracked = Tracked::begin(cluster, endpoint);
-        match self.next.handle(call).await {
+        let mut tracked = Tracked::begin(cluster, endpoint, call.now);
+        let result = self.next.handle(call).await;
+        call.now = clock::now();
+        match result {
             Ok(mut response) => {
                 let failed = response.status().is_server_error();
-                tracked.observe(failed);
+                tracked.observe(call.now, failed);
                 call.note(|_| Step::Status(response.status()));
                 tracked.result = if failed {
                     AttemptResult::Failure
@@ -54,10 +56,10 @@ impl<S: Handle> Handle for Track<S> {
             Err(error) => {
                 // What the downstream or the proxy itself did is not held against the endpoint.
                 if error.blame() == Blame::Upstream {
-                    tracked.observe(true);
+                    tracked.observe(call.now, true);
                 }
                 call.note(|_| Step::Error(error.reason()));
-                tracked.result = result(&error);
+                tracked.result = outcome(&error);
                 Err(error)
             }
         }
@@ -70,23 +72,24 @@ pub struct Tracked {
     endpoint: Arc<Endpoint>,
     /// In microseconds.
     began: u64,
+    ended: Option<u64>,
     /// What it would be if it ended now.
     result: AttemptResult,
 }
 
 impl Tracked {
-    fn begin(cluster: Arc<Cluster>, endpoint: Arc<Endpoint>) -> Self {
+    fn begin(cluster: Arc<Cluster>, endpoint: Arc<Endpoint>, began: u64) -> Self {
         endpoint.load.begin();
         Self {
             cluster,
             endpoint,
-            began: clock::now(),
+            began,
+            ended: None,
             result: AttemptResult::Cancelled,
         }
     }
 
-    fn observe(&self, failed: bool) {
-        let now = clock::now();
+    fn observe(&self, now: u64, failed: bool) {
         let outcome = if failed {
             Outcome::Failure
         } else {
@@ -101,10 +104,11 @@ impl Tracked {
         Duration::from_micros(now.saturating_sub(self.began))
     }
 
-    /// The response's body has ended.
-    pub fn end(mut self, progress: Progress) {
+    /// The response's body has ended, at `now`.
+    pub fn end(mut self, progress: Progress, now: u64) {
+        self.ended = Some(now);
         if progress == Progress::Broken {
-            self.observe(true);
+            self.observe(now, true);
             self.result = AttemptResult::Reset;
         }
     }
@@ -113,13 +117,12 @@ impl Tracked {
 impl Drop for Tracked {
     fn drop(&mut self) {
         self.endpoint.load.end();
-        self.cluster
-            .metrics
-            .attempt(self.result, self.took(clock::now()));
+        let ended = self.ended.unwrap_or_else(clock::now);
+        self.cluster.metrics.attempt(self.result, self.took(ended));
     }
 }
 
-fn result(error: &Error) -> AttemptResult {
+fn outcome(error: &Error) -> AttemptResult {
     match error {
         Error::Connect(_) | Error::OutOfSockets(_) | Error::NoEndpoint => {
             AttemptResult::ConnectFailure

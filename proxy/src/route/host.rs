@@ -134,6 +134,11 @@ impl<T> Hosts<T> {
         hosts
     }
 
+    /// Whether the host of a request matters at all.
+    pub(super) fn tells(&self) -> bool {
+        !self.exact.is_empty() || !self.suffix.is_empty()
+    }
+
     /// The tables that take a host in lower case, most specific first.
     pub(super) fn tables<'a>(&'a self, host: &'a str) -> impl Iterator<Item = &'a T> {
         let wildcards = suffixes(host, self.longest_suffix).filter_map(|s| self.suffix.get(s));

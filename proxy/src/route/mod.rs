@@ -43,6 +43,7 @@ mod split;
 mod tests;
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     hash::{BuildHasher, Hash},
 };
@@ -111,7 +112,11 @@ impl Router {
     ///
     /// The path is matched as it stands: call [`normal::path`] before, and send on what it gave.
     pub fn find(&self, head: &Parts) -> Option<usize> {
-        let host = host::of(head);
+        let host = if self.hosts.tells() {
+            host::of(head)
+        } else {
+            Cow::Borrowed("")
+        };
         let path = head.uri.path();
         self.hosts
             .tables(&host)

@@ -22,7 +22,6 @@ use super::{
 use crate::{
     body::Body,
     call::Call,
-    clock,
     error::Error,
     layer::Handle,
     snapshot::{Cluster, Endpoint},
@@ -51,7 +50,7 @@ impl Handle for Dispatch {
         }
         let pool = self.worker.pools.get(&cluster, &endpoint);
         let http2 = match cluster.config.protocol {
-            Protocol::Auto => call.grpc,
+            Protocol::Auto => call.survey.grpc,
             Protocol::Http1 => false,
             Protocol::Http2 => true,
         };
@@ -74,7 +73,7 @@ async fn over_http1(
             // Lets the driver see which endpoints have hung up, before a request is lost on such a connection.
             tokio::task::yield_now().await;
         }
-        let mut connection = match pool.http1.take(clock::now()) {
+        let mut connection = match pool.http1.take(call.now) {
             Some(connection) => connection,
             None => pool.open_http1(cluster).await?,
         };
@@ -82,13 +81,15 @@ async fn over_http1(
             call.keep_spare();
         }
         let mut request = call.take();
-        into_http1(&mut request);
+        into_http1(&mut request, call.survey.cookies);
         if call.trailers {
             request
                 .headers_mut()
                 .append(header::CONNECTION, header::TE.into());
         }
-        expect::gate(&mut request);
+        if call.survey.expect {
+            expect::gate(&mut request);
+        }
         match connection.send(request).await {
             Ok(response) => return answer(call, response, Lease::Http1(connection, pool)),
             Err(Failure::Unsent(request)) => {
@@ -164,17 +165,15 @@ async fn tunnel(
 }
 
 /// HTTP/2 may split the cookies over several fields; HTTP/1 has one (RFC 9113, 8.2.3).
-fn into_http1(request: &mut Request<Body>) {
-    if request.version() == Version::HTTP_2 {
+fn into_http1(request: &mut Request<Body>, cookies: u8) {
+    if cookies > 1 && request.version() == Version::HTTP_2 {
         let headers = request.headers_mut();
         let cookies: Vec<&[u8]> = headers
             .get_all(header::COOKIE)
             .iter()
             .map(HeaderValue::as_bytes)
             .collect();
-        if cookies.len() > 1
-            && let Ok(cookies) = HeaderValue::from_bytes(&cookies.join(&b"; "[..]))
-        {
+        if let Ok(cookies) = HeaderValue::from_bytes(&cookies.join(&b"; "[..])) {
             headers.insert(header::COOKIE, cookies);
         }
     }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, header};
+use http::Request;
 use http_body::{Frame, SizeHint};
 use tokio::{
     sync::Notify,
@@ -33,11 +33,8 @@ pub struct Gated {
     body: Body,
 }
 
-/// Holds the body of `request` back if the client expects `100-continue`.
+/// Holds the body of `request` back, whose client expects `100-continue`.
 pub fn gate(request: &mut Request<Body>) {
-    if !request.headers().contains_key(header::EXPECT) {
-        return;
-    }
     let asked = Arc::new(Notify::new());
     let waiting = Box::pin(timeout(PATIENCE, Arc::clone(&asked).notified_owned()));
     request.body_mut().gate(|body| Gated {

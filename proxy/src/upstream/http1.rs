@@ -10,7 +10,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, task::spawn_local};
 
-use crate::{body::Body, clock, error::Error, telemetry::metrics::OpenConnection};
+use crate::{body::Body, error::Error, telemetry::metrics::OpenConnection};
 
 /// What is read at most before it is passed on, and the largest head of a response. hyper's own 400 KiB, times what it
 /// queues, is what a stalled download would hold.
@@ -114,11 +114,11 @@ impl Idle {
     }
 
     /// Gives a connection back after its response ended. hyper may need one more turn before it is ready.
-    pub fn put(&self, mut connection: Box<Connection>, max_idle: usize) {
+    pub fn put(&self, mut connection: Box<Connection>, max_idle: usize, now: u64) {
         let mut connections = self.connections.borrow_mut();
         if !connection.sender.is_closed() && connections.len() < max_idle {
             connection.reused = true;
-            connection.idle_since = clock::now();
+            connection.idle_since = now;
             connections.push(connection);
         }
     }
