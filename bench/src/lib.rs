@@ -1,0 +1,3 @@
+//! What can be measured or shown.
+
+pub mod simulate;
