@@ -203,9 +203,6 @@ impl App {
 
     fn apply(&mut self, config: Config) -> Result<(), Failure> {
         let before = self.shared.snapshot.load_full();
-        if config == *before.config {
-            return Ok(());
-        }
         if config.admin != before.config.admin || config.access_log != before.config.access_log {
             tracing::warn!("`admin` and `access_log` change with the next start");
         }

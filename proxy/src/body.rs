@@ -173,6 +173,11 @@ impl http_body::Body for Body {
                 if let (Some(counter), Some(data)) = (&self.riders.counter, frame.data_ref()) {
                     counter.set(counter.get() + data.len() as u64);
                 }
+                if let (Some(tracked), Some(trailers)) =
+                    (&mut self.riders.tracked, frame.trailers_ref())
+                {
+                    tracked.trailers(trailers, clock::now());
+                }
                 if let Some(call) = &mut self.riders.call {
                     if let Some(data) = frame.data_ref() {
                         call.sent(data.len());

@@ -21,7 +21,7 @@ use smallvec::SmallVec;
 use crate::{
     body::{Body, Progress},
     clock,
-    downstream::{Connection, survey::Survey},
+    downstream::{Connection, framing::Framing, survey::Survey},
     error::Error,
     snapshot::{Cluster, Endpoint, Listener, Route},
     telemetry::{
@@ -36,7 +36,7 @@ use crate::{
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// Asks for the Trail, and is answered with it.
-const X_OUTRIGGER_TRAIL: HeaderName = HeaderName::from_static("x-outrigger-trail");
+pub const X_OUTRIGGER_TRAIL: HeaderName = HeaderName::from_static("x-outrigger-trail");
 
 /// The client went away before its response had begun; nginx's number, for the accounts only.
 const CLIENT_GONE: u16 = 499;
@@ -59,8 +59,12 @@ pub struct Call {
     pub client: IpAddr,
     /// What its headers said when it came.
     pub survey: Survey,
+    /// What its raw head said of its framing.
+    pub framing: Framing,
     /// When something last happened to it, in microseconds of [`clock`]: fresh enough for a pick, and free.
     pub now: u64,
+    /// When its time, or that of the attempt under way, is up.
+    pub until: u64,
     /// Whether the client takes trailers (`te: trailers`).
     pub trailers: bool,
     /// What it came in by.
@@ -124,7 +128,7 @@ impl Call {
         worker: Rc<Worker>,
     ) -> Box<Self> {
         let (head, body) = request.into_parts();
-        connection.begin();
+        let framing = connection.begin();
         let listener = connection.listener();
         let survey = Survey::of(&head.headers);
         let traced = worker.access_log().is_some() || (survey.trail && listener.config.trail);
@@ -142,9 +146,11 @@ impl Call {
                 logged: worker.access_log().map(|_| Box::new(Logged::new(&head))),
             },
             now,
+            until: u64::MAX,
             trail: traced.then(Box::default),
             client: connection.peer.ip(),
             survey,
+            framing,
             trailers: false,
             head,
             body: Body::from(body),
@@ -165,6 +171,11 @@ impl Call {
             call.body.count(Rc::clone(&logged.received));
         }
         call
+    }
+
+    /// When its head had been read, in microseconds of [`clock`].
+    pub fn received(&self) -> u64 {
+        self.account.received
     }
 
     /// The method that the client used.
@@ -249,7 +260,8 @@ impl Call {
         if self.survey.grpc {
             self.trailers(response.headers());
         }
-        if self.listener.config.trail
+        if self.survey.trail
+            && self.listener.config.trail
             && let Some(trail) = &self.trail
             && let Ok(trail) = HeaderValue::try_from(trail.to_string())
         {

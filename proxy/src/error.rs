@@ -20,7 +20,7 @@ pub enum Error {
     /// No route takes the request.
     #[error("no route")]
     NoRoute,
-    /// An `expect` other than `100-continue`, or a transfer coding other than `chunked`.
+    /// A transfer coding other than `chunked`.
     #[error("not implemented: {0}")]
     NotImplemented(&'static str),
     /// The cluster has no endpoint that can be picked.

@@ -49,7 +49,7 @@ fn main() -> ExitCode {
                 .sum();
             let (listeners, clusters) = (config.listeners.len(), config.clusters.len());
             println!(
-                "{}: ok ({listeners} listeners, {routes} routes, {clusters} clusters)",
+                "{}: ok; listeners: {listeners}, routes: {routes}, clusters: {clusters}",
                 file.display()
             );
             ExitCode::SUCCESS
@@ -72,8 +72,13 @@ fn load(file: &Path, then: impl FnOnce(&Config) -> ExitCode) -> ExitCode {
 fn explain(config: &Config, ask: &Explain) -> ExitCode {
     match Question::new(&ask.method, &ask.url, &ask.headers) {
         Ok(question) => {
-            println!("{}", explain::explain(config, &question));
-            ExitCode::SUCCESS
+            let explanation = explain::explain(config, &question);
+            println!("{explanation}");
+            ExitCode::from(if explanation.route().is_some() {
+                0
+            } else {
+                FAILURE
+            })
         }
         Err(error) => {
             eprintln!("error: {error}");

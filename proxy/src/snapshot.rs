@@ -206,7 +206,7 @@ impl Cluster {
                 .map(|before| before.endpoints.listed())
                 .unwrap_or_default(),
         };
-        let endpoints = Endpoints::new(&config.balancer, decay);
+        let endpoints = Endpoints::new(&config.balancer);
         let metrics = ClusterMetrics::new(registry, Arc::clone(&config.name));
         let cluster = Self {
             config: config.clone(),

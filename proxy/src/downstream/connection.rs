@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 use super::{
     detect::{Spoken, detect},
     forwarded::Forwarded,
+    framing::Framing,
     io::{Io, Phase},
 };
 use crate::{
@@ -101,13 +102,18 @@ impl Connection {
         self.listener.borrow().config.address
     }
 
-    /// A request's head has been read.
-    pub fn begin(&self) {
+    /// A request's head has been read; what is known of its framing.
+    pub fn begin(&self) -> Framing {
         self.worker.begin();
         self.phase
             .in_flight
             .store(self.phase.in_flight.load(Relaxed) + 1, Relaxed);
         self.phase.head_since.store(0, Relaxed);
+        match self.phase.framing.swap(Framing::Unseen as u8, Relaxed) {
+            seen if seen == Framing::Ambiguous as u8 => Framing::Ambiguous,
+            seen if seen == Framing::Clear as u8 => Framing::Clear,
+            _ => Framing::Unseen,
+        }
     }
 
     /// A request is over.
@@ -117,11 +123,6 @@ impl Connection {
             .in_flight
             .store(self.phase.in_flight.load(Relaxed) - 1, Relaxed);
         self.quiet_since.set(self.worker.tick());
-    }
-
-    /// Whether the head just read could be read in two ways.
-    pub fn ambiguous(&self) -> bool {
-        self.phase.ambiguous.load(Relaxed)
     }
 
     /// Finishes what is under way and says goodbye.
@@ -250,7 +251,10 @@ pub async fn serve(
                 .await
         }
     };
-    if let Some(Err(error)) = served {
+    // What went wrong with a response's body is the endpoint's doing, and counted there.
+    if let Some(Err(error)) = served
+        && !error.is_user()
+    {
         worker.metrics().downstream_error(failure(&error));
         tracing::debug!(%peer, %error, "connection failed");
     }

@@ -18,7 +18,7 @@ pub struct Survey {
     pub hop_by_hop: bool,
     /// `te: trailers` or the like.
     pub te: bool,
-    /// `expect`, which is `100-continue`.
+    /// `expect: 100-continue`.
     pub expect: bool,
     /// `content-type: application/grpc` and its kin.
     pub grpc: bool,
@@ -42,7 +42,9 @@ impl Survey {
                 }
                 header::TE => (survey.te, survey.hop_by_hop) = (true, true),
                 header::CONNECTION | header::UPGRADE => survey.hop_by_hop = true,
-                header::EXPECT => survey.expect = true,
+                header::EXPECT => {
+                    survey.expect = value.as_bytes().eq_ignore_ascii_case(b"100-continue")
+                }
                 header::CONTENT_TYPE => {
                     survey.grpc = value.as_bytes().starts_with(b"application/grpc")
                 }

@@ -12,7 +12,7 @@ use foldhash::HashMap;
 use outrigger_config::model;
 
 use crate::{
-    balance::{Balancer, Member, Standing, View, estimate::Decay, seed},
+    balance::{Balancer, Member, Standing, View, seed},
     clock,
     telemetry::metrics::{ClusterMetrics, EndpointState},
 };
@@ -47,7 +47,6 @@ impl Endpoint {
 /// A cluster's endpoints of now. Written by the control thread alone, read by every pick.
 pub struct Endpoints {
     balancer: model::Balancer,
-    decay: Decay,
     set: ArcSwap<Set>,
 }
 
@@ -59,11 +58,10 @@ pub struct Set {
 
 impl Endpoints {
     /// None yet.
-    pub fn new(balancer: &model::Balancer, decay: Decay) -> Self {
+    pub fn new(balancer: &model::Balancer) -> Self {
         let set = Set::new(Vec::new(), balancer);
         Self {
             balancer: balancer.clone(),
-            decay,
             set: ArcSwap::from_pointee(set),
         }
     }
@@ -92,7 +90,6 @@ impl Endpoints {
         seed(
             set.members.iter().map(|(endpoint, _)| &endpoint.load),
             clock::now(),
-            self.decay,
         );
         self.set.store(Arc::new(set));
         if before.is_none() {

@@ -42,12 +42,11 @@ impl<S> Balance<S> {
             &mut self.worker.rng.borrow_mut(),
         );
         let endpoint = Arc::clone(picked.ok_or(Error::NoEndpoint)?);
-        let decay = cluster.decay;
-        call.note(|call| {
+        call.note(|_| {
             let estimate = endpoint
                 .load
-                .latency(call.now, decay)
-                .map(Duration::from_secs_f32);
+                .latency()
+                .map(|range| Duration::from_secs_f32(range.high));
             Step::Pick {
                 endpoint: endpoint.address,
                 estimate,

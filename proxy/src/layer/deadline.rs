@@ -1,7 +1,7 @@
 //! Deadline: the whole request's time, all attempts included.
 //!
 //! Below Filters, which may answer for free; above Retry, so that no attempt outlives it. The route's `timeout` and the
-//! client's `grpc-timeout` both bound it, and what is left is told to the endpoint. It ends with the response's head:
+//! client's `grpc-timeout` both bound it, and the endpoint is told. It ends with the response's head:
 //! a stream that has begun is not cut. A request without either sets no timer.
 
 use std::time::Duration;
@@ -10,7 +10,7 @@ use http::{HeaderName, HeaderValue, Response};
 use tokio::time::{Instant, timeout_at};
 
 use super::Handle;
-use crate::{body::Body, call::Call, error::Error};
+use crate::{body::Body, call::Call, clock, error::Error, telemetry::trail::Step};
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
@@ -47,9 +47,14 @@ impl<S: Handle> Handle for Deadline<S> {
         let Some(deadline) = Instant::now().checked_add(allowed) else {
             return self.next.handle(call).await;
         };
-        timeout_at(deadline, self.next.handle(call))
-            .await
-            .unwrap_or(Err(Error::DeadlineExceeded))
+        call.until = call.received().saturating_add(clock::micros(allowed));
+        match timeout_at(deadline, self.next.handle(call)).await {
+            Ok(result) => result,
+            Err(_) => {
+                call.note(|_| Step::Error(Error::DeadlineExceeded.reason()));
+                Err(Error::DeadlineExceeded)
+            }
+        }
     }
 }
 

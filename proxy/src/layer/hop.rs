@@ -12,7 +12,13 @@ use smallvec::SmallVec;
 
 use super::Handle;
 use crate::{
-    body::Body, call::Call, error::Error, route::normal, telemetry::trace, worker::Worker,
+    body::Body,
+    call::{Call, X_OUTRIGGER_TRAIL},
+    downstream::framing::Framing,
+    error::Error,
+    route::normal,
+    telemetry::{metrics::DownstreamError, trace},
+    worker::Worker,
 };
 
 const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
@@ -34,7 +40,11 @@ impl<S> Hop<S> {
     }
 
     fn inward(&self, call: &mut Call) -> Result<(), Error> {
-        framing(call)?;
+        framing(call).inspect_err(|_| {
+            self.worker
+                .metrics()
+                .downstream_error(DownstreamError::BadFraming)
+        })?;
         host(call)?;
         if call.head.method == Method::CONNECT && !call.listener.config.connect {
             return Err(Error::TunnelRefused);
@@ -43,6 +53,10 @@ impl<S> Hop<S> {
             call.head.uri = uri;
         }
         strip_request(call);
+        if call.survey.trail {
+            // Asked of this proxy, not of the endpoint.
+            call.head.headers.remove(X_OUTRIGGER_TRAIL);
+        }
         call.head.headers.reserve(MORE_HEADERS);
         // Before more headers are there to walk over.
         let trace = trace::propagate(&mut call.head.headers, &mut self.worker.rng.borrow_mut());
@@ -78,13 +92,16 @@ impl<S: Handle> Handle for Hop<S> {
 
 /// What hyper lets pass but two servers could understand in two ways.
 fn framing(call: &Call) -> Result<(), Error> {
-    if call.connection.ambiguous() {
+    if call.framing == Framing::Ambiguous {
         return Err(Error::BadRequest(
             "both transfer-encoding and content-length",
         ));
     }
     match call.survey.transfer_codings {
         0 => return Ok(()),
+        1 if call.framing == Framing::Unseen => {
+            return Err(Error::BadRequest("pipelined transfer-encoding"));
+        }
         1 => {}
         _ => return Err(Error::BadRequest("more than one transfer-encoding")),
     }

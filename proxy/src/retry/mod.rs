@@ -48,21 +48,25 @@ impl<S: Handle> Handle for Retry<S> {
                 call.keep_spare();
             }
             let result = self.next.handle(call).await;
-            let wanted = policy.on.iter().any(|on| calls_for(*on, &result));
+            let unsent = matches!(&result, Err(error) if error.retryable() == Retryable::Unsent);
+            let wanted = unsent || policy.on.iter().any(|on| calls_for(*on, &result));
             if wanted && !last && may_repeat(call, &result) {
                 call.note(|_| Step::Retry);
                 call.tried
                     .extend(call.endpoint.take().map(|endpoint| endpoint.id));
                 continue;
             }
-            match wanted {
-                true if last && policy.attempts > 1 => {
-                    cluster.metrics.retry(RetryOutcome::Exhausted)
+            let outcome = match wanted {
+                true if policy.attempts == 1 => return result,
+                true if last => RetryOutcome::Exhausted,
+                true => RetryOutcome::Unreplayable,
+                false if call.attempts == 1 => return result,
+                false if matches!(&result, Ok(response) if !response.status().is_server_error()) => {
+                    RetryOutcome::Success
                 }
-                true if !last => cluster.metrics.retry(RetryOutcome::Unreplayable),
-                false if call.attempts > 1 => cluster.metrics.retry(RetryOutcome::Success),
-                _ => {}
-            }
+                false => RetryOutcome::Failure,
+            };
+            cluster.metrics.retry(outcome);
             return result;
         }
     }

@@ -41,6 +41,8 @@ impl Telemetry {
     /// When `OUTRIGGER_LOG` can't be read, or the system gives no thread.
     pub fn start(format: LogFormat, access_log: Option<&model::AccessLog>) -> io::Result<Self> {
         let registry = Registry::default();
+        // What libraries count by the `metrics` macros is shown as well; a second recorder can only be a test's.
+        let _ = ::metrics::set_global_recorder(registry.clone());
         let metrics = ProxyMetrics::new(&registry, env!("CARGO_PKG_VERSION"));
         let writer = Writer::start(io::stdout())?;
         let filter = env::var("OUTRIGGER_LOG").unwrap_or_else(|_| log::DEFAULT_FILTER.to_owned());
