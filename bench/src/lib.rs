@@ -1,8 +1,8 @@
 //! Everything that Outrigger is measured and shown with: sample endpoints, load that does not flatter,
 //! the peers side by side, instruction counts that gate a change, and the demo.
 //!
-//! A bench measures what users run, so nothing here links the proxy: it is a process, started from its
-//! binary and a file like every peer.
+//! What is measured is what users run: the proxy is a process, started from its binary and a file like
+//! every peer.
 
 pub mod callgrind;
 pub mod check;
