@@ -1,8 +1,8 @@
 //! Everything that Outrigger is measured and shown with: sample endpoints, load that does not flatter,
 //! the peers side by side, instruction counts that gate a change, and the demo.
 //!
-//! What is measured is what users run: the proxy is a process, started from its binary and a file like
-//! every peer.
+//! A bench measures what users run, so the proxy is a process here, started from its binary and a file like every
+//! peer. Only the simulator links its policies, and drives them on a virtual clock.
 
 pub mod callgrind;
 pub mod check;
@@ -13,4 +13,5 @@ pub mod load;
 pub mod peer;
 pub mod process;
 pub mod scenario;
+pub mod simulate;
 pub mod stand;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
-use outrigger_bench::{check, compare, demo, endpoint, load, process::leash};
+use outrigger_bench::{check, compare, demo, endpoint, load, process::leash, simulate};
 
 /// Sample endpoints, load, peers side by side, instruction counts, the demo.
 #[derive(Parser)]
@@ -24,6 +24,8 @@ enum Command {
     Compare(compare::Arguments),
     /// Compare Outrigger's instructions a request with the checked-in ones
     Check(check::Arguments),
+    /// Drive the balancers on a virtual clock through good and bad days
+    Simulate(simulate::Arguments),
     /// Show a proxy at work on three endpoints, one of them slow
     Demo(demo::Arguments),
     #[command(hide = true)]
@@ -38,6 +40,10 @@ async fn main() -> ExitCode {
         Command::Compare(arguments) => interruptible(Box::pin(compare::run(arguments))).await,
         Command::Check(arguments) => interruptible(check::run(arguments)).await,
         Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Simulate(arguments) => {
+            simulate::run(&arguments);
+            Ok(())
+        }
         Command::Leash(arguments) => leash::run(&arguments),
     };
     match outcome {

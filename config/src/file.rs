@@ -18,8 +18,10 @@ mod route;
 
 use std::net::SocketAddr;
 
+use serde::{Serialize, Serializer};
+
 use crate::{
-    model::Config,
+    model::{Cluster, Config, Listener, Route},
     problem::Step,
     reader::Reader,
     shape::{Shape, default, keys, list, nested, optional, required},
@@ -82,4 +84,22 @@ fn listener_keys<'n>(
             let steps = vec!["listeners".into(), index.into(), key.into()];
             Some((steps, listener.get(key)?))
         })
+}
+
+/// Written as a file may say it, with every default written out: a whole table reads back to the same.
+macro_rules! serialize {
+    ($($model:ty: $shape:expr;)+) => {
+        $(impl Serialize for $model {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                $shape.write(self).serialize(serializer)
+            }
+        })+
+    };
+}
+
+serialize! {
+    Config: config();
+    Listener: listener::listener();
+    Route: route::route();
+    Cluster: cluster::cluster();
 }

@@ -1,4 +1,45 @@
-//! The routing-table model: what a user may say, its file format and defaults, its checks and messages, its JSON schema.
+//! The routing-table model of Outrigger: what a user may say, its file format and defaults, its checks and messages, and
+//! its JSON Schema. No sockets.
+//!
+//! # From a file to a table
+//!
+//! ```text
+//! text  --yaml-->  nodes with places  --shapes-->  Config
+//!                          \________________________/
+//!                              Problems, all of them
+//! ```
+//!
+//! Each key of the format is declared once, in a file of `file/` named like its subject. That declaration reads the key,
+//! writes it, and describes it to editors: `schema.json` beside this crate is made of it. What comes out is a [`Config`]
+//! in which no string is a name that might not exist and no `Option` means "default".
+//!
+//! To add a key: a field in `model/`, its default in [`model::default`], one line in its `keys!` of `file/`, the key in
+//! `examples/full.yaml`; then `UPDATE=1 cargo test -p outrigger-config` writes the schema anew.
+//!
+//! # Words
+//!
+//! One word everywhere: folder, type, key of the file, metric, page of the guide.
+//!
+//! | word | means |
+//! |---|---|
+//! | downstream, upstream | direction only: toward the caller, toward the callee |
+//! | listener | a bound address that accepts downstream connections |
+//! | route | match, then filters, then weighted clusters, with its policy: timeouts, retry |
+//! | filter | one edit of a request or response, chosen by a route |
+//! | cluster | a named set of endpoints with one policy; what users call a service |
+//! | endpoint | one address of a cluster, with its load, health and zone |
+//! | balancer | how a cluster picks an endpoint for an attempt |
+//! | pool | the live connections of one worker to one endpoint |
+//! | attempt | one try at one endpoint; a request has one or more |
+//! | limits | hard caps of a cluster on what runs at once: connections, pending, requests, retries |
+//! | circuit breaker | of a cluster or endpoint: opens on failures, then lets single probe requests through |
+//! | outlier detection, ejection | passive removal of an endpoint, for a growing time, up to a share of the cluster |
+//! | health check | an active probe |
+//! | retry budget | the share of traffic that may be retries, earned by ordinary requests |
+//! | table | what is configured: the listeners with their routes, and the clusters |
+//! | snapshot | a table compiled to the immutable form that the workers read |
+//! | trail | the decisions about one request, as one readable line |
+//! | drain | orderly goodbye |
 
 mod file;
 pub mod model;
@@ -6,23 +47,25 @@ mod network;
 mod pattern;
 mod problem;
 mod reader;
+mod schema;
 mod shape;
 mod yaml;
 
 use std::path::Path;
 
-use serde::{Serialize, Serializer};
-use serde_json::Value;
-
 pub use model::Config;
 pub use network::Network;
 pub use pattern::Pattern;
 pub use problem::{Problem, Problems};
+pub use schema::schema;
 
 use problem::Fault;
 use reader::Reader;
 
 /// Reads a table from YAML or JSON. `file_name` is what messages call the text.
+///
+/// Takes any text without panic, in bounded memory and depth: this is the function to fuzz, together with the messages'
+/// `Display`.
 ///
 /// # Errors
 /// Everything that is wrong with `text`, at once.
@@ -62,21 +105,5 @@ pub fn load(path: impl AsRef<Path>) -> Result<Config, Problems> {
             let problem = Problem::at(&(at..at), Vec::new(), fault);
             Err(Problems::new(&name, &text, vec![problem]))
         }
-    }
-}
-
-/// The file format as JSON Schema (2020-12), for editors.
-pub fn schema() -> Value {
-    let mut schema = file::config().schema().clone();
-    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
-    schema["title"] = "Outrigger table".into();
-    schema["description"] = "What `outrigger --config FILE` serves.".into();
-    schema
-}
-
-/// The table as a file may say it, with every default written out: [`parse`] reads it back to the same.
-impl Serialize for Config {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        file::config().write(self).serialize(serializer)
     }
 }

@@ -51,3 +51,22 @@ impl fmt::Debug for Pattern {
         write!(f, "/{}/", self.source)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_whole_value_has_to_match() {
+        let pattern = Pattern::new("v2|v3").unwrap();
+        assert!(pattern.matches("v2") && pattern.matches("v3"));
+        assert!(!pattern.matches("v23") && !pattern.matches("xv3") && !pattern.matches("v2\n"));
+    }
+
+    #[test]
+    fn nothing_escapes_the_anchors() {
+        assert!(Pattern::new("a)|(b").is_err());
+        assert!(!Pattern::new("(?m)a").unwrap().matches("a\nb"));
+    }
+}

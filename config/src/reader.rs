@@ -91,10 +91,16 @@ impl Reader {
             return Some(ClusterRef { name, index });
         }
         let fault = Fault::new(format!("no cluster named {}", quote(name)));
-        let names = self.clusters.keys().map(|name| &**name);
-        let hint = match nearest(name, names) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => "clusters are defined under `clusters:` at the top of the file".to_owned(),
+        let mut names: Vec<&str> = self.clusters.keys().map(|name| &**name).collect();
+        names.sort_unstable();
+        // A long list helps nobody.
+        let hint = match names.len() {
+            0 => "define it under `clusters:` at the top of the file".to_owned(),
+            1..=10 => suggest(name, &names),
+            _ => nearest(name, names).map_or_else(
+                || "clusters are defined under `clusters:` at the top of the file".to_owned(),
+                |near| format!("did you mean `{near}`?"),
+            ),
         };
         self.report(span, fault.hint(hint));
         None

@@ -22,8 +22,10 @@ pub(crate) use field::{
 pub(crate) use scalar::{flag, parsed, text, whole};
 
 /// One kind of value.
+///
+/// The three are closures: what nobody asks for is not made, and that is the schema, of each table that is read.
 pub(crate) struct Shape<T> {
-    schema: Value,
+    schema: Rc<dyn Fn() -> Value>,
     read: Rc<Read<T>>,
     write: Rc<dyn Fn(&T) -> Value>,
 }
@@ -33,20 +35,20 @@ type Read<T> = dyn Fn(&Node, &mut Reader) -> Option<T>;
 impl<T: 'static> Shape<T> {
     /// `read` reports what is wrong before it gives `None`.
     pub(crate) fn new(
-        schema: Value,
+        schema: impl Fn() -> Value + 'static,
         read: impl Fn(&Node, &mut Reader) -> Option<T> + 'static,
         write: impl Fn(&T) -> Value + 'static,
     ) -> Self {
         Self {
-            schema,
+            schema: Rc::new(schema),
             read: Rc::new(read),
             write: Rc::new(write),
         }
     }
 
     /// As JSON Schema.
-    pub(crate) fn schema(&self) -> &Value {
-        &self.schema
+    pub(crate) fn schema(&self) -> Value {
+        (self.schema)()
     }
 
     /// `None` if something was wrong; it has been reported then.
@@ -65,9 +67,13 @@ impl<T: 'static> Shape<T> {
         into: impl Fn(T) -> U + 'static,
         from: impl Fn(&U) -> T + 'static,
     ) -> Shape<U> {
-        let (read, write) = (self.read, self.write);
+        let Self {
+            schema,
+            read,
+            write,
+        } = self;
         Shape::new(
-            self.schema,
+            move || schema(),
             move |node, reader| read(node, reader).map(&into),
             move |value| write(&from(value)),
         )
@@ -79,9 +85,13 @@ impl<T: 'static> Shape<T> {
         into: impl Fn(T) -> Result<U, Fault> + 'static,
         from: impl Fn(&U) -> T + 'static,
     ) -> Shape<U> {
-        let (read, write) = (self.read, self.write);
+        let Self {
+            schema,
+            read,
+            write,
+        } = self;
         Shape::new(
-            self.schema,
+            move || schema(),
             move |node, reader| {
                 let value = into(read(node, reader)?);
                 reader.accept(&node.span, value)
@@ -107,7 +117,7 @@ impl<T: 'static> Shape<T> {
 impl<T> Clone for Shape<T> {
     fn clone(&self) -> Self {
         Self {
-            schema: self.schema.clone(),
+            schema: Rc::clone(&self.schema),
             read: Rc::clone(&self.read),
             write: Rc::clone(&self.write),
         }

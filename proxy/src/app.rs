@@ -3,12 +3,7 @@
 //! The control thread (this one) does everything that is not a request. It alone writes the snapshot.
 
 use std::{
-    collections::HashMap,
-    fs, io,
-    net::SocketAddr,
-    path::PathBuf,
-    sync::Arc,
-    time::SystemTime,
+    collections::HashMap, fs, io, net::SocketAddr, path::PathBuf, sync::Arc, time::SystemTime,
 };
 
 use arc_swap::ArcSwap;
@@ -56,9 +51,15 @@ pub enum Failure {
 
 fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::AddrInUse => "\nhint: another process listens there, another outrigger perhaps: `ss -ltnp` shows which",
-        io::ErrorKind::PermissionDenied => "\nhint: ports below 1024 need the capability CAP_NET_BIND_SERVICE",
-        io::ErrorKind::AddrNotAvailable => "\nhint: the address belongs to no interface of this machine: `ip address` lists them",
+        io::ErrorKind::AddrInUse => {
+            "\nhint: another process listens there, another outrigger perhaps: `ss -ltnp` shows which"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "\nhint: ports below 1024 need the capability CAP_NET_BIND_SERVICE"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "\nhint: the address belongs to no interface of this machine: `ip address` lists them"
+        }
         _ => "",
     }
 }
@@ -70,7 +71,9 @@ fn hint(error: &io::Error) -> &'static str {
 pub fn run(args: &Serve) -> Result<(), Failure> {
     let path = args.config.clone().unwrap_or_default();
     let config = outrigger_config::load(&path).map_err(Failure::Config)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async { App::start(args, path, config)?.serve().await })
 }
 
@@ -104,14 +107,34 @@ impl App {
         let watch = Watch::new(&path, &fs::read(&path).unwrap_or_default());
         let admin = args.admin.unwrap_or(config.admin.address);
         let status = Arc::new(Status::default());
-        let addresses: Vec<_> = config.listeners.iter().map(|listener| listener.address).collect();
+        let addresses: Vec<_> = config
+            .listeners
+            .iter()
+            .map(|listener| listener.address)
+            .collect();
         let snapshot = Snapshot::compile(config, None, &telemetry.registry);
-        telemetry.metrics.reload(ReloadOutcome::Applied, SystemTime::now());
-        let shared = Arc::new(Shared { snapshot: Arc::new(ArcSwap::from_pointee(snapshot)), telemetry });
+        telemetry
+            .metrics
+            .reload(ReloadOutcome::Applied, SystemTime::now());
+        let shared = Arc::new(Shared {
+            snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
+            telemetry,
+        });
 
         let (ask_drain, drain_asked) = mpsc::channel(1);
-        admin::start(admin, admin::State { shared: Arc::clone(&shared), status: Arc::clone(&status), drain: ask_drain })
-            .map_err(|error| Failure::Bind { address: admin, what: "admin".to_owned(), error })?;
+        admin::start(
+            admin,
+            admin::State {
+                shared: Arc::clone(&shared),
+                status: Arc::clone(&status),
+                drain: ask_drain,
+            },
+        )
+        .map_err(|error| Failure::Bind {
+            address: admin,
+            what: "admin".to_owned(),
+            error,
+        })?;
 
         let count = args.workers();
         let mut app = Self {
@@ -165,7 +188,10 @@ impl App {
             None => {
                 metrics.reload(ReloadOutcome::Applied, now);
                 self.status.offered(None);
-                tracing::info!(version = self.shared.snapshot.load().version, "the new table is in force");
+                tracing::info!(
+                    version = self.shared.snapshot.load().version,
+                    "the new table is in force"
+                );
             }
             Some(problems) => {
                 metrics.reload(ReloadOutcome::Refused, now);
@@ -177,18 +203,29 @@ impl App {
 
     fn apply(&mut self, config: Config) -> Result<(), Failure> {
         let before = self.shared.snapshot.load_full();
-        if config == *before.config {
-            return Ok(());
-        }
         if config.admin != before.config.admin || config.access_log != before.config.access_log {
             tracing::warn!("`admin` and `access_log` change with the next start");
         }
-        let listeners = |config: &Config| config.listeners.iter().map(|listener| listener.address).collect::<Vec<_>>();
+        let listeners = |config: &Config| {
+            config
+                .listeners
+                .iter()
+                .map(|listener| listener.address)
+                .collect::<Vec<_>>()
+        };
         let (old, new) = (listeners(&before.config), listeners(&config));
-        let added: Vec<_> = new.iter().copied().filter(|address| !old.contains(address)).collect();
+        let added: Vec<_> = new
+            .iter()
+            .copied()
+            .filter(|address| !old.contains(address))
+            .collect();
         // Bound before anything changes: a table whose addresses can't be had is refused whole.
         let sockets = self.bind(&added, self.workers.len())?;
-        let next = Arc::new(Snapshot::compile(config, Some(&before), &self.shared.telemetry.registry));
+        let next = Arc::new(Snapshot::compile(
+            config,
+            Some(&before),
+            &self.shared.telemetry.registry,
+        ));
         self.shared.snapshot.store(Arc::clone(&next));
         before.retire(&next);
         self.listen(sockets);
@@ -223,13 +260,21 @@ impl App {
 
     /// Looks for the endpoints of clusters that are not listed in the file.
     fn discover(&mut self) {
-        self.discovery.follow(&self.shared.snapshot.load(), &self.status);
+        self.discovery
+            .follow(&self.shared.snapshot.load(), &self.status);
     }
 
     /// `/ready` fails at once, new connections are refused after the delay, and what is under way may finish until the
     /// time-out. Metrics stay up to the end.
     async fn drain(self) -> Result<(), Failure> {
-        let Self { shared, status, workers, mut running, mut signals, .. } = self;
+        let Self {
+            shared,
+            status,
+            workers,
+            mut running,
+            mut signals,
+            ..
+        } = self;
         let Drain { delay, timeout } = shared.snapshot.load().config.drain;
         let end = Instant::now() + timeout;
         status.draining();

@@ -15,7 +15,13 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 
-use crate::{call::Call, layer::track::Tracked, upstream::Lease, upstream::expect::Gated};
+use crate::{
+    call::Call,
+    clock,
+    layer::track::Tracked,
+    retry::Replay,
+    upstream::{Lease, expect::Gated},
+};
 
 /// A request's or response's body.
 #[derive(Default)]
@@ -32,6 +38,8 @@ enum Inner {
     Empty,
     Full(Bytes),
     Incoming(Incoming),
+    /// Can be sent again.
+    Replay(Replay),
     /// Waits for the endpoint's `100 Continue`.
     Gated(Box<Gated>),
 }
@@ -65,7 +73,11 @@ impl Body {
     }
 
     fn of(inner: Inner) -> Self {
-        Self { inner, riders: Riders::default(), progress: Progress::default() }
+        Self {
+            inner,
+            riders: Riders::default(),
+            progress: Progress::default(),
+        }
     }
 
     /// Lets `lease` end with this body.
@@ -89,18 +101,46 @@ impl Body {
     }
 
     /// Holds the body back until the endpoint asks for it.
-    pub fn gate(&mut self, gate: impl FnOnce(Incoming) -> Gated) {
-        self.inner = match std::mem::take(&mut self.inner) {
-            Inner::Incoming(incoming) => Inner::Gated(Box::new(gate(incoming))),
-            other => other,
+    pub fn gate(&mut self, gate: impl FnOnce(Self) -> Gated) {
+        let body = std::mem::take(self);
+        self.inner = Inner::Gated(Box::new(gate(body)));
+    }
+
+    /// The same body once more, from its start; what is read of either is kept for the other.
+    pub fn again(&mut self) -> Self {
+        let replay = match std::mem::take(&mut self.inner) {
+            Inner::Incoming(incoming) => Replay::new(incoming),
+            Inner::Replay(replay) => replay,
+            at_hand => {
+                self.inner = at_hand;
+                return match &self.inner {
+                    Inner::Full(bytes) => Self::full(bytes.clone()),
+                    _ => Self::default(),
+                };
+            }
         };
+        let again = Self::of(Inner::Replay(replay.again()));
+        self.inner = Inner::Replay(replay);
+        again
+    }
+
+    /// Whether it can be read from where it stands: a replay may have lost its start.
+    pub fn whole(&self) -> bool {
+        match &self.inner {
+            Inner::Replay(replay) => replay.whole(),
+            _ => true,
+        }
     }
 }
 
 impl From<Incoming> for Body {
     fn from(incoming: Incoming) -> Self {
         let ended = http_body::Body::is_end_stream(&incoming);
-        Self::of(if ended { Inner::Empty } else { Inner::Incoming(incoming) })
+        Self::of(if ended {
+            Inner::Empty
+        } else {
+            Inner::Incoming(incoming)
+        })
     }
 }
 
@@ -114,12 +154,16 @@ impl http_body::Body for Body {
     type Data = Bytes;
     type Error = hyper::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = match &mut self.inner {
             Inner::Empty => None,
             Inner::Full(bytes) if bytes.is_empty() => None,
             Inner::Full(bytes) => Some(Ok(Frame::data(std::mem::take(bytes)))),
             Inner::Incoming(incoming) => ready!(Pin::new(incoming).poll_frame(cx)),
+            Inner::Replay(replay) => ready!(Pin::new(replay).poll_frame(cx)),
             Inner::Gated(gated) => ready!(Pin::new(&mut **gated).poll_frame(cx)),
         };
         match &frame {
@@ -128,6 +172,11 @@ impl http_body::Body for Body {
             Some(Ok(frame)) => {
                 if let (Some(counter), Some(data)) = (&self.riders.counter, frame.data_ref()) {
                     counter.set(counter.get() + data.len() as u64);
+                }
+                if let (Some(tracked), Some(trailers)) =
+                    (&mut self.riders.tracked, frame.trailers_ref())
+                {
+                    tracked.trailers(trailers, clock::now());
                 }
                 if let Some(call) = &mut self.riders.call {
                     if let Some(data) = frame.data_ref() {
@@ -146,6 +195,7 @@ impl http_body::Body for Body {
             Inner::Empty => true,
             Inner::Full(bytes) => bytes.is_empty(),
             Inner::Incoming(incoming) => incoming.is_end_stream(),
+            Inner::Replay(replay) => replay.is_end_stream(),
             Inner::Gated(gated) => gated.is_end_stream(),
         }
     }
@@ -155,6 +205,7 @@ impl http_body::Body for Body {
             Inner::Empty => SizeHint::with_exact(0),
             Inner::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Inner::Incoming(incoming) => incoming.size_hint(),
+            Inner::Replay(replay) => replay.size_hint(),
             Inner::Gated(gated) => gated.size_hint(),
         }
     }
@@ -162,22 +213,28 @@ impl http_body::Body for Body {
 
 impl Drop for Body {
     fn drop(&mut self) {
-        let Riders { lease, tracked, call, .. } = std::mem::take(&mut self.riders);
+        let Riders {
+            lease,
+            tracked,
+            call,
+            ..
+        } = std::mem::take(&mut self.riders);
         if lease.is_none() && tracked.is_none() && call.is_none() {
             return;
         }
+        let now = clock::now();
         let progress = match self.progress {
             Progress::Partial if http_body::Body::is_end_stream(self) => Progress::Complete,
             progress => progress,
         };
         if let Some(lease) = lease {
-            lease.end(progress);
+            lease.end(progress, now);
         }
         if let Some(tracked) = tracked {
-            tracked.end(progress);
+            tracked.end(progress, now);
         }
         if let Some(mut call) = call {
-            call.end(progress);
+            call.end(progress, now);
         }
     }
 }

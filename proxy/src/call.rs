@@ -11,20 +11,22 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header, request::Parts};
-use http_body::Body as _;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
+    header, request::Parts,
+};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use smallvec::SmallVec;
 
 use crate::{
     body::{Body, Progress},
     clock,
-    downstream::Connection,
+    downstream::{Connection, framing::Framing, survey::Survey},
     error::Error,
     snapshot::{Cluster, Endpoint, Listener, Route},
     telemetry::{
         access_log::{AccessLog, Entry},
-        trace::{TraceContext, X_REQUEST_ID},
+        trace::{TraceContext, TraceId, X_REQUEST_ID},
         trail::{Step, Trail},
     },
     upstream::tunnel::Tunnel,
@@ -34,7 +36,7 @@ use crate::{
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// Asks for the Trail, and is answered with it.
-const X_OUTRIGGER_TRAIL: HeaderName = HeaderName::from_static("x-outrigger-trail");
+pub const X_OUTRIGGER_TRAIL: HeaderName = HeaderName::from_static("x-outrigger-trail");
 
 /// The client went away before its response had begun; nginx's number, for the accounts only.
 const CLIENT_GONE: u16 = 499;
@@ -48,15 +50,21 @@ pub struct Call {
     /// Whether an attempt has taken the request and not given it back.
     taken: bool,
     /// What is needed to repeat the request after it was taken.
-    spare: Option<Parts>,
+    spare: Option<Box<(Parts, Body)>>,
     /// The downstream connection it came on.
     pub connection: Rc<Connection>,
     /// The worker that serves it.
     worker: Rc<Worker>,
     /// Who asked: the peer, or whom a trusted proxy named.
     pub client: IpAddr,
-    /// Whether it is a gRPC request.
-    pub grpc: bool,
+    /// What its headers said when it came.
+    pub survey: Survey,
+    /// What its raw head said of its framing.
+    pub framing: Framing,
+    /// When something last happened to it, in microseconds of [`clock`]: fresh enough for a pick, and free.
+    pub now: u64,
+    /// When its time, or that of the attempt under way, is up.
+    pub until: u64,
     /// Whether the client takes trailers (`te: trailers`).
     pub trailers: bool,
     /// What it came in by.
@@ -75,10 +83,8 @@ pub struct Call {
     pub upgrade: Option<OnUpgrade>,
     /// Both sides of a protocol switch that the endpoint agreed to.
     pub tunnel: Option<Tunnel>,
-    /// Where it stands in its trace.
-    trace: Option<TraceContext>,
     /// What was decided on its way, if anybody wants to know.
-    trail: Option<Trail>,
+    trail: Option<Box<Trail>>,
     account: Account,
 }
 
@@ -86,6 +92,8 @@ pub struct Call {
 struct Account {
     /// When its head had been read, in microseconds of [`clock`].
     received: u64,
+    /// When its response's body ended.
+    ended: Option<u64>,
     method: Method,
     status: StatusCode,
     grpc_status: Option<u8>,
@@ -107,21 +115,28 @@ struct Logged {
     host: Option<HeaderValue>,
     user_agent: Option<HeaderValue>,
     request_id: Option<HeaderValue>,
+    trace_id: Option<TraceId>,
     /// Bytes of the request's body.
     received: Rc<Cell<u64>>,
 }
 
 impl Call {
     /// Takes up a request.
-    pub fn new(request: Request<Incoming>, connection: Rc<Connection>, worker: Rc<Worker>) -> Box<Self> {
+    pub fn new(
+        request: Request<Incoming>,
+        connection: Rc<Connection>,
+        worker: Rc<Worker>,
+    ) -> Box<Self> {
         let (head, body) = request.into_parts();
-        connection.begin();
+        let framing = connection.begin();
         let listener = connection.listener();
-        let shown = listener.config.trail && head.headers.contains_key(X_OUTRIGGER_TRAIL);
-        let traced = shown || worker.access_log().is_some();
+        let survey = Survey::of(&head.headers);
+        let traced = worker.access_log().is_some() || (survey.trail && listener.config.trail);
+        let now = clock::now();
         let mut call = Box::new(Self {
             account: Account {
-                received: clock::now(),
+                received: now,
+                ended: None,
                 method: head.method.clone(),
                 status: StatusCode::from_u16(CLIENT_GONE).unwrap_or_default(),
                 grpc_status: None,
@@ -130,9 +145,12 @@ impl Call {
                 sent: 0,
                 logged: worker.access_log().map(|_| Box::new(Logged::new(&head))),
             },
-            trail: traced.then(Trail::default),
+            now,
+            until: u64::MAX,
+            trail: traced.then(Box::default),
             client: connection.peer.ip(),
-            grpc: is_grpc(&head.headers),
+            survey,
+            framing,
             trailers: false,
             head,
             body: Body::from(body),
@@ -148,12 +166,16 @@ impl Call {
             tried: SmallVec::new(),
             upgrade: None,
             tunnel: None,
-            trace: None,
         });
         if let Some(logged) = &call.account.logged {
             call.body.count(Rc::clone(&logged.received));
         }
         call
+    }
+
+    /// When its head had been read, in microseconds of [`clock`].
+    pub fn received(&self) -> u64 {
+        self.account.received
     }
 
     /// The method that the client used.
@@ -163,36 +185,33 @@ impl Call {
 
     /// The tracing headers are written.
     pub fn traced(&mut self, trace: TraceContext) {
-        self.trace = Some(trace);
         if let Some(logged) = &mut self.account.logged {
+            logged.trace_id = Some(trace.trace_id);
             logged.request_id = self.head.headers.get(&X_REQUEST_ID).cloned();
             // As it was before it travelled on: the Host may have come as an authority.
             logged.host = self.head.headers.get(header::HOST).cloned();
         }
     }
 
-    /// Whether the request can be sent twice without harm: its method is idempotent, and it has no body, which is gone
-    /// once it was read.
-    pub fn repeatable(&self) -> bool {
-        self.account.method.is_idempotent() && self.body.is_end_stream()
-    }
-
-    /// Keeps what is needed to send a request without a body once more.
+    /// Keeps what is needed to send the request once more; of its body, as much as a replay keeps.
     pub fn keep_spare(&mut self) {
-        if self.spare.is_none() && self.body.is_end_stream() {
-            let mut spare = nothing();
-            spare.method = self.head.method.clone();
-            spare.uri = self.head.uri.clone();
-            spare.version = self.head.version;
-            spare.headers = self.head.headers.clone();
-            self.spare = Some(spare);
+        if self.spare.is_none() {
+            let mut head = nothing();
+            head.method = self.head.method.clone();
+            head.uri = self.head.uri.clone();
+            head.version = self.head.version;
+            head.headers = self.head.headers.clone();
+            self.spare = Some(Box::new((head, self.body.again())));
         }
     }
 
     /// Hands the request over to be sent.
     pub fn take(&mut self) -> Request<Body> {
         self.taken = true;
-        Request::from_parts(std::mem::replace(&mut self.head, nothing()), std::mem::take(&mut self.body))
+        Request::from_parts(
+            std::mem::replace(&mut self.head, nothing()),
+            std::mem::take(&mut self.body),
+        )
     }
 
     /// Takes back a request that was not sent.
@@ -203,8 +222,14 @@ impl Call {
 
     /// Makes the request whole for another attempt; whether that was possible.
     pub fn restore(&mut self) -> bool {
-        if self.taken && let Some(spare) = self.spare.take() {
-            self.head = spare;
+        if self.taken
+            && let Some((head, body)) = self
+                .spare
+                .take()
+                .map(|spare| *spare)
+                .filter(|(_, body)| body.whole())
+        {
+            (self.head, self.body) = (head, body);
             self.taken = false;
         }
         !self.taken
@@ -226,12 +251,18 @@ impl Call {
 
     /// The response's head is there.
     pub fn answered(&mut self, response: &mut Response<Body>) {
+        // There will be no other attempt: nothing has to be kept for it.
+        self.spare = None;
         self.account.status = response.status();
-        self.account.to_head = Some(self.took());
-        if self.grpc {
+        self.account.to_head = Some(Duration::from_micros(
+            self.now.saturating_sub(self.account.received),
+        ));
+        if self.survey.grpc {
             self.trailers(response.headers());
         }
-        if self.listener.config.trail && let Some(trail) = &self.trail
+        if self.survey.trail
+            && self.listener.config.trail
+            && let Some(trail) = &self.trail
             && let Ok(trail) = HeaderValue::try_from(trail.to_string())
         {
             response.headers_mut().insert(X_OUTRIGGER_TRAIL, trail);
@@ -245,25 +276,33 @@ impl Call {
 
     /// Trailers went by.
     pub fn trailers(&mut self, trailers: &HeaderMap) {
-        let status = trailers.get(GRPC_STATUS).and_then(|status| status.to_str().ok());
-        self.account.grpc_status = status.and_then(|status| status.parse().ok()).or(self.account.grpc_status);
+        let status = trailers
+            .get(GRPC_STATUS)
+            .and_then(|status| status.to_str().ok());
+        self.account.grpc_status = status
+            .and_then(|status| status.parse().ok())
+            .or(self.account.grpc_status);
     }
 
-    /// The response's body has ended.
-    pub fn end(&mut self, progress: Progress) {
+    /// The response's body has ended, at `now`.
+    pub fn end(&mut self, progress: Progress, now: u64) {
+        self.account.ended = Some(now);
         match progress {
             Progress::Complete => {}
-            Progress::Partial => self.account.reason = self.account.reason.or(Some("downstream_gone")),
+            Progress::Partial => {
+                self.account.reason = self.account.reason.or(Some("downstream_gone"))
+            }
             Progress::Broken => self.account.reason = Some("response_broken"),
         }
     }
 
     fn took(&self) -> Duration {
-        Duration::from_micros(clock::now().saturating_sub(self.account.received))
+        let ended = self.account.ended.unwrap_or_else(clock::now);
+        Duration::from_micros(ended.saturating_sub(self.account.received))
     }
 
     fn log(&self, log: &AccessLog, logged: &Logged) {
-        let trail = self.trail.clone().unwrap_or_default();
+        let trail = self.trail.as_deref().cloned().unwrap_or_default();
         log.write(&Entry {
             time: logged.time,
             client: self.client,
@@ -280,7 +319,7 @@ impl Call {
             time_to_head: self.account.to_head,
             listener: &self.listener.config.name,
             route: self.route.as_ref().map(|route| &*route.config.name),
-            trace_id: self.trace.as_ref().map(|trace| &trace.trace_id),
+            trace_id: logged.trace_id.as_ref(),
             request_id: logged.request_id.as_ref().map(HeaderValue::as_bytes),
             user_agent: logged.user_agent.as_ref().map(HeaderValue::as_bytes),
             trail: &trail,
@@ -295,8 +334,16 @@ impl Drop for Call {
             self.account.reason = Some("downstream_gone");
         }
         let account = &self.account;
-        let metrics = self.route.as_ref().map_or(&self.listener.unrouted, |route| &route.metrics);
-        metrics.record(&account.method, account.status, account.grpc_status, self.took());
+        let metrics = self
+            .route
+            .as_ref()
+            .map_or(&self.listener.unrouted, |route| &route.metrics);
+        metrics.record(
+            &account.method,
+            account.status,
+            account.grpc_status,
+            self.took(),
+        );
         if let (Some(log), Some(logged)) = (self.worker.access_log(), &account.logged) {
             self.log(log, logged);
         }
@@ -313,6 +360,7 @@ impl Logged {
             host: head.headers.get(header::HOST).cloned(),
             user_agent: head.headers.get(header::USER_AGENT).cloned(),
             request_id: None,
+            trace_id: None,
             received: Rc::default(),
         }
     }
@@ -321,9 +369,4 @@ impl Logged {
 /// A head with nothing in it.
 fn nothing() -> Parts {
     Request::new(()).into_parts().0
-}
-
-/// Whether a request or response speaks gRPC.
-fn is_grpc(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }

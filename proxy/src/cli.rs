@@ -7,7 +7,11 @@ use outrigger_config::model;
 
 /// A service-mesh sidecar proxy and L7 load balancer.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
 pub struct Cli {
     /// What to do; serving, if nothing is said.
     #[command(subcommand)]
@@ -30,14 +34,21 @@ pub struct Serve {
     #[arg(long, env = "OUTRIGGER_ADMIN", value_name = "ADDR")]
     pub admin: Option<SocketAddr>,
     /// How the process's own log looks.
-    #[arg(long, env = "OUTRIGGER_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    #[arg(
+        long,
+        env = "OUTRIGGER_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
     pub log_format: LogFormat,
 }
 
 impl Serve {
     /// As asked for, else the CPUs that the cgroup and the affinity mask allow.
     pub fn workers(&self) -> usize {
-        self.workers.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get)
+        self.workers
+            .or_else(|| thread::available_parallelism().ok())
+            .map_or(1, NonZeroUsize::get)
     }
 }
 

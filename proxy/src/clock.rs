@@ -16,5 +16,8 @@ pub fn now() -> u64 {
 
 /// A duration in microseconds; half a million years are as good as more.
 pub fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+    duration
+        .as_secs()
+        .saturating_mul(1_000_000)
+        .saturating_add(u64::from(duration.subsec_micros()))
 }

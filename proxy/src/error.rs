@@ -20,7 +20,7 @@ pub enum Error {
     /// No route takes the request.
     #[error("no route")]
     NoRoute,
-    /// An `expect` other than `100-continue`, or a transfer coding other than `chunked`.
+    /// A transfer coding other than `chunked`.
     #[error("not implemented: {0}")]
     NotImplemented(&'static str),
     /// The cluster has no endpoint that can be picked.
@@ -101,8 +101,14 @@ impl Error {
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
             Self::NoEndpoint | Self::OutOfSockets(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Connect(_) | Self::Protocol(_) | Self::RefusedStream | Self::Reset(_) | Self::UnaskedUpgrade => StatusCode::BAD_GATEWAY,
-            Self::ConnectTimeout | Self::AttemptTimeout | Self::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
+            Self::Connect(_)
+            | Self::Protocol(_)
+            | Self::RefusedStream
+            | Self::Reset(_)
+            | Self::UnaskedUpgrade => StatusCode::BAD_GATEWAY,
+            Self::ConnectTimeout | Self::AttemptTimeout | Self::DeadlineExceeded => {
+                StatusCode::GATEWAY_TIMEOUT
+            }
         }
     }
 
@@ -167,7 +173,9 @@ impl Error {
     /// Whether another attempt may be made.
     pub fn retryable(&self) -> Retryable {
         match self {
-            Self::Connect(_) | Self::ConnectTimeout | Self::Protocol(_) | Self::RefusedStream => Retryable::Unsent,
+            Self::Connect(_) | Self::ConnectTimeout | Self::Protocol(_) | Self::RefusedStream => {
+                Retryable::Unsent
+            }
             Self::Reset(_) | Self::AttemptTimeout => Retryable::IfSafe,
             Self::BadRequest(_)
             | Self::TunnelRefused

@@ -13,7 +13,7 @@ use outrigger::{
 use outrigger_config::{Config, Problems};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const FAILURE: u8 = 1;
 const USAGE: u8 = 64;
@@ -25,7 +25,11 @@ fn main() -> ExitCode {
         Err(error) => {
             let asked_for = !error.use_stderr();
             let _ = error.print();
-            return if asked_for { ExitCode::SUCCESS } else { ExitCode::from(USAGE) };
+            return if asked_for {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(USAGE)
+            };
         }
     };
     match cli.command {
@@ -38,9 +42,16 @@ fn main() -> ExitCode {
             }
         },
         Some(Command::Check { file }) => load(&file, |config| {
-            let routes: usize = config.listeners.iter().map(|listener| listener.routes.len()).sum();
+            let routes: usize = config
+                .listeners
+                .iter()
+                .map(|listener| listener.routes.len())
+                .sum();
             let (listeners, clusters) = (config.listeners.len(), config.clusters.len());
-            println!("{}: ok ({listeners} listeners, {routes} routes, {clusters} clusters)", file.display());
+            println!(
+                "{}: ok; listeners: {listeners}, routes: {routes}, clusters: {clusters}",
+                file.display()
+            );
             ExitCode::SUCCESS
         }),
         Some(Command::Explain(ask)) => load(&ask.config, |config| explain(config, &ask)),
@@ -61,8 +72,13 @@ fn load(file: &Path, then: impl FnOnce(&Config) -> ExitCode) -> ExitCode {
 fn explain(config: &Config, ask: &Explain) -> ExitCode {
     match Question::new(&ask.method, &ask.url, &ask.headers) {
         Ok(question) => {
-            println!("{}", explain::explain(config, &question));
-            ExitCode::SUCCESS
+            let explanation = explain::explain(config, &question);
+            println!("{explanation}");
+            ExitCode::from(if explanation.route().is_some() {
+                0
+            } else {
+                FAILURE
+            })
         }
         Err(error) => {
             eprintln!("error: {error}");

@@ -81,9 +81,16 @@ pub struct Cluster {
 impl Snapshot {
     /// Compiles a table. What did not change is taken over from the one `before`.
     pub fn compile(config: Config, before: Option<&Self>, registry: &Registry) -> Self {
-        let clusters: Vec<_> = config.clusters.iter().map(|cluster| Cluster::compile(cluster, before, registry)).collect();
-        let listeners =
-            config.listeners.iter().map(|listener| Arc::new(Listener::compile(listener, &clusters, registry))).collect();
+        let clusters: Vec<_> = config
+            .clusters
+            .iter()
+            .map(|cluster| Cluster::compile(cluster, before, registry))
+            .collect();
+        let listeners = config
+            .listeners
+            .iter()
+            .map(|listener| Arc::new(Listener::compile(listener, &clusters, registry)))
+            .collect();
         Self {
             version: before.map_or(0, |before| before.version) + 1,
             since: SystemTime::now(),
@@ -95,11 +102,15 @@ impl Snapshot {
 
     /// The listener that was configured with this address. There are few.
     pub fn listener(&self, address: SocketAddr) -> Option<&Arc<Listener>> {
-        self.listeners.iter().find(|listener| listener.config.address == address)
+        self.listeners
+            .iter()
+            .find(|listener| listener.config.address == address)
     }
 
     fn cluster(&self, name: &str) -> Option<&Arc<Cluster>> {
-        self.clusters.iter().find(|cluster| &*cluster.config.name == name)
+        self.clusters
+            .iter()
+            .find(|cluster| &*cluster.config.name == name)
     }
 
     /// Marks the endpoints that `next` no longer has, so that their pools go.
@@ -117,7 +128,10 @@ impl Snapshot {
 impl Listener {
     fn compile(config: &model::Listener, clusters: &[Arc<Cluster>], registry: &Registry) -> Self {
         let name = &config.name;
-        let routes = config.routes.iter().map(|route| Arc::new(Route::compile(route, name, clusters, registry)));
+        let routes = config
+            .routes
+            .iter()
+            .map(|route| Arc::new(Route::compile(route, name, clusters, registry)));
         Self {
             unrouted: RouteMetrics::new(registry, Arc::clone(name), "".into()),
             router: Router::new(&config.routes),
@@ -133,20 +147,31 @@ impl Listener {
 }
 
 impl Route {
-    fn compile(config: &model::Route, listener: &Arc<str>, clusters: &[Arc<Cluster>], registry: &Registry) -> Self {
+    fn compile(
+        config: &model::Route,
+        listener: &Arc<str>,
+        clusters: &[Arc<Cluster>],
+        registry: &Registry,
+    ) -> Self {
         let path = &config.matches.path;
         let filters = config.filters.iter().map(|filter| match filter {
             model::Filter::RequestHeaders(edits) => Filter::RequestHeaders(edits.clone()),
             model::Filter::ResponseHeaders(edits) => Filter::ResponseHeaders(edits.clone()),
             model::Filter::Rewrite(rewrite) => Filter::Rewrite(route::Rewrite::new(rewrite, path)),
-            model::Filter::Redirect(redirect) => Filter::Redirect(route::Redirect::new(redirect, path)),
+            model::Filter::Redirect(redirect) => {
+                Filter::Redirect(route::Redirect::new(redirect, path))
+            }
             model::Filter::Respond(respond) => Filter::Respond(route::Respond::new(respond)),
         });
         Self {
             filters: filters.collect(),
             metrics: RouteMetrics::new(registry, Arc::clone(listener), Arc::clone(&config.name)),
             split: Split::new(&config.clusters),
-            clusters: config.clusters.iter().map(|weighted| Arc::clone(&clusters[weighted.cluster.index])).collect(),
+            clusters: config
+                .clusters
+                .iter()
+                .map(|weighted| Arc::clone(&clusters[weighted.cluster.index]))
+                .collect(),
             config: config.clone(),
         }
     }
@@ -158,9 +183,15 @@ impl Route {
 }
 
 impl Cluster {
-    fn compile(config: &model::Cluster, before: Option<&Snapshot>, registry: &Registry) -> Arc<Self> {
+    fn compile(
+        config: &model::Cluster,
+        before: Option<&Snapshot>,
+        registry: &Registry,
+    ) -> Arc<Self> {
         let before = before.and_then(|before| before.cluster(&config.name));
-        if let Some(before) = before && before.config == *config {
+        if let Some(before) = before
+            && before.config == *config
+        {
             return Arc::clone(before);
         }
         let decay = match config.balancer {
@@ -171,11 +202,18 @@ impl Cluster {
         let listed = match &config.endpoints {
             model::Endpoints::Static(endpoints) => endpoints.clone(),
             // Until it is resolved anew, what was found before is the best that is known.
-            model::Endpoints::Dns(_) => before.map(|before| before.endpoints.listed()).unwrap_or_default(),
+            model::Endpoints::Dns(_) => before
+                .map(|before| before.endpoints.listed())
+                .unwrap_or_default(),
         };
-        let endpoints = Endpoints::new(&config.balancer, decay);
+        let endpoints = Endpoints::new(&config.balancer);
         let metrics = ClusterMetrics::new(registry, Arc::clone(&config.name));
-        let cluster = Self { config: config.clone(), endpoints, metrics, decay };
+        let cluster = Self {
+            config: config.clone(),
+            endpoints,
+            metrics,
+            decay,
+        };
         cluster.update(&listed, before.map(|before| &before.endpoints));
         Arc::new(cluster)
     }

@@ -6,8 +6,8 @@ use tower::ServiceBuilder;
 
 use crate::{
     layer::{
-        attempt_timeout::AttemptTimeout, balance::Balance, deadline::Deadline, filters::Filters, hop::Hop,
-        observe::Observe, respond::Respond, router::Router, track::Track,
+        attempt_timeout::AttemptTimeout, balance::Balance, deadline::Deadline, filters::Filters,
+        hop::Hop, observe::Observe, respond::Respond, router::Router, track::Track,
     },
     retry::Retry,
     upstream::dispatch::Dispatch,

@@ -64,7 +64,10 @@ impl Status {
 
     /// The last table that was offered, if it was refused.
     pub fn refused(&self) -> Option<Refused> {
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.refused
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 

@@ -90,6 +90,11 @@ impl Worker {
         Arc::clone(self.snapshot.borrow_mut().load())
     }
 
+    /// Looks at the table in force.
+    pub fn with_snapshot<T>(&self, look: impl FnOnce(&Snapshot) -> T) -> T {
+        look(self.snapshot.borrow_mut().load())
+    }
+
     /// Microseconds as of the last tick: for time-outs of seconds.
     pub fn tick(&self) -> u64 {
         self.tick.load(Relaxed)
@@ -135,13 +140,15 @@ pub fn spawn(
     orders: mpsc::UnboundedReceiver<Order>,
     alive: mpsc::Sender<()>,
 ) -> io::Result<()> {
-    thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
-        match LocalRuntime::new() {
-            Ok(runtime) => runtime.block_on(run(Worker::new(shared), orders)),
-            Err(error) => tracing::error!(%error, "a worker cannot start"),
-        }
-        drop(alive);
-    })?;
+    thread::Builder::new()
+        .name(format!("worker-{index}"))
+        .spawn(move || {
+            match LocalRuntime::new() {
+                Ok(runtime) => runtime.block_on(run(Worker::new(shared), orders)),
+                Err(error) => tracing::error!(%error, "a worker cannot start"),
+            }
+            drop(alive);
+        })?;
     Ok(())
 }
 
@@ -150,13 +157,17 @@ async fn run(worker: Rc<Worker>, mut orders: mpsc::UnboundedReceiver<Order>) {
     let mut listening: Vec<(SocketAddr, oneshot::Sender<()>)> = Vec::new();
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut draining = false;
+    let (mut draining, mut seen) = (false, None);
     while !(draining && worker.idle()) {
         let order = tokio::select! {
             order = orders.recv(), if !draining => order,
             _ = tick.tick() => {
                 let now = clock::now();
                 worker.tick.store(now, Relaxed);
+                // An idle worker must not be what keeps an old table alive.
+                if seen.replace(worker.snapshot().version) != Some(worker.snapshot().version) {
+                    worker.connections.refresh();
+                }
                 worker.connections.check(now);
                 worker.pools.sweep(now);
                 continue;
@@ -167,7 +178,13 @@ async fn run(worker: Rc<Worker>, mut orders: mpsc::UnboundedReceiver<Order>) {
                 Ok(socket) => {
                     let (stop, stopped) = oneshot::channel();
                     listening.push((address, stop));
-                    spawn_local(accept(socket, address, Rc::clone(&worker), Rc::clone(&stack), stopped));
+                    spawn_local(accept(
+                        socket,
+                        address,
+                        Rc::clone(&worker),
+                        Rc::clone(&stack),
+                        stopped,
+                    ));
                 }
                 Err(error) => tracing::error!(%address, %error, "cannot listen"),
             },

@@ -1,4 +1,4 @@
-//! The shared atomics of an endpoint under every interleaving of threads, by loom.
+//! The shared atomics of an endpoint: what they hold, and that under every interleaving of threads, by loom.
 //!
 //! The file under test is included with loom's atomics in place of the standard ones; it needs no flags:
 //! `cargo test -p outrigger --test load_model --release`.
@@ -25,6 +25,10 @@ fn decay() -> Decay {
     Decay::over(Duration::from_secs(10))
 }
 
+fn high(load: &Load) -> Option<f32> {
+    load.latency().map(|range| range.high)
+}
+
 /// Runs `work` on two threads at once, in every order, and then `check`.
 fn both(
     work: impl Fn(&Load, u64) + Clone + Send + Sync + 'static,
@@ -40,6 +44,62 @@ fn both(
             thread.join().unwrap();
         }
         check(&load);
+    });
+}
+
+/// Runs `work` on one thread; loom's atomics work nowhere else.
+fn alone(work: impl Fn(&Load) + Send + Sync + 'static) {
+    loom::model(move || work(&Load::new()));
+}
+
+fn observe(load: &Load, millis: u64, outcome: Outcome) {
+    load.observe(0, Duration::from_millis(millis), outcome, decay());
+}
+
+#[test]
+fn a_fast_failure_does_not_look_fast() {
+    alone(|load| {
+        observe(load, 1, Outcome::Failure);
+        assert_eq!(load.latency(), None);
+        observe(load, 10, Outcome::Success);
+        observe(load, 10, Outcome::Success);
+        observe(load, 1, Outcome::Failure);
+        assert_eq!(
+            load.latency(),
+            Some(estimate::Range {
+                low: 0.010,
+                high: 0.010
+            })
+        );
+        assert!(load.failure_share() > 0.2);
+    });
+}
+
+#[test]
+fn what_was_waited_in_vain_is_a_lower_bound_and_no_failure() {
+    alone(|load| {
+        observe(load, 500, Outcome::Abandoned);
+        observe(load, 700, Outcome::Abandoned);
+        observe(load, 1, Outcome::Abandoned);
+        assert_eq!(
+            load.latency(),
+            Some(estimate::Range {
+                low: 0.500,
+                high: 0.700
+            })
+        );
+        assert_eq!(load.failure_share(), 0.0);
+    });
+}
+
+#[test]
+fn what_is_held_against_an_endpoint_fades() {
+    alone(|load| {
+        observe(load, 10, Outcome::Failure);
+        observe(load, 10_000, Outcome::Success);
+        assert_eq!(load.latency_left(0, decay()), 1.0);
+        assert!(load.latency_left(30 * SECOND, decay()) < 0.06);
+        assert!(load.failure_share_left(30 * SECOND, decay()) < load.failure_share() * 0.06);
     });
 }
 
@@ -62,7 +122,7 @@ fn the_higher_of_two_samples_wins_whoever_comes_first() {
         |load, number| {
             load.observe(0, Duration::from_secs(number), Outcome::Success, decay());
         },
-        |load| assert_eq!(load.latency(0, decay()), Some(2.0)),
+        |load| assert_eq!(high(load), Some(2.0)),
     );
 }
 
@@ -70,7 +130,7 @@ fn the_higher_of_two_samples_wins_whoever_comes_first() {
 fn no_failure_is_lost() {
     both(
         |load, _| load.observe(0, Duration::ZERO, Outcome::Failure, decay()),
-        |load| assert!((load.failure_share(0, decay()) - 0.2775).abs() < 1e-6),
+        |load| assert!((load.failure_share() - 0.2775).abs() < 1e-6),
     );
 }
 
@@ -81,13 +141,23 @@ fn a_seed_never_overwrites_a_measurement() {
             1 => load.seed(SECOND, Duration::from_secs(9)),
             _ => load.observe(SECOND, Duration::from_secs(90), Outcome::Success, decay()),
         },
-        |load| assert_eq!(load.latency(SECOND, decay()), Some(90.0)),
+        |load| assert_eq!(high(load), Some(90.0)),
+    );
+}
+
+#[test]
+fn no_sample_is_lost() {
+    both(
+        |load, number| {
+            load.observe(0, Duration::from_secs(number), Outcome::Success, decay());
+        },
+        |load| assert_eq!(load.latency().map(|range| range.low), Some(1.0)),
     );
 }
 
 #[test]
 fn a_reader_sees_an_estimate_with_its_own_time() {
-    // Half an update would be the new latency with the old time, faded to almost nothing.
+    // Half an update would be the new latency with the old time, all but faded.
     loom::model(|| {
         let load = Arc::new(Load::new());
         let writer = load.clone();
@@ -99,8 +169,8 @@ fn a_reader_sees_an_estimate_with_its_own_time() {
                 decay(),
             );
         });
-        let seen = load.latency(100 * SECOND, decay());
-        assert!(seen.is_none() || seen == Some(1.0), "{seen:?}");
+        let known = load.latency().is_some();
+        assert!(!known || load.latency_left(100 * SECOND, decay()) == 1.0);
         thread.join().unwrap();
     });
 }

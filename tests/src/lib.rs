@@ -1,1 +1,31 @@
-//! x
+//! The stage on which end-to-end tests are played: the real proxy as a process, and peers good and evil around it.
+//!
+//! A test starts its [`Endpoint`]s in its own process, then a [`Proxy`] with a [`Table`] that names them, and speaks to it
+//! through a [`Client`] or, byte by byte, through [`Raw`]. Nothing here sleeps and hopes: whatever takes an unknown
+//! time is awaited with [`eventually`], which fails with the name of what did not happen.
+
+pub mod body;
+mod client;
+mod dns;
+mod endpoint;
+pub mod fuzz;
+mod http2;
+mod load;
+mod metrics;
+mod ports;
+mod proxy;
+mod raw;
+mod table;
+mod wait;
+
+pub use client::{Client, Reply, get, post};
+pub use dns::{Answer, DnsServer};
+pub use endpoint::{Endpoint, Seen, Serve};
+pub use http2::{Frame, RawHttp2};
+pub use load::{Load, Tally, spread};
+pub use metrics::Metrics;
+pub use ports::{free_address, refusing_address};
+pub use proxy::{Finished, Proxy, outrigger};
+pub use raw::{Raw, RawEndpoint, RawReply};
+pub use table::Table;
+pub use wait::{eventually, patience, within};

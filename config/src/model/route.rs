@@ -40,7 +40,7 @@ pub struct WeightedCluster {
 pub struct ClusterRef {
     /// Its name.
     pub name: Arc<str>,
-    /// Its place in [`Config::clusters`].
+    /// Its place in [`Config::clusters`](super::Config::clusters).
     pub index: usize,
 }
 

@@ -37,8 +37,11 @@ fn group<'a>(problem: &'a Problem, problems: &'a Problems) -> Group<'a> {
         None => (format!("{}: {title}", problems.file), None),
     };
     let hint = problem.hint();
+    // Without lines to mark, the cause stands apart.
+    let cause = problem.cause().filter(|_| snippet.is_none());
     Group::with_title(Level::ERROR.primary_title(title))
         .elements(snippet)
+        .elements(cause.map(|cause| Level::NOTE.with_name("cause").message(cause)))
         .elements(hint.map(|hint| Level::HELP.with_name("hint").message(hint)))
 }
 
@@ -60,7 +63,7 @@ fn snippet<'a>(
         kind.span(from..from + marked.len())
     };
     Snippet::source(&text[start..end])
-        .line_start(text[..start].matches('\n').count() + 1)
+        .line_start(problem.line - text[start..span.start].matches('\n').count())
         .path(&*problems.file)
         .annotation(mark(AnnotationKind::Primary, span).label(problem.cause()))
         .annotations(also.map(|(span, label)| mark(AnnotationKind::Context, span).label(label)))

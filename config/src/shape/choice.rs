@@ -1,11 +1,13 @@
 //! One of several: a word (`round_robin`), a mapping of one key (`{ prefix: /v2 }`), or text in place of a mapping.
 
+use std::rc::Rc;
+
 use serde_json::{Value, json};
 
 use super::Shape;
 use crate::{
     problem::{Fault, quote},
-    reader::{Reader, enumerate, suggest},
+    reader::{Reader, enumerate, nearest},
     yaml::{Content, Entry, Node},
 };
 
@@ -13,7 +15,7 @@ use crate::{
 pub(crate) struct Variant<T> {
     name: &'static str,
     /// As JSON Schema.
-    schema: Value,
+    schema: Box<dyn Fn() -> Value>,
     read: Read<T>,
     write: Box<Write<T>>,
 }
@@ -37,7 +39,7 @@ pub(crate) fn word<T: Clone + PartialEq + 'static>(
     let written = value.clone();
     Variant {
         name,
-        schema: json!({"const": name, "description": about}),
+        schema: Box::new(move || json!({"const": name, "description": about})),
         read: Read::Word(Box::new(move || value.clone())),
         write: Box::new(move |value| (*value == written).then(|| name.into())),
     }
@@ -62,17 +64,21 @@ pub(crate) fn variant_with<T: 'static, U: 'static>(
     into: fn(U) -> T,
     from: fn(&T) -> Option<U>,
 ) -> Variant<T> {
-    let mut inner = shape.schema().clone();
-    inner["description"] = about.into();
-    let reader = shape.clone();
-    Variant {
-        name,
-        schema: json!({
+    let (describer, reader) = (shape.clone(), shape.clone());
+    let schema = move || {
+        let mut value = describer.schema();
+        value["description"] = about.into();
+        let properties = json!({name: value});
+        json!({
             "type": "object",
-            "properties": {name: inner},
+            "properties": properties,
             "required": [name],
             "additionalProperties": false,
-        }),
+        })
+    };
+    Variant {
+        name,
+        schema: Box::new(schema),
         read: Read::Key(Box::new(move |node, r| reader.read(node, r).map(into))),
         write: Box::new(move |value| from(value).map(|value| json!({name: shape.write(&value)}))),
     }
@@ -83,13 +89,13 @@ pub(crate) fn choice<T: 'static>(
     expected: &'static str,
     variants: impl IntoIterator<Item = Variant<T>>,
 ) -> Shape<T> {
-    let variants: Vec<Variant<T>> = variants.into_iter().collect();
-    let schemas: Vec<&Value> = variants.iter().map(|variant| &variant.schema).collect();
-    let schema = json!({"oneOf": schemas});
-    let variants = std::rc::Rc::new(variants);
-    let writers = std::rc::Rc::clone(&variants);
+    let variants: Rc<[Variant<T>]> = variants.into_iter().collect();
+    let (describers, writers) = (Rc::clone(&variants), Rc::clone(&variants));
     Shape::new(
-        schema,
+        move || {
+            let schemas: Vec<Value> = describers.iter().map(|v| (v.schema)()).collect();
+            json!({"oneOf": schemas})
+        },
         move |node, reader| match &node.content {
             Content::Mapping(entries) => read_entries(expected, &variants, node, entries, reader),
             Content::Scalar { text, .. } if !node.is_nothing() => {
@@ -123,8 +129,7 @@ fn read_word<T>(
     let fault = if named.count() > 0 {
         Fault::new(format!("`{text}` needs a value")).hint(format!("`{text}: ...`"))
     } else {
-        Fault::new(format!("expected {expected}, found {}", quote(text)))
-            .hint(suggest(text, &names(variants)))
+        Fault::new(format!("expected {expected}, found {}", quote(text))).hint(hint(text, variants))
     };
     reader.report(&node.span, fault);
     None
@@ -156,7 +161,7 @@ fn read_entries<T>(
             Fault::new(format!("`{}` takes no value", entry.key)).hint("write the word alone")
         } else {
             Fault::new(format!("unknown key {}", quote(&entry.key)))
-                .hint(suggest(&entry.key, &names(variants)))
+                .hint(hint(&entry.key, variants))
         };
         reader.report(&entry.key_span, fault);
         value = None;
@@ -174,18 +179,27 @@ fn read_entries<T>(
         }
         [] if entries.is_empty() => {
             let fault = Fault::new(format!("expected {expected}, found an empty mapping"));
-            let hint = format!("known here: {}", enumerate(&names(variants)));
-            reader.report(&node.span, fault.hint(hint));
+            reader.report(&node.span, fault.hint(hint("", variants)));
             None
         }
         _ => None,
     }
 }
 
-fn names<T>(variants: &[Variant<T>]) -> Vec<&'static str> {
-    let mut names: Vec<_> = variants.iter().map(|variant| variant.name).collect();
-    names.dedup();
-    names
+fn hint<T>(found: &str, variants: &[Variant<T>]) -> String {
+    if let Some(near) = nearest(found, variants.iter().map(|variant| variant.name)) {
+        return format!("did you mean `{near}`?");
+    }
+    let mut known: Vec<String> = Vec::new();
+    for variant in variants {
+        match variant.read {
+            Read::Word(_) => known.push(variant.name.to_owned()),
+            Read::Key(_) if known.last().is_some_and(|last| last == variant.name) => {}
+            Read::Key(_) => known.push(format!("{}: ...", variant.name)),
+        }
+    }
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    format!("known here: {}", enumerate(&known))
 }
 
 /// Text in place of a mapping: `simple` reads scalars and writes what `is_simple`, `full` the rest.
@@ -194,10 +208,10 @@ pub(crate) fn either<T: 'static>(
     full: Shape<T>,
     is_simple: fn(&T) -> bool,
 ) -> Shape<T> {
-    let schema = json!({"anyOf": [simple.schema(), full.schema()]});
+    let (simple_describer, full_describer) = (simple.clone(), full.clone());
     let (simple_writer, full_writer) = (simple.clone(), full.clone());
     Shape::new(
-        schema,
+        move || json!({"anyOf": [simple_describer.schema(), full_describer.schema()]}),
         move |node, reader| match &node.content {
             Content::Mapping(_) => full.read(node, reader),
             _ => simple.read(node, reader),

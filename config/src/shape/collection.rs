@@ -21,9 +21,9 @@ pub(crate) fn list_where<T: 'static>(
     item: Shape<T>,
     rule: impl Fn(&[Option<T>], &Node, &mut Reader) + 'static,
 ) -> Shape<Vec<T>> {
-    let writer = item.clone();
+    let (describer, writer) = (item.clone(), item.clone());
     Shape::new(
-        json!({"type": "array", "items": item.schema()}),
+        move || json!({"type": "array", "items": describer.schema()}),
         move |node, reader| {
             let Content::List(nodes) = &node.content else {
                 reader.mismatch(node, "a list");
@@ -45,9 +45,13 @@ pub(crate) fn list_where<T: 'static>(
 
 /// A mapping whose keys the user chooses, in the order of the file.
 pub(crate) fn map<K: 'static, V: 'static>(key: Shape<K>, value: Shape<V>) -> Shape<Vec<(K, V)>> {
+    let (key_describer, value_describer) = (key.clone(), value.clone());
     let (key_writer, value_writer) = (key.clone(), value.clone());
     Shape::new(
-        json!({"type": "object", "propertyNames": key.schema(), "additionalProperties": value.schema()}),
+        move || {
+            let (keys, values) = (key_describer.schema(), value_describer.schema());
+            json!({"type": "object", "propertyNames": keys, "additionalProperties": values})
+        },
         move |node, reader| {
             let Content::Mapping(entries) = &node.content else {
                 reader.mismatch(node, "a mapping");

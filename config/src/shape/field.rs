@@ -7,14 +7,15 @@ use serde_json::{Map, Value, json};
 use super::Shape;
 use crate::{
     problem::{Fault, quote},
-    reader::{Reader, suggest},
+    reader::{Reader, nearest, suggest},
     yaml::{Content, Entry, Node},
 };
 
 /// A key of a mapping: its value's shape, and what its absence means.
 pub(crate) struct Field<T> {
     name: &'static str,
-    schema: Value,
+    about: &'static str,
+    schema: Rc<dyn Fn() -> Value>,
     required: bool,
     read: Rc<Read<T>>,
     write: Rc<Write<T>>,
@@ -27,11 +28,11 @@ type Write<T> = dyn Fn(&T) -> Option<Value>;
 
 /// A key that must be there.
 pub(crate) fn required<T: 'static>(shape: Shape<T>) -> Field<T> {
-    let writer = shape.clone();
+    let (describer, writer) = (shape.clone(), shape.clone());
     Field {
         required: true,
         ..field(
-            shape.schema().clone(),
+            move || describer.schema(),
             move |entry, reader| shape.read(&entry?.value, reader),
             move |value| Some(writer.write(value)),
         )
@@ -40,11 +41,13 @@ pub(crate) fn required<T: 'static>(shape: Shape<T>) -> Field<T> {
 
 /// A key whose absence means `value`.
 pub(crate) fn default<T: Clone + 'static>(shape: Shape<T>, value: T) -> Field<T> {
-    let mut schema = shape.schema().clone();
-    schema["default"] = shape.write(&value);
-    let writer = shape.clone();
+    let (describer, writer, default) = (shape.clone(), shape.clone(), value.clone());
     field(
-        schema,
+        move || {
+            let mut schema = describer.schema();
+            schema["default"] = describer.write(&default);
+            schema
+        },
         move |entry, reader| match entry {
             Some(entry) => shape.read(&entry.value, reader),
             None => Some(value.clone()),
@@ -56,9 +59,10 @@ pub(crate) fn default<T: Clone + 'static>(shape: Shape<T>, value: T) -> Field<T>
 /// A key whose absence means `value`, for which there is no other way to say it.
 pub(crate) fn absent<T: Clone + PartialEq + 'static>(shape: Shape<T>, value: T) -> Field<T> {
     let given = optional(shape);
-    let (read, write, absent) = (given.read, given.write, value.clone());
+    let (schema, read, write) = (given.schema, given.read, given.write);
+    let absent = value.clone();
     field(
-        given.schema,
+        move || schema(),
         move |entry, reader| Some(read(entry, reader)?.unwrap_or_else(|| value.clone())),
         move |value| write(&Some(value.clone()).filter(|value| *value != absent)),
     )
@@ -66,9 +70,9 @@ pub(crate) fn absent<T: Clone + PartialEq + 'static>(shape: Shape<T>, value: T) 
 
 /// A key whose absence is a meaning of its own.
 pub(crate) fn optional<T: 'static>(shape: Shape<T>) -> Field<Option<T>> {
-    let writer = shape.clone();
+    let (describer, writer) = (shape.clone(), shape.clone());
     field(
-        shape.schema().clone(),
+        move || describer.schema(),
         move |entry, reader| match entry {
             Some(entry) => shape.read(&entry.value, reader).map(Some),
             None => Some(None),
@@ -79,13 +83,13 @@ pub(crate) fn optional<T: 'static>(shape: Shape<T>) -> Field<Option<T>> {
 
 /// A key of a mapping all of whose keys have defaults: its absence means `{}`.
 pub(crate) fn nested<T: 'static>(shape: Shape<T>) -> Field<T> {
-    let writer = shape.clone();
+    let (describer, writer) = (shape.clone(), shape.clone());
     let empty = Node {
         span: 0..0,
         content: Content::Mapping(Vec::new()),
     };
     field(
-        shape.schema().clone(),
+        move || describer.schema(),
         move |entry, reader| shape.read(entry.map_or(&empty, |entry| &entry.value), reader),
         move |value| Some(writer.write(value)),
     )
@@ -94,7 +98,7 @@ pub(crate) fn nested<T: 'static>(shape: Shape<T>) -> Field<T> {
 /// A key of the format that this version can't obey: `{}` says nothing and is let pass.
 pub(crate) fn not_yet() -> Field<()> {
     field(
-        json!({"type": "object", "maxProperties": 0}),
+        || json!({"type": "object", "maxProperties": 0}),
         |entry, reader| match entry {
             None => Some(()),
             Some(entry) => match &entry.value.content {
@@ -120,7 +124,7 @@ pub(crate) fn not_yet() -> Field<()> {
 /// A key that this version must refuse, because to let it pass would be to promise what is not done.
 pub(crate) fn refused(message: &'static str, hint: &'static str) -> Field<()> {
     field(
-        json!({"not": {}}),
+        || json!({"not": {}}),
         move |entry, reader| match entry {
             None => Some(()),
             Some(entry) => {
@@ -133,13 +137,14 @@ pub(crate) fn refused(message: &'static str, hint: &'static str) -> Field<()> {
 }
 
 fn field<T: 'static>(
-    schema: Value,
+    schema: impl Fn() -> Value + 'static,
     read: impl Fn(Option<&Entry>, &mut Reader) -> Option<T> + 'static,
     write: impl Fn(&T) -> Option<Value> + 'static,
 ) -> Field<T> {
     Field {
         name: "",
-        schema,
+        about: "",
+        schema: Rc::new(schema),
         required: false,
         read: Rc::new(read),
         write: Rc::new(write),
@@ -147,10 +152,13 @@ fn field<T: 'static>(
 }
 
 impl<T> Field<T> {
-    pub(crate) fn named(mut self, name: &'static str, about: &str) -> Self {
-        self.name = name;
-        self.schema["description"] = about.trim().into();
-        self
+    /// `about` is what editors show.
+    pub(crate) fn named(self, name: &'static str, about: &'static str) -> Self {
+        Self {
+            name,
+            about: about.trim(),
+            ..self
+        }
     }
 
     pub(crate) fn name(&self) -> &'static str {
@@ -159,7 +167,9 @@ impl<T> Field<T> {
 
     /// Adds itself to the schema of its mapping.
     pub(crate) fn describe(&self, mapping: &mut Value) {
-        mapping["properties"][self.name] = self.schema.clone();
+        let mut schema = (self.schema)();
+        schema["description"] = self.about.into();
+        mapping["properties"][self.name] = schema;
         if self.required
             && let Some(required) = mapping["required"].as_array_mut()
         {
@@ -167,11 +177,17 @@ impl<T> Field<T> {
         }
     }
 
-    pub(crate) fn read(&self, mapping: &Node, reader: &mut Reader) -> Option<T> {
+    /// Reads itself from a mapping of `known` keys.
+    pub(crate) fn read(&self, mapping: &Node, known: &[&str], reader: &mut Reader) -> Option<T> {
         let entry = mapping.entry(self.name);
         if self.required && entry.is_none() {
-            let fault = Fault::new(format!("missing key `{}`", self.name));
-            reader.report(&mapping.span, fault);
+            let keys = mapping.entries().iter().map(|entry| entry.key.as_str());
+            let unknown = keys.filter(|key| !known.contains(key));
+            // A misspelt key has been noted as unknown; that it is missing too would be the same mistake told twice.
+            if nearest(self.name, unknown).is_none() {
+                let fault = Fault::new(format!("missing key `{}`", self.name));
+                reader.report(&mapping.span, fault);
+            }
         }
         reader.within(&[self.name.into()], |reader| (self.read)(entry, reader))
     }
@@ -187,7 +203,8 @@ impl<T> Clone for Field<T> {
     fn clone(&self) -> Self {
         Self {
             name: self.name,
-            schema: self.schema.clone(),
+            about: self.about,
+            schema: Rc::clone(&self.schema),
             required: self.required,
             read: Rc::clone(&self.read),
             write: Rc::clone(&self.write),
@@ -220,14 +237,20 @@ pub(crate) fn check_keys(node: &Node, known: &[&str], reader: &mut Reader) -> Op
 macro_rules! keys {
     ($target:ident { $( $(#[doc = $about:literal])+ $field:ident $(as $name:literal)? : $kind:expr ),+ $(,)? }) => {{
         $( let $field = $kind.named($crate::shape::keys!(@name $field $($name)?), concat!($($about),+)); )+
-        let mut schema = $crate::shape::mapping_schema();
-        $( $field.describe(&mut schema); )+
+        let describe = {
+            $( let $field = $field.clone(); )+
+            move || {
+                let mut schema = $crate::shape::mapping_schema();
+                $( $field.describe(&mut schema); )+
+                schema
+            }
+        };
         let known = [$( $field.name() ),+];
         let read = {
             $( let $field = $field.clone(); )+
             move |node: &$crate::yaml::Node, reader: &mut $crate::reader::Reader| {
                 $crate::shape::check_keys(node, &known, reader)?;
-                $( let $field = $field.read(node, reader); )+
+                $( let $field = $field.read(node, &known, reader); )+
                 Some($target { $( $field: $field? ),+ })
             }
         };
@@ -236,7 +259,7 @@ macro_rules! keys {
             $( $field.write(&value.$field, &mut mapping); )+
             serde_json::Value::Object(mapping)
         };
-        $crate::shape::Shape::new(schema, read, write)
+        $crate::shape::Shape::new(describe, read, write)
     }};
     (@name $field:ident $name:literal) => { $name };
     (@name $field:ident) => { stringify!($field) };

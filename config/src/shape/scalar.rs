@@ -8,17 +8,29 @@ use super::Shape;
 use crate::{problem::Fault, yaml::Content};
 
 /// A value written as text, as an address or a duration is. `expected` names it in messages.
+///
+/// Where the schema says that only a string will do, an unquoted number or truth is refused, lest an editor and we differ.
 pub(crate) fn parsed<T: 'static>(
     expected: &'static str,
     schema: Value,
     parse: fn(&str) -> Result<T, Fault>,
     show: fn(&T) -> String,
 ) -> Shape<T> {
+    let only_string = schema["type"] == "string";
     Shape::new(
-        schema,
+        move || schema.clone(),
         move |node, reader| {
             let text = reader.text(node, expected)?;
-            reader.accept(&node.span, parse(text))
+            let value = reader.accept(&node.span, parse(text))?;
+            if only_string && node.is_number_or_truth() {
+                let fault = Fault::new(format!("expected {expected}, found `{text}`"));
+                reader.report(
+                    &node.span,
+                    fault.hint(format!("if that is one, quote it: `\"{text}\"`")),
+                );
+                return None;
+            }
+            Some(value)
         },
         move |value| show(value).into(),
     )
@@ -38,7 +50,7 @@ where
 {
     let (least, most) = (*range.start(), *range.end());
     Shape::new(
-        json!({"type": "integer", "minimum": least, "maximum": most}),
+        move || json!({"type": "integer", "minimum": least, "maximum": most}),
         move |node, reader| {
             let number = match &node.content {
                 Content::Scalar { text, plain: true } => text.parse::<u64>().ok(),
@@ -58,14 +70,27 @@ where
 /// `true` or `false`.
 pub(crate) fn flag() -> Shape<bool> {
     Shape::new(
-        json!({"type": "boolean"}),
-        |node, reader| match &node.content {
-            Content::Scalar { text, plain: true } if text == "true" => Some(true),
-            Content::Scalar { text, plain: true } if text == "false" => Some(false),
-            _ => {
-                reader.mismatch(node, "`true` or `false`");
-                None
+        || json!({"type": "boolean"}),
+        |node, reader| {
+            let text = match &node.content {
+                Content::Scalar { text, plain: true } => text.as_str(),
+                _ => "",
+            };
+            // What older YAML takes for a truth is refused with the word that is meant: one way to say it.
+            let meant = match text.to_ascii_lowercase().as_str() {
+                "true" | "yes" | "on" => "true",
+                "false" | "no" | "off" => "false",
+                _ => {
+                    reader.mismatch(node, "`true` or `false`");
+                    return None;
+                }
+            };
+            if text != meant {
+                let fault = Fault::new(format!("expected `true` or `false`, found `{text}`"));
+                reader.report(&node.span, fault.hint(format!("did you mean `{meant}`?")));
+                return None;
             }
+            Some(meant == "true")
         },
         |value| (*value).into(),
     )

@@ -2,19 +2,19 @@
 
 use serde_json::{Value, json};
 
-use crate::{
-    clock,
-    snapshot::{Cluster, Snapshot},
-};
+use crate::snapshot::{Cluster, Snapshot};
 
 /// As JSON.
 pub fn show(snapshot: &Snapshot) -> String {
-    let clusters: Value = snapshot.clusters.iter().map(|cluster| (cluster.config.name.to_string(), one(cluster))).collect();
+    let clusters: Value = snapshot
+        .clusters
+        .iter()
+        .map(|cluster| (cluster.config.name.to_string(), one(cluster)))
+        .collect();
     format!("{clusters:#}\n")
 }
 
 fn one(cluster: &Cluster) -> Value {
-    let now = clock::now();
     let set = cluster.endpoints.load();
     let endpoints: Vec<Value> = set
         .members()
@@ -26,8 +26,8 @@ fn one(cluster: &Cluster) -> Value {
                 "zone": listed.zone.as_deref(),
                 "state": if listed.weight > 0 { "ready" } else { "unweighted" },
                 "in_flight": endpoint.load.in_flight(),
-                "ewma_ms": endpoint.load.latency(now, cluster.decay).map(|seconds| f64::from(seconds) * 1e3),
-                "failure_share": endpoint.load.failure_share(now, cluster.decay),
+                "ewma_ms": endpoint.load.latency().map(|range| f64::from(range.high) * 1e3),
+                "failure_share": endpoint.load.failure_share(),
             })
         })
         .collect();

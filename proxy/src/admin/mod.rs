@@ -15,7 +15,9 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpListener, sync::mpsc};
 
-use crate::{downstream::accept::bind, status::Status, telemetry::metrics::CONTENT_TYPE, worker::Shared};
+use crate::{
+    downstream::accept::bind, status::Status, telemetry::metrics::CONTENT_TYPE, worker::Shared,
+};
 
 /// A scraper that does not end its head within this is hung up on.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -65,7 +67,9 @@ async fn serve(listener: TcpListener, state: State) {
                 async { Ok::<_, Infallible>(response) }
             });
             let mut http1 = http1::Builder::new();
-            http1.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+            http1
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEADER_TIMEOUT);
             // A scraper that hangs up is no news.
             let _ended = http1.serve_connection(TokioIo::new(stream), answer).await;
         });
@@ -85,7 +89,11 @@ fn answer(request: &Request<Incoming>, state: &State) -> Response<Full<Bytes>> {
             },
             "/metrics" => response(StatusCode::OK, CONTENT_TYPE, state.shared.telemetry.page()),
             "/config" => response(StatusCode::OK, JSON, table::show(state)),
-            "/clusters" => response(StatusCode::OK, JSON, clusters::show(&state.shared.snapshot.load())),
+            "/clusters" => response(
+                StatusCode::OK,
+                JSON,
+                clusters::show(&state.shared.snapshot.load()),
+            ),
             "/drain" => response(StatusCode::METHOD_NOT_ALLOWED, TEXT, "use POST\n"),
             _ => response(StatusCode::NOT_FOUND, TEXT, INDEX),
         },
@@ -98,9 +106,15 @@ fn answer(request: &Request<Incoming>, state: &State) -> Response<Full<Bytes>> {
     }
 }
 
-fn response(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+fn response(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }

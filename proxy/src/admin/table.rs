@@ -24,5 +24,7 @@ pub fn show(state: &State) -> String {
 
 /// Seconds since 1970, as Prometheus has them.
 fn seconds(at: SystemTime) -> f64 {
-    at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+    at.duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs_f64()
 }

@@ -10,13 +10,14 @@
 use fastrand::Rng;
 
 use super::{Standing, View, random::Random, round_robin::RoundRobin};
+use crate::endpoint::load::Load;
 
 /// Whose turn it is, and who may challenge.
 #[derive(Debug)]
 pub(super) struct Contest {
     turns: RoundRobin,
     challengers: Random,
-    /// One request in flight at an endpoint of mean weight is how many, by this endpoint's weight?
+    /// What one request in flight counts at each endpoint: 1 at mean weight, a half at twice of it.
     shares: Box<[f32]>,
 }
 
@@ -54,7 +55,7 @@ impl Contest {
     }
 
     /// Requests in flight, as if all weights were equal.
-    pub(super) fn in_flight(&self, view: &impl View, index: usize) -> f32 {
-        view.load(index).in_flight() as f32 * self.shares[index]
+    pub(super) fn in_flight(&self, load: &Load, index: usize) -> f32 {
+        load.in_flight() as f32 * self.shares[index]
     }
 }

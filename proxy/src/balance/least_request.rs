@@ -15,8 +15,9 @@ impl LeastRequest {
 
     /// A tie goes to the candidate: where nobody is busy, weights alone decide.
     pub(super) fn pick(&self, view: &impl View, rng: &mut Rng) -> Option<usize> {
+        let in_flight = |index| self.0.in_flight(view.load(index), index);
         self.0.pick(view, rng, |challenger, candidate| {
-            self.0.in_flight(view, challenger) < self.0.in_flight(view, candidate)
+            in_flight(challenger) < in_flight(candidate)
         })
     }
 }

@@ -6,7 +6,7 @@
 //! more), as long as most endpoints are open; the fewer are, the longer it looks, at worst once through all.
 //!
 //! Every balancer is an order in which endpoints are proposed, and takes the first that is open. In two of them a
-//! random challenger may then take its place ([`contest`]).
+//! random challenger may then take its place (`contest`).
 
 mod contest;
 pub mod estimate;

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use super::estimate::Decay;
 use crate::endpoint::load::Load;
 
 /// Gives endpoints that were never measured the median estimate of those that were, if any: a newcomer is taken for
 /// an ordinary member of its set (a fixed guess of 30 ms starves it among peers of 0.1 ms). To be called when a set of
 /// endpoints takes effect; `now` is in microseconds.
-pub fn seed<'a>(loads: impl Iterator<Item = &'a Load> + Clone, now: u64, decay: Decay) {
+pub fn seed<'a>(loads: impl Iterator<Item = &'a Load> + Clone, now: u64) {
     let mut known: Vec<f32> = loads
         .clone()
-        .filter_map(|load| load.latency(now, decay))
+        .filter_map(Load::latency)
+        .map(|range| range.high)
         .collect();
     if known.is_empty() {
         return;
@@ -28,6 +28,7 @@ pub fn seed<'a>(loads: impl Iterator<Item = &'a Load> + Clone, now: u64, decay: 
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::balance::estimate::Decay;
     use crate::endpoint::load::Outcome;
 
     fn decay() -> Decay {
@@ -40,15 +41,15 @@ mod tests {
         for (load, millis) in loads.iter().zip([1, 2, 90]) {
             load.observe(0, Duration::from_millis(millis), Outcome::Success, decay());
         }
-        seed(loads.iter(), 0, decay());
-        assert_eq!(loads[3].latency(0, decay()).unwrap(), 0.002);
-        assert_eq!(loads[2].latency(0, decay()).unwrap(), 0.090);
+        seed(loads.iter(), 0);
+        assert_eq!(loads[3].latency().unwrap().high, 0.002);
+        assert_eq!(loads[2].latency().unwrap().high, 0.090);
     }
 
     #[test]
     fn where_nobody_is_measured_nobody_is_seeded() {
         let loads = [Load::new(), Load::new()];
-        seed(loads.iter(), 0, decay());
-        assert_eq!(loads[0].latency(0, decay()), None);
+        seed(loads.iter(), 0);
+        assert_eq!(loads[0].latency(), None);
     }
 }

@@ -30,7 +30,8 @@ pub async fn follow(cluster: Arc<Cluster>, first: Resolving) {
         let pause = match resolve(dns).await {
             Ok((endpoints, time_to_live)) => {
                 if endpoints != cluster.endpoints.listed() {
-                    let addresses: Vec<SocketAddr> = endpoints.iter().map(|endpoint| endpoint.address).collect();
+                    let addresses: Vec<SocketAddr> =
+                        endpoints.iter().map(|endpoint| endpoint.address).collect();
                     tracing::info!(cluster = %name, name = dns.name, ?addresses, "resolved");
                     cluster.update(&endpoints, None);
                 }
@@ -54,8 +55,15 @@ async fn resolve(dns: &Dns) -> Result<(Vec<Endpoint>, Duration), NetError> {
     let (mut endpoints, time_to_live) = match dns.record {
         DnsRecord::Address { port } => {
             let found = resolver.lookup_ip(dns.name.as_str()).await?;
-            let endpoint = |address| Endpoint { address: SocketAddr::new(address, port), weight: 1, zone: None };
-            (found.iter().map(endpoint).collect(), left(found.valid_until()))
+            let endpoint = |address| Endpoint {
+                address: SocketAddr::new(address, port),
+                weight: 1,
+                zone: None,
+            };
+            (
+                found.iter().map(endpoint).collect(),
+                left(found.valid_until()),
+            )
         }
         DnsRecord::Srv => services(&resolver, &dns.name).await?,
     };
@@ -65,17 +73,26 @@ async fn resolve(dns: &Dns) -> Result<(Vec<Endpoint>, Duration), NetError> {
 }
 
 /// The targets of the best priority (RFC 2782), each with all of its addresses.
-async fn services(resolver: &TokioResolver, name: &str) -> Result<(Vec<Endpoint>, Duration), NetError> {
+async fn services(
+    resolver: &TokioResolver,
+    name: &str,
+) -> Result<(Vec<Endpoint>, Duration), NetError> {
     let found = resolver.srv_lookup(name).await?;
-    let records = found.answers().iter().filter_map(|record| match &record.data {
-        RData::SRV(service) => Some(service),
-        _ => None,
-    });
+    let records = found
+        .answers()
+        .iter()
+        .filter_map(|record| match &record.data {
+            RData::SRV(service) => Some(service),
+            _ => None,
+        });
     let services: Vec<_> = records.collect();
     let best = services.iter().map(|service| service.priority).min();
     let mut time_to_live = left(found.valid_until());
     let mut endpoints = Vec::new();
-    for service in services.iter().filter(|service| Some(service.priority) == best) {
+    for service in services
+        .iter()
+        .filter(|service| Some(service.priority) == best)
+    {
         let addresses = match resolver.lookup_ip(service.target.clone()).await {
             Ok(addresses) => addresses,
             Err(error) => {
@@ -86,7 +103,11 @@ async fn services(resolver: &TokioResolver, name: &str) -> Result<(Vec<Endpoint>
         time_to_live = time_to_live.min(left(addresses.valid_until()));
         // All of weight 0 means that they are equal.
         let weight = u32::from(service.weight).max(1);
-        let endpoint = |address| Endpoint { address: SocketAddr::new(address, service.port), weight, zone: None };
+        let endpoint = |address| Endpoint {
+            address: SocketAddr::new(address, service.port),
+            weight,
+            zone: None,
+        };
         endpoints.extend(addresses.iter().map(endpoint));
     }
     if endpoints.is_empty() {
@@ -108,10 +129,12 @@ fn resolver(dns: &Dns) -> Result<TokioResolver, NetError> {
         let servers = dns.servers.iter().map(|server| {
             let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()];
             let mut config = NameServerConfig::udp_and_tcp(server.ip());
-            config.connections = connections.map(|mut connection| {
-                connection.port = server.port();
-                connection
-            }).to_vec();
+            config.connections = connections
+                .map(|mut connection| {
+                    connection.port = server.port();
+                    connection
+                })
+                .to_vec();
             config
         });
         let config = ResolverConfig::from_parts(None, Vec::new(), servers.collect());

@@ -38,7 +38,12 @@ impl Watch {
         let watcher = watcher(path, sender).inspect_err(|error| {
             tracing::warn!(path = %path.display(), %error, "no file events: the file is looked at every {POLL:?} only");
         });
-        Self { path: path.to_owned(), seen: Some(hash(text)), events, _watcher: watcher.ok() }
+        Self {
+            path: path.to_owned(),
+            seen: Some(hash(text)),
+            events,
+            _watcher: watcher.ok(),
+        }
     }
 
     /// Waits until the content is another than when it was last seen.
@@ -57,12 +62,18 @@ impl Watch {
     }
 
     async fn settle(&mut self) {
-        while tokio::time::timeout(SETTLE, self.events.recv()).await.is_ok_and(|event| event.is_some()) {}
+        while tokio::time::timeout(SETTLE, self.events.recv())
+            .await
+            .is_ok_and(|event| event.is_some())
+        {}
     }
 }
 
 fn watcher(path: &Path, sender: mpsc::UnboundedSender<()>) -> notify::Result<RecommendedWatcher> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         // Our own reading is an event, too.
         if !event.is_ok_and(|event| event.kind.is_access()) {

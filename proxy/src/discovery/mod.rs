@@ -35,7 +35,9 @@ impl Discovery {
         let named = |cluster: &&Arc<Cluster>| matches!(cluster.config.endpoints, Endpoints::Dns(_));
         let mut before = std::mem::take(&mut self.following);
         for cluster in snapshot.clusters.iter().filter(named) {
-            let kept = before.iter().position(|(known, _)| Arc::ptr_eq(known, cluster));
+            let kept = before
+                .iter()
+                .position(|(known, _)| Arc::ptr_eq(known, cluster));
             let following = match kept {
                 Some(kept) => before.swap_remove(kept),
                 None => (Arc::clone(cluster), start(cluster, status)),

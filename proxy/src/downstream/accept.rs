@@ -32,7 +32,11 @@ pub fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<std::net::Tcp
 }
 
 fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     socket.set_reuse_address(true)?;
     if shared {
         socket.set_reuse_port(true)?;
@@ -63,7 +67,13 @@ pub async fn accept(
         };
         match accepted {
             Ok((stream, peer)) => {
-                spawn_local(connection::serve(stream, peer, address, Rc::clone(&worker), Rc::clone(&stack)));
+                spawn_local(connection::serve(
+                    stream,
+                    peer,
+                    address,
+                    Rc::clone(&worker),
+                    Rc::clone(&stack),
+                ));
             }
             Err(error) => {
                 worker.metrics().downstream_error(DownstreamError::Accept);

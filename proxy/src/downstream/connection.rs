@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 use super::{
     detect::{Spoken, detect},
     forwarded::Forwarded,
+    framing::Framing,
     io::{Io, Phase},
 };
 use crate::{
@@ -29,6 +30,9 @@ use crate::{
     upstream::http2::LocalExecutor,
     worker::Worker,
 };
+
+/// How long a draining connection waits for a request that may be on its way, in microseconds.
+const LINGER: u64 = 1_000_000;
 
 /// hyper's own lower bound of its read buffer.
 const MIN_BUFFER: usize = 8192;
@@ -55,6 +59,8 @@ pub struct Connection {
     phase: Arc<Phase>,
     /// Since when it has had no request, in microseconds.
     quiet_since: Cell<u64>,
+    /// Since when it has been draining, in microseconds.
+    draining_since: Cell<u64>,
     order: Cell<Order>,
     waker: RefCell<Option<Waker>>,
     worker: Rc<Worker>,
@@ -72,6 +78,7 @@ impl Connection {
             forwarded: Forwarded::new(peer),
             phase,
             quiet_since: Cell::new(now),
+            draining_since: Cell::new(0),
             order: Cell::new(Order::Serve),
             waker: RefCell::new(None),
             worker,
@@ -81,9 +88,12 @@ impl Connection {
     /// What accepted it, as it is in the table in force; the last that was if it is gone.
     pub fn listener(&self) -> Arc<Listener> {
         let mut listener = self.listener.borrow_mut();
-        if let Some(now) = self.worker.snapshot().listener(listener.config.address) {
-            listener.clone_from(now);
-        }
+        self.worker.with_snapshot(
+            |snapshot| match snapshot.listener(listener.config.address) {
+                Some(now) if !Arc::ptr_eq(now, &listener) => listener.clone_from(now),
+                _ => {}
+            },
+        );
         Arc::clone(&listener)
     }
 
@@ -92,28 +102,40 @@ impl Connection {
         self.listener.borrow().config.address
     }
 
-    /// A request's head has been read.
-    pub fn begin(&self) {
+    /// A request's head has been read; what is known of its framing.
+    pub fn begin(&self) -> Framing {
         self.worker.begin();
-        self.phase.in_flight.store(self.phase.in_flight.load(Relaxed) + 1, Relaxed);
+        self.phase
+            .in_flight
+            .store(self.phase.in_flight.load(Relaxed) + 1, Relaxed);
         self.phase.head_since.store(0, Relaxed);
+        match self.phase.framing.swap(Framing::Unseen as u8, Relaxed) {
+            seen if seen == Framing::Ambiguous as u8 => Framing::Ambiguous,
+            seen if seen == Framing::Clear as u8 => Framing::Clear,
+            _ => Framing::Unseen,
+        }
     }
 
     /// A request is over.
     pub fn end(&self) {
         self.worker.end();
-        self.phase.in_flight.store(self.phase.in_flight.load(Relaxed) - 1, Relaxed);
+        self.phase
+            .in_flight
+            .store(self.phase.in_flight.load(Relaxed) - 1, Relaxed);
         self.quiet_since.set(self.worker.tick());
     }
 
-    /// Whether the head just read could be read in two ways.
-    pub fn ambiguous(&self) -> bool {
-        self.phase.ambiguous.load(Relaxed)
+    /// Finishes what is under way and says goodbye.
+    pub fn drain(&self) {
+        if self.order.get() == Order::Serve {
+            self.draining_since.set(clock::now());
+            self.tell(Order::Drain);
+        }
     }
 
-    /// Finishes what is under way and takes no more requests.
-    pub fn drain(&self) {
-        self.tell(Order::Drain);
+    /// Whether its client has to be told to go elsewhere.
+    pub fn draining(&self) -> bool {
+        self.order.get() != Order::Serve
     }
 
     /// Ends it if it has been too slow or too quiet for its listener. `now` in microseconds.
@@ -123,8 +145,15 @@ impl Connection {
         }
         let config = &self.listener.borrow().config;
         let head_since = self.phase.head_since.load(Relaxed);
-        if head_since != 0 && now.saturating_sub(head_since) > clock::micros(config.header_timeout) {
-            self.worker.metrics().downstream_error(DownstreamError::HeadTimeout);
+        if head_since != 0 && now.saturating_sub(head_since) > clock::micros(config.header_timeout)
+        {
+            self.worker
+                .metrics()
+                .downstream_error(DownstreamError::HeadTimeout);
+            self.tell(Order::Abort);
+        } else if self.draining()
+            && now.saturating_sub(self.draining_since.get().max(self.quiet_since.get())) > LINGER
+        {
             self.tell(Order::Abort);
         } else if now.saturating_sub(self.quiet_since.get()) > clock::micros(config.idle_timeout) {
             self.drain();
@@ -143,7 +172,11 @@ impl Connection {
 
     /// Runs `work` to its end, or until it is told to stop: `None` if so. When told to drain, `drain` is called once and
     /// says whether there is anything to go on with.
-    async fn run<W: Future>(&self, work: W, drain: impl Fn(Pin<&mut W>) -> bool) -> Option<W::Output> {
+    async fn run<W: Future>(
+        &self,
+        work: W,
+        drain: impl Fn(Pin<&mut W>) -> bool,
+    ) -> Option<W::Output> {
         let mut work = pin!(work);
         let mut told = false;
         *self.waker.borrow_mut() = None;
@@ -180,7 +213,8 @@ pub async fn serve(
     let _open = worker.metrics().connection(Side::Downstream);
     // Small responses must not wait for an acknowledgement of the last one (Nagle).
     let _ = stream.set_nodelay(true);
-    let Some(Ok(Some((spoken, first)))) = connection.run(detect(&mut stream), |_| false).await else {
+    let Some(Ok(Some((spoken, first)))) = connection.run(detect(&mut stream), |_| false).await
+    else {
         return;
     };
     let service = service_fn(|request| {
@@ -189,19 +223,19 @@ pub async fn serve(
     });
     let served = match spoken {
         Spoken::Http1 => {
-            let io = Io::http1(stream, first, Arc::clone(&connection.phase), worker.tick_handle());
+            let io = Io::http1(
+                stream,
+                first,
+                Arc::clone(&connection.phase),
+                worker.tick_handle(),
+            );
             let http1 = http1::Builder::new()
-                .half_close(true)
                 .max_header_size(config.max_header_bytes)
                 .max_buf_size(config.max_header_bytes.max(MIN_BUFFER))
                 .serve_connection(io, service)
                 .with_upgrades();
-            connection
-                .run(http1, |http1| {
-                    http1.graceful_shutdown();
-                    true
-                })
-                .await
+            // A drain is announced on the next response: a client that is just sending must not be hung up on.
+            connection.run(http1, |_| true).await
         }
         Spoken::Http2 => {
             connection.phase.head_since.store(0, Relaxed);
@@ -217,12 +251,19 @@ pub async fn serve(
                 .await
         }
     };
-    if let Some(Err(error)) = served {
+    // What went wrong with a response's body is the endpoint's doing, and counted there.
+    if let Some(Err(error)) = served
+        && !error.is_user()
+    {
         worker.metrics().downstream_error(failure(&error));
         tracing::debug!(%peer, %error, "connection failed");
     }
 }
 
 fn failure(error: &hyper::Error) -> DownstreamError {
-    if error.is_parse() || error.is_parse_too_large() { DownstreamError::BadHead } else { DownstreamError::Reset }
+    if error.is_parse() || error.is_parse_too_large() {
+        DownstreamError::BadHead
+    } else {
+        DownstreamError::Reset
+    }
 }

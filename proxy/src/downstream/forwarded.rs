@@ -27,7 +27,11 @@ impl Forwarded {
     /// For a connection from `peer`.
     pub fn new(peer: SocketAddr) -> Self {
         let peer = peer.ip().to_canonical();
-        Self { peer, peer_text: value(&peer.to_string()), last: RefCell::new(None) }
+        Self {
+            peer,
+            peer_text: value(&peer.to_string()),
+            last: RefCell::new(None),
+        }
     }
 
     /// Writes the headers of a request, whose Host is in its place.
@@ -58,7 +62,11 @@ impl Forwarded {
         if !self.trusts(trusted) {
             return self.peer;
         }
-        let named = headers.get_all(FOR).iter().rev().filter_map(|line| line.to_str().ok());
+        let named = headers
+            .get_all(FOR)
+            .iter()
+            .rev()
+            .filter_map(|line| line.to_str().ok());
         let mut client = self.peer;
         for address in named.flat_map(|line| line.rsplit(',')) {
             let Ok(address) = address.trim().parse::<IpAddr>() else {
@@ -97,9 +105,13 @@ fn element(peer: IpAddr, host: Option<&HeaderValue>) -> HeaderValue {
         IpAddr::V4(peer) => peer.to_string(),
         IpAddr::V6(peer) => format!("\"[{peer}]\""),
     };
-    let host = host.and_then(|host| host.to_str().ok()).filter(|host| !host.contains(['"', '\\']));
+    let host = host
+        .and_then(|host| host.to_str().ok())
+        .filter(|host| !host.contains(['"', '\\']));
     match host {
-        Some(host) if host.contains([':', '[']) => value(&format!("for={peer};host=\"{host}\";proto=http")),
+        Some(host) if host.contains([':', '[']) => {
+            value(&format!("for={peer};host=\"{host}\";proto=http"))
+        }
         Some(host) => value(&format!("for={peer};host={host};proto=http")),
         None => value(&format!("for={peer};proto=http")),
     }
@@ -112,7 +124,10 @@ fn append(headers: &mut HeaderMap, name: HeaderName, addition: &HeaderValue) {
         all.extend_from_slice(b", ");
     }
     all.extend_from_slice(addition.as_bytes());
-    headers.insert(name, HeaderValue::from_bytes(&all).unwrap_or_else(|_| addition.clone()));
+    headers.insert(
+        name,
+        HeaderValue::from_bytes(&all).unwrap_or_else(|_| addition.clone()),
+    );
 }
 
 /// Addresses and hosts that came as header values are header values.
@@ -130,7 +145,10 @@ mod tests {
     }
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, text)| (HeaderName::from_static(name), value(text))).collect()
+        pairs
+            .iter()
+            .map(|(name, text)| (HeaderName::from_static(name), value(text)))
+            .collect()
     }
 
     #[test]
@@ -143,14 +161,20 @@ mod tests {
             ("forwarded", "for=6.6.6.6"),
         ]);
         let peer = from("192.0.2.1");
-        assert_eq!(peer.client(&lies, &[]), "192.0.2.1".parse::<IpAddr>().unwrap());
+        assert_eq!(
+            peer.client(&lies, &[]),
+            "192.0.2.1".parse::<IpAddr>().unwrap()
+        );
         peer.write(&mut lies, &[]);
         let truth = headers(&[
             ("host", "a.example:8080"),
             ("x-forwarded-for", "192.0.2.1"),
             ("x-forwarded-proto", "http"),
             ("x-forwarded-host", "a.example:8080"),
-            ("forwarded", "for=192.0.2.1;host=\"a.example:8080\";proto=http"),
+            (
+                "forwarded",
+                "for=192.0.2.1;host=\"a.example:8080\";proto=http",
+            ),
         ]);
         assert_eq!(lies, truth);
     }
@@ -164,9 +188,15 @@ mod tests {
             ("x-forwarded-for", "6.6.6.6, 192.0.2.1, 10.0.0.1"),
             ("x-forwarded-proto", "https"),
         ]);
-        assert_eq!(peer.client(&told, &trusted), "192.0.2.1".parse::<IpAddr>().unwrap());
+        assert_eq!(
+            peer.client(&told, &trusted),
+            "192.0.2.1".parse::<IpAddr>().unwrap()
+        );
         peer.write(&mut told, &trusted);
-        assert_eq!(told["x-forwarded-for"], "6.6.6.6, 192.0.2.1, 10.0.0.1, 10.0.0.2");
+        assert_eq!(
+            told["x-forwarded-for"],
+            "6.6.6.6, 192.0.2.1, 10.0.0.1, 10.0.0.2"
+        );
         assert_eq!(told["x-forwarded-proto"], "https");
         assert_eq!(told["x-forwarded-host"], "a.example");
         assert_eq!(told["forwarded"], "for=10.0.0.2;host=a.example;proto=http");
@@ -174,6 +204,9 @@ mod tests {
 
     #[test]
     fn an_ipv6_address_is_quoted() {
-        assert_eq!(element("2001:db8::1".parse().unwrap(), None), "for=\"[2001:db8::1]\";proto=http");
+        assert_eq!(
+            element("2001:db8::1".parse().unwrap(), None),
+            "for=\"[2001:db8::1]\";proto=http"
+        );
     }
 }

@@ -10,6 +10,18 @@ use memchr::memchr;
 /// `transfer-encoding`, the longer of the two names.
 const LONGEST: usize = 17;
 
+/// What the raw head of a request says of its framing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Framing {
+    /// Nobody looked: it came behind another request that was still under way (pipelined), or over HTTP/2.
+    #[default]
+    Unseen,
+    /// One way at most.
+    Clear,
+    /// Two ways.
+    Ambiguous,
+}
+
 /// Looks at one request head after the other.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Guard {
@@ -23,8 +35,8 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Takes the next bytes of a head; whether the head so far has both ways of framing.
-    pub fn feed(&mut self, mut bytes: &[u8]) -> bool {
+    /// Takes the next bytes of a head, and says what is known after them.
+    pub fn feed(&mut self, mut bytes: &[u8]) -> Framing {
         while !self.done && !bytes.is_empty() {
             let end = memchr(b'\n', bytes);
             let line = &bytes[..end.unwrap_or(bytes.len())];
@@ -40,7 +52,11 @@ impl Guard {
             }
             bytes = end.map_or(&[], |end| &bytes[end + 1..]);
         }
-        self.transfer_encoding && self.content_length
+        match (self.transfer_encoding && self.content_length, self.done) {
+            (true, _) => Framing::Ambiguous,
+            (false, true) => Framing::Clear,
+            (false, false) => Framing::Unseen,
+        }
     }
 
     fn collect(&mut self, line: &[u8]) {
@@ -62,37 +78,51 @@ impl Guard {
 }
 
 fn named(line: &[u8], name: &[u8]) -> bool {
-    line.len() > name.len() && line[name.len()] == b':' && line[..name.len()].eq_ignore_ascii_case(name)
+    line.len() > name.len()
+        && line[name.len()] == b':'
+        && line[..name.len()].eq_ignore_ascii_case(name)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const BOTH: &[u8] = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-LENGTH: 3\r\n\r\n";
+    const BOTH: &[u8] =
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-LENGTH: 3\r\n\r\n";
 
     #[test]
     fn both_ways_of_framing_are_seen_wherever_the_reads_cut() {
         for cut in 0..BOTH.len() {
             let mut guard = Guard::default();
             let first = guard.feed(&BOTH[..cut]);
-            assert!(guard.feed(&BOTH[cut..]) || first, "cut at {cut}");
+            let whole = guard.feed(&BOTH[cut..]);
+            assert!([first, whole].contains(&Framing::Ambiguous), "cut at {cut}");
         }
         let mut guard = Guard::default();
-        assert!(BOTH.iter().any(|byte| guard.feed(std::slice::from_ref(byte))));
+        let mut bytes = BOTH
+            .iter()
+            .map(|byte| guard.feed(std::slice::from_ref(byte)));
+        assert!(bytes.any(|framing| framing == Framing::Ambiguous));
     }
 
     #[test]
     fn one_way_of_framing_is_fine() {
-        assert!(!Guard::default().feed(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"));
-        assert!(!Guard::default().feed(b"POST / HTTP/1.1\nTransfer-Encoding: chunked\n\n"));
-        assert!(!Guard::default().feed(b"GET /content-length: HTTP/1.1\r\ntransfer-encodingx: content-length:\r\n\r\n"));
+        for head in [
+            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
+            "POST / HTTP/1.1\nTransfer-Encoding: chunked\n\n",
+            "GET /content-length: HTTP/1.1\r\ntransfer-encodingx: content-length:\r\n\r\n",
+        ] {
+            assert_eq!(
+                Guard::default().feed(head.as_bytes()),
+                Framing::Clear,
+                "{head}"
+            );
+        }
     }
 
     #[test]
     fn a_body_that_looks_like_a_head_is_not_one() {
-        assert!(!Guard::default().feed(
-            b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n20\r\nx\r\nContent-Length: 3\r\n0\r\n\r\n"
-        ));
+        let chunked = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n20\r\nx\r\nContent-Length: 3\r\n0\r\n\r\n";
+        assert_eq!(Guard::default().feed(chunked), Framing::Clear);
     }
 }

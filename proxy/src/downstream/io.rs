@@ -7,7 +7,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
     task::{Context, Poll, ready},
 };
@@ -17,6 +17,8 @@ use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+#[cfg(doc)]
+use super::framing::Framing;
 use super::framing::Guard;
 
 /// The most that is looked at in one read while a head is awaited.
@@ -35,8 +37,8 @@ pub struct Phase {
     pub in_flight: AtomicU32,
     /// When the head that is being awaited began, in microseconds; 0: none has begun.
     pub head_since: AtomicU64,
-    /// The head has both Transfer-Encoding and Content-Length.
-    pub ambiguous: AtomicBool,
+    /// What the head that was last read says of its framing: a [`Framing`].
+    pub framing: AtomicU8,
 }
 
 /// A downstream connection's bytes.
@@ -57,14 +59,31 @@ struct Heads {
 
 impl Io {
     /// HTTP/1: heads are looked at.
-    pub fn http1(stream: TcpStream, first: BytesMut, phase: Arc<Phase>, tick: Arc<AtomicU64>) -> Self {
-        let heads = Some(Heads { phase, guard: Guard::default(), tick });
-        Self { stream: TokioIo::new(stream), first, heads }
+    pub fn http1(
+        stream: TcpStream,
+        first: BytesMut,
+        phase: Arc<Phase>,
+        tick: Arc<AtomicU64>,
+    ) -> Self {
+        let heads = Some(Heads {
+            phase,
+            guard: Guard::default(),
+            tick,
+        });
+        Self {
+            stream: TokioIo::new(stream),
+            first,
+            heads,
+        }
     }
 
     /// HTTP/2: its framing leaves no doubt.
     pub fn http2(stream: TcpStream, first: BytesMut) -> Self {
-        Self { stream: TokioIo::new(stream), first, heads: None }
+        Self {
+            stream: TokioIo::new(stream),
+            first,
+            heads: None,
+        }
     }
 
     fn read_first(&mut self, cursor: &mut ReadBufCursor<'_>) {
@@ -90,12 +109,30 @@ impl Heads {
             return;
         }
         if self.phase.head_since.load(Relaxed) == 0 {
-            self.phase.head_since.store(self.tick.load(Relaxed).max(1), Relaxed);
+            self.phase
+                .head_since
+                .store(self.tick.load(Relaxed).max(1), Relaxed);
             self.guard = Guard::default();
         }
-        if self.guard.feed(bytes) {
-            self.phase.ambiguous.store(true, Relaxed);
-        }
+        self.phase
+            .framing
+            .store(self.guard.feed(bytes) as u8, Relaxed);
+    }
+}
+
+/// What hyper itself answers to what is no request gets what every answer of ours has.
+const OURS: &[u8] =
+    b"server: outrigger\r\nproxy-status: outrigger; error=http_request_error\r\n\r\n";
+
+impl Io {
+    /// hyper's own refusal, if this is one: a head has begun, no request came of it, and an error is written.
+    fn refusal(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let heads = self.heads.as_ref()?;
+        let unanswerable = heads.awaited() && heads.phase.head_since.load(Relaxed) != 0;
+        let head = bytes
+            .strip_suffix(b"\r\n")
+            .filter(|_| unanswerable && bytes.starts_with(b"HTTP/1.1 4"))?;
+        Some([head, OURS].concat())
     }
 }
 
@@ -126,8 +163,18 @@ impl Read for Io {
 }
 
 impl Write for Io {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if let Some(refusal) = this.refusal(bytes) {
+            // The last words on a connection: what does not fit into an empty socket buffer is lost.
+            ready!(Pin::new(&mut this.stream).poll_write(cx, &refusal))?;
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        Pin::new(&mut this.stream).poll_write(cx, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -147,6 +194,9 @@ impl Write for Io {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let [only] = slices {
+            return self.poll_write(cx, only);
+        }
         Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, slices)
     }
 }

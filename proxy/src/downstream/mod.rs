@@ -7,6 +7,7 @@ pub mod forwarded;
 pub mod framing;
 mod io;
 pub mod registry;
+pub mod survey;
 
 pub use connection::Connection;
 pub use registry::Registry;

@@ -2,7 +2,11 @@
 //!
 //! A timer a connection would be set and cleared with every request; one walk a second costs next to nothing.
 
-use std::{cell::RefCell, net::SocketAddr, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    net::SocketAddr,
+    rc::Rc,
+};
 
 use slab::Slab;
 
@@ -12,6 +16,8 @@ use super::Connection;
 #[derive(Default)]
 pub struct Registry {
     connections: RefCell<Slab<Rc<Connection>>>,
+    /// A connection that was accepted at the last moment is drained as well.
+    draining: Cell<bool>,
 }
 
 /// A connection's place in the registry, given up when dropped.
@@ -24,7 +30,13 @@ impl Registry {
     /// Adds a connection for as long as the returned guard lives.
     pub fn register(&self, connection: &Rc<Connection>) -> Registered<'_> {
         let key = self.connections.borrow_mut().insert(Rc::clone(connection));
-        Registered { registry: self, key }
+        if self.draining.get() {
+            connection.drain();
+        }
+        Registered {
+            registry: self,
+            key,
+        }
     }
 
     /// Whether there is none.
@@ -34,18 +46,36 @@ impl Registry {
 
     /// Ends those that are too slow or too quiet.
     pub fn check(&self, now: u64) {
-        self.connections.borrow().iter().for_each(|(_, connection)| connection.check(now));
+        self.connections
+            .borrow()
+            .iter()
+            .for_each(|(_, connection)| connection.check(now));
+    }
+
+    /// Lets them see the table in force.
+    pub fn refresh(&self) {
+        self.connections
+            .borrow()
+            .iter()
+            .for_each(|(_, connection)| drop(connection.listener()));
     }
 
     /// Drains all.
     pub fn drain(&self) {
-        self.connections.borrow().iter().for_each(|(_, connection)| connection.drain());
+        self.draining.set(true);
+        self.connections
+            .borrow()
+            .iter()
+            .for_each(|(_, connection)| connection.drain());
     }
 
     /// Drains those of one listener, which is gone.
     pub fn drain_listener(&self, address: SocketAddr) {
         let connections = self.connections.borrow();
-        connections.iter().filter(|(_, connection)| connection.address() == address).for_each(|(_, connection)| connection.drain());
+        connections
+            .iter()
+            .filter(|(_, connection)| connection.address() == address)
+            .for_each(|(_, connection)| connection.drain());
     }
 }
 

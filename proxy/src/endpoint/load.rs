@@ -1,6 +1,6 @@
 //! What all workers know together about one endpoint's load.
 //!
-//! Three numbers, each in one atomic: no lock, and no reader sees half an update. An estimate and the time of its
+//! A few numbers, each in one atomic: no lock, and no reader sees half an update. An estimate and the time of its
 //! last change are packed into 64 bits and swapped together; the arithmetic is in [`estimate`], free of atomics.
 //! Every order is relaxed: a pick that sees a number some nanoseconds late is as good a pick, and nothing else is
 //! published through these. What must hold is that no count and no change is lost: `tests/load_model.rs` shows it
@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use super::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use crate::balance::estimate::{Decay, FailureShare, PeakEwma, Tick};
+use crate::balance::estimate::{Decay, FailureShare, LastTwo, PeakEwma, Range, Tick};
 
 /// How an attempt at an endpoint ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +30,8 @@ pub enum Outcome {
 #[repr(align(64))]
 pub struct Load {
     in_flight: AtomicU32,
-    latency: AtomicU64,
+    peak: AtomicU64,
+    recent: AtomicU64,
     failures: AtomicU64,
 }
 
@@ -39,7 +40,8 @@ impl Load {
     pub fn new() -> Self {
         Self {
             in_flight: AtomicU32::new(0),
-            latency: AtomicU64::new(PeakEwma::UNKNOWN.pack()),
+            peak: AtomicU64::new(PeakEwma::UNKNOWN.pack()),
+            recent: AtomicU64::new(LastTwo::NONE.pack()),
             failures: AtomicU64::new(FailureShare::NONE.pack()),
         }
     }
@@ -56,20 +58,24 @@ impl Load {
     }
 
     /// Learns from an attempt: how long the endpoint took, and how it ended. `now` is in microseconds.
-    ///
-    /// A failure never makes an endpoint look faster: refusing is quick.
     pub fn observe(&self, now: u64, latency: Duration, outcome: Outcome, decay: Decay) {
         let now = Tick::at(now);
         let seconds = latency.as_secs_f32();
-        change(&self.latency, |packed| {
-            let estimate = PeakEwma::unpack(packed);
-            let changed = match outcome {
-                Outcome::Success => estimate.observe(now, seconds, decay),
-                Outcome::Failure => estimate.raise(now, seconds, decay),
-                Outcome::Abandoned => estimate.at_least(now, seconds, decay),
-            };
-            changed.pack()
-        });
+        let known = self.peak().last();
+        // To refuse is quick, and to be left early too: neither may make an endpoint look fast.
+        let counts = match outcome {
+            Outcome::Success => true,
+            Outcome::Failure => known.is_some_and(|peak| seconds > peak),
+            Outcome::Abandoned => known.is_none_or(|peak| seconds > peak),
+        };
+        if counts {
+            change(&self.recent, |packed| {
+                LastTwo::unpack(packed).observe(seconds).pack()
+            });
+            change(&self.peak, |packed| {
+                PeakEwma::unpack(packed).observe(now, seconds, decay).pack()
+            });
+        }
         if outcome != Outcome::Abandoned {
             let failed = outcome == Outcome::Failure;
             change(&self.failures, |packed| {
@@ -82,9 +88,9 @@ impl Load {
 
     /// Gives an endpoint that was never measured a first estimate; a measured one keeps its own.
     pub fn seed(&self, now: u64, latency: Duration) {
-        change(&self.latency, |packed| {
-            let seeded = PeakEwma::unpack(packed).seed(Tick::at(now), latency.as_secs_f32());
-            seeded.pack()
+        let (now, seconds) = (Tick::at(now), latency.as_secs_f32());
+        change(&self.peak, |packed| {
+            PeakEwma::unpack(packed).seed(now, seconds).pack()
         });
     }
 
@@ -93,14 +99,36 @@ impl Load {
         self.in_flight.load(Relaxed)
     }
 
-    /// The latency expected of it, in seconds; `None` if nothing is known (any more).
-    pub fn latency(&self, now: u64, decay: Decay) -> Option<f32> {
-        PeakEwma::unpack(self.latency.load(Relaxed)).estimate(Tick::at(now), decay)
+    /// What its answers took lately, in seconds; `None` if nothing is known.
+    pub fn latency(&self) -> Option<Range> {
+        let high = self.peak().last()?;
+        Some(Range {
+            low: LastTwo::unpack(self.recent.load(Relaxed)).low(),
+            high,
+        })
     }
 
-    /// The share of its recent answers that were failures, 0 to 1.
-    pub fn failure_share(&self, now: u64, decay: Decay) -> f32 {
-        FailureShare::unpack(self.failures.load(Relaxed)).estimate(Tick::at(now), decay)
+    /// How much of its latency still counts against it after the time without an answer, 1 down to 0.
+    pub fn latency_left(&self, now: u64, decay: Decay) -> f32 {
+        self.peak().left(Tick::at(now), decay)
+    }
+
+    /// The share of failures among its recent answers, 0 to 1, as of the last one.
+    pub fn failure_share(&self) -> f32 {
+        self.failures().last()
+    }
+
+    /// The share of failures that still counts against it after the time without an answer.
+    pub fn failure_share_left(&self, now: u64, decay: Decay) -> f32 {
+        self.failures().faded(Tick::at(now), decay)
+    }
+
+    fn peak(&self) -> PeakEwma {
+        PeakEwma::unpack(self.peak.load(Relaxed))
+    }
+
+    fn failures(&self) -> FailureShare {
+        FailureShare::unpack(self.failures.load(Relaxed))
     }
 }
 

@@ -9,7 +9,9 @@ use http::{HeaderMap, Response, header};
 use outrigger_config::model::{Balancer, HashKey};
 
 use super::Handle;
-use crate::{balance, body::Body, call::Call, clock, error::Error, telemetry::trail::Step, worker::Worker};
+use crate::{
+    balance, body::Body, call::Call, error::Error, telemetry::trail::Step, worker::Worker,
+};
 
 /// See the module.
 pub struct Balance<S> {
@@ -27,15 +29,28 @@ impl<S> Balance<S> {
         let cluster = call.cluster.as_ref().ok_or(Error::NoEndpoint)?;
         let hash = match &cluster.config.balancer {
             Balancer::RingHash { key } | Balancer::Maglev { key } => hash(call, key),
-            Balancer::PeakEwma { .. } | Balancer::LeastRequest | Balancer::RoundRobin | Balancer::Random => None,
+            Balancer::PeakEwma { .. }
+            | Balancer::LeastRequest
+            | Balancer::RoundRobin
+            | Balancer::Random => None,
         };
         let endpoints = cluster.endpoints.load();
-        let picked = endpoints.pick(clock::now(), hash, &call.tried, &mut self.worker.rng.borrow_mut());
+        let picked = endpoints.pick(
+            call.now,
+            hash,
+            &call.tried,
+            &mut self.worker.rng.borrow_mut(),
+        );
         let endpoint = Arc::clone(picked.ok_or(Error::NoEndpoint)?);
-        let decay = cluster.decay;
         call.note(|_| {
-            let estimate = endpoint.load.latency(clock::now(), decay).map(Duration::from_secs_f32);
-            Step::Pick { endpoint: endpoint.address, estimate }
+            let estimate = endpoint
+                .load
+                .latency()
+                .map(|range| Duration::from_secs_f32(range.high));
+            Step::Pick {
+                endpoint: endpoint.address,
+                estimate,
+            }
         });
         call.endpoint = Some(endpoint);
         Ok(())
@@ -53,7 +68,9 @@ impl<S: Handle> Handle for Balance<S> {
 fn hash(call: &Call, key: &HashKey) -> Option<u64> {
     let headers = &call.head.headers;
     match key {
-        HashKey::Header(name) => headers.get(name).map(|value| balance::hash(value.as_bytes())),
+        HashKey::Header(name) => headers
+            .get(name)
+            .map(|value| balance::hash(value.as_bytes())),
         HashKey::Cookie(name) => cookie(headers, name).map(balance::hash),
         HashKey::SourceAddress => Some(match call.client {
             std::net::IpAddr::V4(address) => balance::hash(&address.octets()),
@@ -64,10 +81,17 @@ fn hash(call: &Call, key: &HashKey) -> Option<u64> {
 
 /// RFC 6265, 4.2.1: `name=value` pairs, separated by `; `.
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
-    let lines = headers.get_all(header::COOKIE).iter().map(|line| line.as_bytes());
+    let lines = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .map(|line| line.as_bytes());
     lines
         .flat_map(|line| line.split(|byte| *byte == b';'))
-        .find_map(|pair| pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+        .find_map(|pair| {
+            pair.trim_ascii()
+                .strip_prefix(name.as_bytes())?
+                .strip_prefix(b"=")
+        })
 }
 
 #[cfg(test)]
@@ -79,7 +103,10 @@ mod tests {
     #[test]
     fn a_cookie_is_found_by_its_whole_name() {
         let mut headers = HeaderMap::new();
-        headers.append(header::COOKIE, HeaderValue::from_static("xsession=1; session=2;session3=4"));
+        headers.append(
+            header::COOKIE,
+            HeaderValue::from_static("xsession=1; session=2;session3=4"),
+        );
         headers.append(header::COOKIE, HeaderValue::from_static("last=5"));
         assert_eq!(cookie(&headers, "session"), Some(&b"2"[..]));
         assert_eq!(cookie(&headers, "last"), Some(&b"5"[..]));

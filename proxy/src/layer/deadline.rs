@@ -1,7 +1,7 @@
 //! Deadline: the whole request's time, all attempts included.
 //!
 //! Below Filters, which may answer for free; above Retry, so that no attempt outlives it. The route's `timeout` and the
-//! client's `grpc-timeout` both bound it, and what is left is told to the endpoint. It ends with the response's head:
+//! client's `grpc-timeout` both bound it, and the endpoint is told. It ends with the response's head:
 //! a stream that has begun is not cut. A request without either sets no timer.
 
 use std::time::Duration;
@@ -10,7 +10,7 @@ use http::{HeaderName, HeaderValue, Response};
 use tokio::time::{Instant, timeout_at};
 
 use super::Handle;
-use crate::{body::Body, call::Call, error::Error};
+use crate::{body::Body, call::Call, clock, error::Error, telemetry::trail::Step};
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
@@ -29,18 +29,32 @@ impl<S> Deadline<S> {
 impl<S: Handle> Handle for Deadline<S> {
     async fn handle(&self, call: &mut Call) -> Result<Response<Body>, Error> {
         let configured = call.route.as_ref().and_then(|route| route.config.timeout);
-        let asked = call.head.headers.get(GRPC_TIMEOUT).and_then(|value| parse(value.as_bytes()));
+        let asked = match call.survey.grpc_timeout {
+            true => call
+                .head
+                .headers
+                .get(GRPC_TIMEOUT)
+                .and_then(|value| parse(value.as_bytes())),
+            false => None,
+        };
         let Some(allowed) = [configured, asked].into_iter().flatten().min() else {
             return self.next.handle(call).await;
         };
-        if asked.is_some() || (configured.is_some() && call.grpc) {
+        if asked.is_some() || (configured.is_some() && call.survey.grpc) {
             call.head.headers.insert(GRPC_TIMEOUT, format(allowed));
         }
         // A deadline past the end of time is none.
         let Some(deadline) = Instant::now().checked_add(allowed) else {
             return self.next.handle(call).await;
         };
-        timeout_at(deadline, self.next.handle(call)).await.unwrap_or(Err(Error::DeadlineExceeded))
+        call.until = call.received().saturating_add(clock::micros(allowed));
+        match timeout_at(deadline, self.next.handle(call)).await {
+            Ok(result) => result,
+            Err(_) => {
+                call.note(|_| Step::Error(Error::DeadlineExceeded.reason()));
+                Err(Error::DeadlineExceeded)
+            }
+        }
     }
 }
 
@@ -50,7 +64,9 @@ pub fn parse(value: &[u8]) -> Option<Duration> {
     if digits.is_empty() || digits.len() > 8 || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let amount = digits.iter().fold(0, |amount, digit| amount * 10 + u64::from(digit - b'0'));
+    let amount = digits
+        .iter()
+        .fold(0, |amount, digit| amount * 10 + u64::from(digit - b'0'));
     Some(match unit {
         b'H' => Duration::from_secs(amount * 3600),
         b'M' => Duration::from_secs(amount * 60),
@@ -72,8 +88,10 @@ fn format(duration: Duration) -> HeaderValue {
         (u128::from(duration.as_secs()), 'S'),
         (u128::from(duration.as_secs() / 60), 'M'),
     ];
-    let (amount, unit) =
-        units.into_iter().find(|(amount, _)| *amount < LIMIT).unwrap_or((u128::from(duration.as_secs() / 3600), 'H'));
+    let (amount, unit) = units
+        .into_iter()
+        .find(|(amount, _)| *amount < LIMIT)
+        .unwrap_or((u128::from(duration.as_secs() / 3600), 'H'));
     HeaderValue::from_str(&format!("{amount}{unit}")).unwrap_or(HeaderValue::from_static("1H"))
 }
 

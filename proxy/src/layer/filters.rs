@@ -57,15 +57,30 @@ fn inward(route: &Route, call: &mut Call) -> Result<Option<Response<Body>>, Erro
                 continue;
             }
             Filter::Rewrite(rewrite) => {
-                rewrite.apply(&mut call.head).map_err(|_| Error::BadRequest("rewritten path"))?;
+                rewrite
+                    .apply(&mut call.head)
+                    .map_err(|_| Error::BadRequest("rewritten path"))?;
                 continue;
             }
             Filter::ResponseHeaders(_) => continue,
-            Filter::Redirect(redirect) => redirect.response(&call.head, Scheme::Http),
+            Filter::Redirect(redirect) => redirect.response(&call.head, scheme(call)),
             Filter::Respond(respond) => respond.response(),
         };
         answer.headers_mut().insert(header::SERVER, SERVER);
         return Ok(Some(answer));
     }
     Ok(None)
+}
+
+/// How the client came: `x-forwarded-proto` is true by now.
+fn scheme(call: &Call) -> Scheme {
+    match call
+        .head
+        .headers
+        .get("x-forwarded-proto")
+        .map(|proto| proto.as_bytes())
+    {
+        Some(b"https") => Scheme::Https,
+        _ => Scheme::Http,
+    }
 }

@@ -5,14 +5,22 @@
 
 use std::rc::Rc;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, Version, header};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, Version, header,
+};
 use smallvec::SmallVec;
 
 use super::Handle;
-use crate::{body::Body, call::Call, error::Error, route::normal, telemetry::trace, worker::Worker};
+use crate::{
+    body::Body,
+    call::{Call, X_OUTRIGGER_TRAIL},
+    downstream::framing::Framing,
+    error::Error,
+    route::normal,
+    telemetry::{metrics::DownstreamError, trace},
+    worker::Worker,
+};
 
-const KEEP_ALIVE: &str = "keep-alive";
-const PROXY_CONNECTION: &str = "proxy-connection";
 const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
 const UPGRADE: HeaderValue = HeaderValue::from_static("upgrade");
 
@@ -32,22 +40,39 @@ impl<S> Hop<S> {
     }
 
     fn inward(&self, call: &mut Call) -> Result<(), Error> {
-        framing(call)?;
+        framing(call).inspect_err(|_| {
+            self.worker
+                .metrics()
+                .downstream_error(DownstreamError::BadFraming)
+        })?;
         host(call)?;
+        if call.head.method == Method::CONNECT && !call.listener.config.connect {
+            return Err(Error::TunnelRefused);
+        }
         if let Some(uri) = normal::path(&call.head.uri).map_err(|_| Error::BadRequest("path"))? {
             call.head.uri = uri;
         }
         strip_request(call);
-        let Call { head, connection, listener, .. } = call;
+        if call.survey.trail {
+            // Asked of this proxy, not of the endpoint.
+            call.head.headers.remove(X_OUTRIGGER_TRAIL);
+        }
+        call.head.headers.reserve(MORE_HEADERS);
+        // Before more headers are there to walk over.
+        let trace = trace::propagate(&mut call.head.headers, &mut self.worker.rng.borrow_mut());
+        call.traced(trace);
+        let Call {
+            head,
+            connection,
+            listener,
+            ..
+        } = call;
         let trusted = &listener.config.trusted_proxies;
         call.client = connection.forwarded.client(&head.headers, trusted);
-        head.headers.reserve(MORE_HEADERS);
         connection.forwarded.write(&mut head.headers, trusted);
         if listener.config.via {
             head.headers.append(header::VIA, via(head.version));
         }
-        let trace = trace::propagate(&mut head.headers, &mut self.worker.rng.borrow_mut());
-        call.traced(trace);
         Ok(())
     }
 }
@@ -67,27 +92,41 @@ impl<S: Handle> Handle for Hop<S> {
 
 /// What hyper lets pass but two servers could understand in two ways.
 fn framing(call: &Call) -> Result<(), Error> {
-    if call.connection.ambiguous() {
-        return Err(Error::BadRequest("both transfer-encoding and content-length"));
+    if call.framing == Framing::Ambiguous {
+        return Err(Error::BadRequest(
+            "both transfer-encoding and content-length",
+        ));
     }
-    let mut codings = call.head.headers.get_all(header::TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => Ok(()),
-        (Some(_), Some(_)) => Err(Error::BadRequest("more than one transfer-encoding")),
-        (Some(one), None) if one.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
-        (Some(_), None) => Err(Error::NotImplemented("a transfer coding other than chunked")),
+    match call.survey.transfer_codings {
+        0 => return Ok(()),
+        1 if call.framing == Framing::Unseen => {
+            return Err(Error::BadRequest("pipelined transfer-encoding"));
+        }
+        1 => {}
+        _ => return Err(Error::BadRequest("more than one transfer-encoding")),
+    }
+    let coding = call.head.headers.get(header::TRANSFER_ENCODING);
+    match coding.is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
+        true => Ok(()),
+        false => Err(Error::NotImplemented(
+            "a transfer coding other than chunked",
+        )),
     }
 }
 
 /// One Host header, and a path alone in the URI, whatever the version and form (RFC 9112, 3.2; RFC 9113, 8.3.1).
 fn host(call: &mut Call) -> Result<(), Error> {
     let head = &mut call.head;
-    let mut hosts = head.headers.get_all(header::HOST).iter();
-    let (first, second) = (hosts.next(), hosts.next());
-    if second.is_some() {
+    let first = head.headers.get(header::HOST);
+    if call.survey.hosts > 1 {
         return Err(Error::BadRequest("more than one host"));
     }
-    if let Some(host) = first && !host.as_bytes().iter().all(|byte| HOST_BYTES[usize::from(*byte)]) {
+    if let Some(host) = first
+        && !host
+            .as_bytes()
+            .iter()
+            .all(|byte| HOST_BYTES[usize::from(*byte)])
+    {
         return Err(Error::BadRequest("host"));
     }
     if head.uri.authority().is_none() {
@@ -103,10 +142,13 @@ fn host(call: &mut Call) -> Result<(), Error> {
     if authority.as_str().contains('@') {
         return Err(Error::BadRequest("userinfo"));
     }
-    if head.version == Version::HTTP_2 && first.is_some_and(|host| host.as_bytes() != authority.as_str().as_bytes()) {
+    if head.version == Version::HTTP_2
+        && first.is_some_and(|host| host.as_bytes() != authority.as_str().as_bytes())
+    {
         return Err(Error::BadRequest("host differs from authority"));
     }
-    let host = HeaderValue::from_str(authority.as_str()).map_err(|_| Error::BadRequest("authority"))?;
+    let host =
+        HeaderValue::from_str(authority.as_str()).map_err(|_| Error::BadRequest("authority"))?;
     head.headers.insert(header::HOST, host);
     head.uri = parts.path_and_query.map_or_else(Uri::default, Uri::from);
     Ok(())
@@ -128,14 +170,17 @@ const HOST_BYTES: [bool; 256] = {
 /// Takes out what was said to us alone, and keeps in mind what it asked for.
 fn strip_request(call: &mut Call) {
     let headers = &mut call.head.headers;
-    let found = hop_by_hop(headers);
     let connect = call.head.method == Method::CONNECT;
-    if found.is_empty() && !connect {
+    if !call.survey.hop_by_hop && !connect {
         return;
     }
     let upgrade = upgrade(headers).filter(|_| call.head.version == Version::HTTP_11);
-    call.trailers = headers.get_all(header::TE).iter().any(|te| has_token(te, "trailers"));
-    remove(headers, &found);
+    call.trailers = call.survey.te
+        && headers
+            .get_all(header::TE)
+            .iter()
+            .any(|te| has_token(te, "trailers"));
+    strip(headers);
     if call.trailers {
         headers.insert(header::TE, TRAILERS);
     }
@@ -149,59 +194,73 @@ fn strip_request(call: &mut Call) {
 }
 
 fn strip_response(response: &mut Response<Body>) {
-    let found = hop_by_hop(response.headers());
-    if found.is_empty() {
-        return;
-    }
     let upgrade = match response.status() {
         StatusCode::SWITCHING_PROTOCOLS => response.headers().get(header::UPGRADE).cloned(),
         _ => None,
     };
     let headers = response.headers_mut();
-    remove(headers, &found);
+    strip(headers);
     if let Some(upgrade) = upgrade {
         headers.insert(header::CONNECTION, UPGRADE);
         headers.insert(header::UPGRADE, upgrade);
     }
 }
 
-/// The names of the headers that go no further; mostly none, hence one walk and no look-ups.
-fn hop_by_hop(headers: &HeaderMap) -> SmallVec<[HeaderName; 4]> {
-    let mut found = SmallVec::new();
-    for name in headers.keys() {
+/// Removes the headers that go no further, and those that Connection names.
+fn strip(headers: &mut HeaderMap) {
+    let mut found: SmallVec<[HeaderName; 4]> = SmallVec::new();
+    for (name, value) in headers.iter() {
         match *name {
-            header::CONNECTION | header::TE | header::TRANSFER_ENCODING | header::UPGRADE => found.push(name.clone()),
-            _ if matches!(name.as_str(), KEEP_ALIVE | PROXY_CONNECTION | "http2-settings") => found.push(name.clone()),
+            header::CONNECTION => {
+                found.push(name.clone());
+                found.extend(named(value));
+            }
+            header::TE | header::TRANSFER_ENCODING | header::UPGRADE => found.push(name.clone()),
+            _ if matches!(
+                name.as_str(),
+                "keep-alive" | "proxy-connection" | "http2-settings"
+            ) =>
+            {
+                found.push(name.clone());
+            }
             _ => {}
         }
     }
-    found
-}
-
-/// Removes these, and those that Connection names. What frames or addresses the message is not the sender's to remove.
-fn remove(headers: &mut HeaderMap, found: &[HeaderName]) {
-    let named: SmallVec<[HeaderName; 4]> = headers
-        .get_all(header::CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| HeaderName::try_from(name.trim()).ok())
-        .filter(|name| ![header::HOST, header::CONTENT_LENGTH].contains(name))
-        .collect();
-    for name in found.iter().chain(&named) {
+    for name in found {
         headers.remove(name);
     }
 }
 
+/// The headers that a Connection line names. What frames or addresses the message is not the sender's to remove; of
+/// those that are no headers, the two usual ones are not worth a look.
+fn named(connection: &HeaderValue) -> impl Iterator<Item = HeaderName> {
+    let tokens = connection
+        .as_bytes()
+        .split(|byte| *byte == b',')
+        .map(<[u8]>::trim_ascii);
+    tokens
+        .filter(|token| {
+            !token.eq_ignore_ascii_case(b"keep-alive") && !token.eq_ignore_ascii_case(b"close")
+        })
+        .filter_map(|token| HeaderName::from_bytes(token).ok())
+        .filter(|name| *name != header::HOST && *name != header::CONTENT_LENGTH)
+}
+
 /// The protocol that an HTTP/1.1 request wants to switch to. Not HTTP/2: a tunnel of it would carry requests past us.
 fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
-    let asked = headers.get_all(header::CONNECTION).iter().any(|value| has_token(value, "upgrade"));
+    let asked = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .any(|value| has_token(value, "upgrade"));
     let upgrade = headers.get(header::UPGRADE).filter(|_| asked)?;
     (!has_token(upgrade, "h2c") && !has_token(upgrade, "h2")).then(|| upgrade.clone())
 }
 
 fn has_token(value: &HeaderValue, token: &str) -> bool {
-    value.as_bytes().split(|byte| *byte == b',').any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+    value
+        .as_bytes()
+        .split(|byte| *byte == b',')
+        .any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
 }
 
 fn via(version: Version) -> HeaderValue {

@@ -21,6 +21,9 @@ use crate::{body::Body, call::Call, error::Error};
 /// a dozen futures, and there is no `poll_ready` to carry state in.
 pub trait Handle {
     /// Takes a call to its response.
-    #[expect(async_fn_in_trait, reason = "a worker is one thread: no future has to be Send")]
+    #[expect(
+        async_fn_in_trait,
+        reason = "a worker is one thread: no future has to be Send"
+    )]
     async fn handle(&self, call: &mut Call) -> Result<Response<Body>, Error>;
 }

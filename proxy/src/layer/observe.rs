@@ -5,7 +5,7 @@
 
 use std::{convert::Infallible, mem, rc::Rc};
 
-use http::{Request, Response, Version};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use tokio::task::spawn_local;
 
@@ -34,6 +34,11 @@ impl<S: Handle> Observe<Respond<S>> {
     ) -> Result<Response<Body>, Infallible> {
         let mut call = Call::new(request, connection, Rc::clone(&self.worker));
         let mut response = self.next.respond(&mut call).await;
+        if call.connection.draining() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            response
+                .headers_mut()
+                .insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         // An endpoint's HTTP/1.0 is its own affair.
         *response.version_mut() = Version::HTTP_11;
         call.answered(&mut response);

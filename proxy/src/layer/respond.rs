@@ -33,20 +33,30 @@ impl<S> Respond<S> {
 impl<S: Handle> Respond<S> {
     /// Takes a call to its response, which it has in any case.
     pub async fn respond(&self, call: &mut Call) -> Response<Body> {
-        self.next.handle(call).await.unwrap_or_else(|error| response(call, &error))
+        self.next
+            .handle(call)
+            .await
+            .unwrap_or_else(|error| response(call, &error))
     }
 }
 
 fn response(call: &mut Call, error: &Error) -> Response<Body> {
     call.failed(error);
-    let mut response = if call.grpc { trailers_only(error) } else { plain(error.status()) };
+    let mut response = if call.survey.grpc {
+        trailers_only(error)
+    } else {
+        plain(error.status())
+    };
     let headers = response.headers_mut();
     headers.insert(header::SERVER, SERVER);
     let proxy_status = format!("outrigger; error={}", error.proxy_status());
     if let Ok(value) = HeaderValue::try_from(proxy_status) {
         headers.insert(PROXY_STATUS, value);
     }
-    if matches!(error, Error::BadRequest(_) | Error::RequestBody(_)) {
+    if matches!(
+        error,
+        Error::BadRequest(_) | Error::NotImplemented(_) | Error::RequestBody(_)
+    ) {
         // What follows on this connection can't be trusted to be a request.
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
@@ -55,10 +65,17 @@ fn response(call: &mut Call, error: &Error) -> Response<Body> {
 
 /// The status and its name, for people.
 fn plain(status: StatusCode) -> Response<Body> {
-    let text = format!("{} {}\n", status.as_str(), status.canonical_reason().unwrap_or_default());
+    let text = format!(
+        "{} {}\n",
+        status.as_str(),
+        status.canonical_reason().unwrap_or_default()
+    );
     let mut response = Response::new(Body::full(text));
     *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
     response
 }
 
@@ -66,8 +83,14 @@ fn plain(status: StatusCode) -> Response<Body> {
 fn trailers_only(error: &Error) -> Response<Body> {
     let mut response = Response::new(Body::default());
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert(GRPC_STATUS, HeaderValue::from(u16::from(error.grpc_status())));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/grpc"),
+    );
+    headers.insert(
+        GRPC_STATUS,
+        HeaderValue::from(u16::from(error.grpc_status())),
+    );
     headers.insert(GRPC_MESSAGE, HeaderValue::from_static(error.reason()));
     response
 }

@@ -23,7 +23,9 @@ impl<S> Router<S> {
 impl<S: Handle> Handle for Router<S> {
     async fn handle(&self, call: &mut Call) -> Result<Response<Body>, Error> {
         let route = call.listener.find(&call.head).ok_or(Error::NoRoute)?;
-        call.cluster = route.split(&mut self.worker.rng.borrow_mut()).map(Arc::clone);
+        call.cluster = route
+            .split(&mut self.worker.rng.borrow_mut())
+            .map(Arc::clone);
         call.route = Some(Arc::clone(route));
         if let Some(cluster) = call.cluster.clone() {
             call.note(|_| Step::Cluster(Arc::clone(&cluster.config.name)));

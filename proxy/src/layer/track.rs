@@ -7,7 +7,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use http::Response;
+use http::{HeaderMap, HeaderName, Response};
 
 use super::Handle;
 use crate::{
@@ -19,6 +19,8 @@ use crate::{
     snapshot::{Cluster, Endpoint},
     telemetry::{metrics::AttemptResult, trail::Step},
 };
+
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
 /// See the module.
 pub struct Track<S> {
@@ -37,23 +39,19 @@ impl<S: Handle> Handle for Track<S> {
         let (Some(cluster), Some(endpoint)) = (call.cluster.clone(), call.endpoint.clone()) else {
             return Err(Error::NoEndpoint);
         };
-        let mut tracked = Tracked::begin(cluster, endpoint);
-        match self.next.handle(call).await {
+        let mut tracked = Tracked::begin(cluster, endpoint, call);
+        let result = self.next.handle(call).await;
+        call.now = clock::now();
+        match result {
             Ok(mut response) => {
-                let failed = response.status().is_server_error();
-                tracked.observe(failed);
                 call.note(|_| Step::Status(response.status()));
-                tracked.result = if failed { AttemptResult::Failure } else { AttemptResult::Success };
+                tracked.answered(&response, call);
                 response.body_mut().track(tracked);
                 Ok(response)
             }
             Err(error) => {
-                // What the downstream or the proxy itself did is not held against the endpoint.
-                if error.blame() == Blame::Upstream {
-                    tracked.observe(true);
-                }
                 call.note(|_| Step::Error(error.reason()));
-                tracked.result = result(&error);
+                tracked.failed(&error, call.now);
                 Err(error)
             }
         }
@@ -66,45 +64,121 @@ pub struct Tracked {
     endpoint: Arc<Endpoint>,
     /// In microseconds.
     began: u64,
-    /// What it would be if it ended now.
-    result: AttemptResult,
+    /// When its time is up, or the whole request's.
+    until: u64,
+    ended: Option<u64>,
+    /// What came of it, once anything has.
+    result: Option<AttemptResult>,
 }
 
 impl Tracked {
-    fn begin(cluster: Arc<Cluster>, endpoint: Arc<Endpoint>) -> Self {
+    fn begin(cluster: Arc<Cluster>, endpoint: Arc<Endpoint>, call: &Call) -> Self {
         endpoint.load.begin();
-        Self { cluster, endpoint, began: clock::now(), result: AttemptResult::Cancelled }
+        Self {
+            cluster,
+            endpoint,
+            began: call.now,
+            until: call.until,
+            ended: None,
+            result: None,
+        }
     }
 
-    fn observe(&self, failed: bool) {
-        let now = clock::now();
-        let outcome = if failed { Outcome::Failure } else { Outcome::Success };
-        self.endpoint.load.observe(now, self.took(now), outcome, self.cluster.decay);
+    /// The response's head is there.
+    fn answered(&mut self, response: &Response<Body>, call: &Call) {
+        let failed = response.status().is_server_error();
+        // With `expect: 100-continue` the client's upload is in the time.
+        if failed {
+            self.observe(call.now, Outcome::Failure);
+        } else if !call.survey.expect {
+            self.observe(call.now, Outcome::Success);
+        }
+        self.result = Some(if failed {
+            AttemptResult::Failure
+        } else {
+            AttemptResult::Success
+        });
+        if call.survey.grpc {
+            self.trailers(response.headers(), call.now);
+        }
+    }
+
+    /// What the downstream or the proxy itself did is not held against the endpoint.
+    fn failed(&mut self, error: &Error, now: u64) {
+        if error.blame() == Blame::Upstream {
+            self.observe(now, Outcome::Failure);
+        }
+        self.result = Some(outcome(error));
+    }
+
+    /// A gRPC status that is the server's own failure, as a 5xx would be, is one.
+    pub fn trailers(&mut self, trailers: &HeaderMap, now: u64) {
+        const UNKNOWN: &[u8] = b"2";
+        const DEADLINE_EXCEEDED: &[u8] = b"4";
+        const INTERNAL: &[u8] = b"13";
+        const UNAVAILABLE: &[u8] = b"14";
+        const DATA_LOSS: &[u8] = b"15";
+        let failures = [UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, DATA_LOSS];
+        if trailers
+            .get(GRPC_STATUS)
+            .is_some_and(|status| failures.contains(&status.as_bytes()))
+        {
+            self.observe(now, Outcome::Failure);
+            self.result = Some(AttemptResult::Failure);
+        }
+    }
+
+    /// The response's body has ended, at `now`.
+    pub fn end(mut self, progress: Progress, now: u64) {
+        self.ended = Some(now);
+        if progress == Progress::Broken {
+            self.observe(now, Outcome::Failure);
+            self.result = Some(AttemptResult::Reset);
+        }
+    }
+
+    fn observe(&self, now: u64, outcome: Outcome) {
+        self.endpoint
+            .load
+            .observe(now, self.took(now), outcome, self.cluster.decay);
     }
 
     fn took(&self, now: u64) -> Duration {
         Duration::from_micros(now.saturating_sub(self.began))
     }
-
-    /// The response's body has ended.
-    pub fn end(mut self, progress: Progress) {
-        if progress == Progress::Broken {
-            self.observe(true);
-            self.result = AttemptResult::Reset;
-        }
-    }
 }
 
+/// Dropped before anything came of it: its time is up, which is the endpoint's doing, or the client went away, which is
+/// not, though the endpoint is known to be at least this slow.
 impl Drop for Tracked {
     fn drop(&mut self) {
         self.endpoint.load.end();
-        self.cluster.metrics.attempt(self.result, self.took(clock::now()));
+        let now = self.ended.unwrap_or_else(clock::now);
+        let result = self.result.unwrap_or_else(|| {
+            let late = now >= self.until;
+            self.observe(
+                now,
+                if late {
+                    Outcome::Failure
+                } else {
+                    Outcome::Abandoned
+                },
+            );
+            if late {
+                AttemptResult::Timeout
+            } else {
+                AttemptResult::Cancelled
+            }
+        });
+        self.cluster.metrics.attempt(result, self.took(now));
     }
 }
 
-fn result(error: &Error) -> AttemptResult {
+fn outcome(error: &Error) -> AttemptResult {
     match error {
-        Error::Connect(_) | Error::OutOfSockets(_) | Error::NoEndpoint => AttemptResult::ConnectFailure,
+        Error::Connect(_) | Error::OutOfSockets(_) | Error::NoEndpoint => {
+            AttemptResult::ConnectFailure
+        }
         Error::ConnectTimeout => AttemptResult::ConnectTimeout,
         Error::RefusedStream => AttemptResult::Refused,
         Error::Reset(_) | Error::Protocol(_) | Error::UnaskedUpgrade => AttemptResult::Reset,

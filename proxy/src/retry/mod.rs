@@ -1,11 +1,15 @@
 //! Retry: tries again, elsewhere, what is safe to try again.
 //!
 //! Above all that belongs to one attempt; below Deadline, so that no attempt outlives the request. What was never sent
-//! may be repeated whatever the method; what was sent only if the method is idempotent, the request has no body, and
-//! the route says so.
+//! may be repeated whatever the method; what was sent only if the method is idempotent and the route says so. Small
+//! bodies are kept for that, see `replay.rs`.
+
+mod replay;
 
 use http::Response;
 use outrigger_config::model::RetryOn;
+
+pub use replay::Replay;
 
 use crate::{
     body::Body,
@@ -33,26 +37,36 @@ impl<S: Handle> Handle for Retry<S> {
             return Err(Error::NoEndpoint);
         };
         let policy = &route.config.retry;
-        let repeats_sent = policy.on.iter().any(|on| !matches!(on, RetryOn::ConnectFailure | RetryOn::RefusedStream));
+        let repeats_sent = policy
+            .on
+            .iter()
+            .any(|on| !matches!(on, RetryOn::ConnectFailure | RetryOn::RefusedStream));
         loop {
             call.attempts += 1;
             let last = call.attempts >= policy.attempts;
-            if repeats_sent && !last && call.repeatable() {
+            if repeats_sent && !last && call.method().is_idempotent() {
                 call.keep_spare();
             }
             let result = self.next.handle(call).await;
-            let wanted = policy.on.iter().any(|on| calls_for(*on, &result));
+            let unsent = matches!(&result, Err(error) if error.retryable() == Retryable::Unsent);
+            let wanted = unsent || policy.on.iter().any(|on| calls_for(*on, &result));
             if wanted && !last && may_repeat(call, &result) {
                 call.note(|_| Step::Retry);
-                call.tried.extend(call.endpoint.take().map(|endpoint| endpoint.id));
+                call.tried
+                    .extend(call.endpoint.take().map(|endpoint| endpoint.id));
                 continue;
             }
-            match wanted {
-                true if last && policy.attempts > 1 => cluster.metrics.retry(RetryOutcome::Exhausted),
-                true if !last => cluster.metrics.retry(RetryOutcome::Unreplayable),
-                false if call.attempts > 1 => cluster.metrics.retry(RetryOutcome::Success),
-                _ => {}
-            }
+            let outcome = match wanted {
+                true if policy.attempts == 1 => return result,
+                true if last => RetryOutcome::Exhausted,
+                true => RetryOutcome::Unreplayable,
+                false if call.attempts == 1 => return result,
+                false if matches!(&result, Ok(response) if !response.status().is_server_error()) => {
+                    RetryOutcome::Success
+                }
+                false => RetryOutcome::Failure,
+            };
+            cluster.metrics.retry(outcome);
             return result;
         }
     }
@@ -64,7 +78,10 @@ fn calls_for(on: RetryOn, result: &Result<Response<Body>, Error>) -> bool {
         (RetryOn::ServerError, Ok(response)) => response.status().is_server_error(),
         (RetryOn::GatewayError, Ok(response)) => matches!(response.status().as_u16(), 502..=504),
         (RetryOn::ConnectFailure, Err(error)) => {
-            matches!(error, Error::Connect(_) | Error::ConnectTimeout | Error::Protocol(_))
+            matches!(
+                error,
+                Error::Connect(_) | Error::ConnectTimeout | Error::Protocol(_)
+            )
         }
         (RetryOn::RefusedStream, Err(error)) => matches!(error, Error::RefusedStream),
         (RetryOn::Reset, Err(error)) => matches!(error, Error::Reset(_)),

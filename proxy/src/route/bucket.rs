@@ -12,8 +12,11 @@ use super::{Entry, Map, condition::Conditions, group, query};
 #[derive(Debug)]
 pub(super) struct Bucket {
     plain: Vec<usize>,
-    keyed: Vec<(Key, Map<Box<[u8]>, Vec<usize>>)>,
+    keyed: Vec<(Key, ByValue)>,
 }
+
+/// The routes that want each value.
+type ByValue = Map<Box<[u8]>, Vec<usize>>;
 
 /// Where the value stands that tells routes apart.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -12,7 +12,13 @@ use super::{Map, group};
 ///
 /// Of several `Host` headers it reads the first: they are refused before (RFC 9112, 3.2).
 pub fn of(head: &Parts) -> Cow<'_, str> {
-    let host = bare(authority(head));
+    let authority = authority(head);
+    // Most are a plain name, seen by one pass.
+    let plain = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.');
+    if authority.bytes().all(plain) && !authority.ends_with('.') {
+        return Cow::Borrowed(authority);
+    }
+    let host = bare(authority);
     if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
         Cow::Owned(host.to_ascii_lowercase())
     } else {
@@ -126,6 +132,11 @@ impl<T> Hosts<T> {
             }
         }
         hosts
+    }
+
+    /// Whether the host of a request matters at all.
+    pub(super) fn tells(&self) -> bool {
+        !self.exact.is_empty() || !self.suffix.is_empty()
     }
 
     /// The tables that take a host in lower case, most specific first.

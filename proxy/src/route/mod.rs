@@ -6,8 +6,9 @@
 //!
 //! 1. the most specific host: an exact one, else the longest wildcard, else none;
 //! 2. the most specific path: an exact one, else the longest regex (equally long ones by the alphabet), else the longest
-//!    prefix. The Gateway API leaves the place of regexes open; this is Istio's. A route without a path has the prefix `/`,
-//!    the Gateway API's default, so that "all with `x-version: 23`" wins over a bare `prefix: /`;
+//!    prefix. The Gateway API leaves the place of regexes open; this is Envoy Gateway's (Istio has them last, where a bare
+//!    `prefix: /` hides them). A route without a path has the prefix `/`, the Gateway API's default, so that "all with
+//!    `x-version: 23`" wins over a bare `prefix: /`;
 //! 3. a condition on the method;
 //! 4. more conditions on headers;
 //! 5. more conditions on the query;
@@ -18,9 +19,9 @@
 //! # Cost
 //!
 //! Independent of the number of routes: a hash look-up for the host and for each of its wildcards, one for the exact path and
-//! for each prefix by segment, one multi-pattern automaton for all regexes of a host, and a hash look-up for each header or
-//! query key that tells apart routes of one host and path. Nothing is allocated for a request whose host is in lower case.
-//! What stays linear is named where it is: [`Bucket`] and [`Patterns`].
+//! for each prefix by segment, one automaton for all regexes that begin with the same segments, and a hash look-up for each
+//! header or query key that tells apart routes of one host and path. Nothing is allocated for a request whose host is in lower case.
+//! What stays linear is named where it is: `bucket.rs` and `patterns.rs`.
 
 mod bucket;
 mod condition;
@@ -42,6 +43,7 @@ mod split;
 mod tests;
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     hash::{BuildHasher, Hash},
 };
@@ -59,8 +61,6 @@ use bucket::Bucket;
 use condition::Conditions;
 use host::Hosts;
 use path::{Path, Paths};
-#[cfg(doc)]
-use patterns::Patterns;
 use rank::ConditionRank;
 
 /// A map from what the configuration says. Its keys are trusted, hence a hasher without a secret.
@@ -112,7 +112,11 @@ impl Router {
     ///
     /// The path is matched as it stands: call [`normal::path`] before, and send on what it gave.
     pub fn find(&self, head: &Parts) -> Option<usize> {
-        let host = host::of(head);
+        let host = if self.hosts.tells() {
+            host::of(head)
+        } else {
+            Cow::Borrowed("")
+        };
         let path = head.uri.path();
         self.hosts
             .tables(&host)

@@ -17,6 +17,7 @@
 use std::borrow::Cow;
 
 use http::{Uri, uri::PathAndQuery};
+use memchr::memchr3;
 use thiserror::Error;
 
 use super::query::escaped;
@@ -70,10 +71,7 @@ pub(super) fn configured(path: &str) -> Cow<'_, str> {
 }
 
 fn normal(path: &str) -> Result<Cow<'_, str>, BadPath> {
-    // Without an early exit this is done sixteen bytes at a time.
-    let doubtful = path.bytes().fold(false, |seen, byte| {
-        seen | matches!(byte, b'%' | b'.' | b'\\')
-    });
+    let doubtful = memchr3(b'%', b'.', b'\\', path.as_bytes()).is_some();
     if !doubtful || !path.starts_with('/') {
         return Ok(Cow::Borrowed(path));
     }

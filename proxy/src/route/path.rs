@@ -87,7 +87,7 @@ impl<B> Paths<B> {
 }
 
 /// The prefixes of a path by segment, longest first and at most `longest` bytes; the last is the empty one, the root's.
-fn prefixes(path: &[u8], longest: usize) -> impl Iterator<Item = &[u8]> {
+pub(super) fn prefixes(path: &[u8], longest: usize) -> impl Iterator<Item = &[u8]> {
     let first = if path.len() <= longest {
         path
     } else {
@@ -99,7 +99,7 @@ fn prefixes(path: &[u8], longest: usize) -> impl Iterator<Item = &[u8]> {
 }
 
 /// What stands before the last slash.
-fn parent(path: &[u8]) -> &[u8] {
+pub(super) fn parent(path: &[u8]) -> &[u8] {
     let end = path.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
     &path[..end]
 }

@@ -1,104 +1,122 @@
-//! All regexes of one host as one automaton, so that a path is read once however many there are.
+//! The regexes of one host, filed so that a path meets few of them.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use outrigger_config::Pattern;
-use regex_automata::{Anchored, Input, meta::Regex};
+use regex::{RegexSet, RegexSetBuilder};
+use regex_syntax::hir::literal::Extractor;
+use smallvec::SmallVec;
 
-/// Regexes, longest first, equally long ones by the alphabet, and what each leads to.
+use super::{
+    Map, group,
+    path::{parent, prefixes},
+};
+
+/// Regexes and what each leads to.
 ///
-/// Finding the first that matches costs one pass over the path. Only when none of its routes takes the request (their
-/// conditions on method, headers and query fail) are those behind it tried one by one.
+/// Each is filed under the segments with which everything that it matches begins: `/orders/[0-9]+` under `/orders`. Those of
+/// one such place are matched as one automaton, which reads a path once; ten thousand of them in *one* place cost some
+/// microseconds, and an allocation of a byte each.
 #[derive(Debug)]
 pub(super) struct Patterns<B> {
-    patterns: Vec<(Pattern, B)>,
-    automata: Vec<Automaton>,
+    /// Longest pattern first, equally long ones by the alphabet.
+    buckets: Vec<B>,
+    shelves: Map<Box<[u8]>, Shelf>,
+    /// Bytes of the longest key: a bound on the work that a long path can cause.
+    longest: usize,
 }
 
-/// Consecutive patterns.
+/// Patterns that begin alike, and their places among the buckets.
 #[derive(Debug)]
-struct Automaton {
-    regex: Regex,
-    /// The place of its first pattern.
-    start: usize,
+struct Shelf {
+    patterns: Vec<(Pattern, usize)>,
+    /// All of them; none when there is but one, or when they are too big for one automaton.
+    set: Option<RegexSet>,
 }
+
+/// Bytes of an automaton, and as many for what it learns while it runs: room for ten thousand patterns as people write them.
+const SIZE_LIMIT: usize = 64 << 20;
 
 impl<B> Patterns<B> {
     /// Gathers the places of each pattern and makes its bucket of them.
     pub(super) fn new(parts: Vec<(Pattern, usize)>, bucket: impl Fn(Vec<usize>) -> B) -> Self {
-        let mut groups: BTreeMap<_, (Pattern, Vec<usize>)> = BTreeMap::new();
+        let mut sorted: BTreeMap<_, (Pattern, Vec<usize>)> = BTreeMap::new();
         for (pattern, place) in parts {
             let source = pattern.as_str().to_owned();
-            let key = (Reverse(source.len()), source);
-            groups
-                .entry(key)
-                .or_insert_with(|| (pattern, Vec::new()))
-                .1
-                .push(place);
+            let entry = sorted.entry((Reverse(source.len()), source));
+            let (_, places) = entry.or_insert_with(|| (pattern, Vec::new()));
+            places.push(place);
         }
-        let patterns: Vec<(Pattern, B)> = groups
-            .into_values()
-            .map(|(pattern, places)| (pattern, bucket(places)))
-            .collect();
-        let sources: Vec<&str> = patterns
-            .iter()
-            .map(|(pattern, _)| pattern.anchored())
-            .collect();
-        let mut automata = Vec::new();
-        compile(&sources, 0, SIZE_LIMIT, &mut automata);
-        Self { patterns, automata }
+        let (patterns, places): (Vec<_>, Vec<_>) = sorted.into_values().unzip();
+
+        let filed = patterns.into_iter().enumerate();
+        let filed = filed.map(|(place, pattern)| (beginning(&pattern), (pattern, place)));
+        let shelves: Map<Box<[u8]>, Vec<_>> = group(filed);
+        Self {
+            longest: shelves.keys().map(|key| key.len()).max().unwrap_or(0),
+            buckets: places.into_iter().map(bucket).collect(),
+            shelves: shelves
+                .into_iter()
+                .map(|(beginning, patterns)| (beginning, Shelf::new(patterns)))
+                .collect(),
+        }
     }
 
     /// The buckets of the patterns that match the whole of `path`, first in order first.
-    pub(super) fn matching<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a B> {
-        let first = self
-            .automata
-            .iter()
-            .find_map(|automaton| automaton.first(path));
-        let rest = first.map_or(&[][..], |first| &self.patterns[first + 1..]);
-        let rest = rest.iter().filter(|(pattern, _)| pattern.matches(path));
-        first
-            .map(|first| &self.patterns[first])
-            .into_iter()
-            .chain(rest)
-            .map(|(_, bucket)| bucket)
+    pub(super) fn matching(&self, path: &str) -> impl Iterator<Item = &B> {
+        let mut found = SmallVec::<[usize; 8]>::new();
+        if !self.shelves.is_empty() {
+            for prefix in prefixes(path.as_bytes(), self.longest) {
+                if let Some(shelf) = self.shelves.get(prefix) {
+                    shelf.matching(path, |place| found.push(place));
+                }
+            }
+            found.sort_unstable();
+        }
+        found.into_iter().map(|place| &self.buckets[place])
     }
 }
 
-impl Automaton {
-    /// The place of the first pattern that matches. The engine prefers earlier patterns, and all of them are anchored at
-    /// both ends, so that no other rule comes in.
-    fn first(&self, path: &str) -> Option<usize> {
-        let input = Input::new(path).anchored(Anchored::Yes);
-        let found = self.regex.search_half(&input)?;
-        Some(self.start + found.pattern().as_usize())
-    }
-}
-
-/// Bytes of one compiled automaton; a pattern takes about 2 KiB, many times that with `\w` and the like.
-const SIZE_LIMIT: usize = 64 << 20;
-
-/// Bytes of what an automaton learns while it runs.
-const CACHE_LIMIT: usize = 8 << 20;
-
-/// Compiles all patterns into one automaton, or into as few as the limit allows.
-fn compile(sources: &[&str], start: usize, limit: usize, automata: &mut Vec<Automaton>) {
-    if sources.is_empty() {
-        return;
-    }
-    let config = Regex::config()
-        .nfa_size_limit(Some(limit))
-        .hybrid_cache_capacity(CACHE_LIMIT);
-    match Regex::builder().configure(config).build_many(sources) {
-        Ok(regex) => automata.push(Automaton { regex, start }),
-        // A single pattern has compiled before, alone and with a lower limit.
-        Err(_) if sources.len() == 1 => {}
-        Err(_) => {
-            let (left, right) = sources.split_at(sources.len() / 2);
-            compile(left, start, limit, automata);
-            compile(right, start + left.len(), limit, automata);
+impl Shelf {
+    fn new(patterns: Vec<(Pattern, usize)>) -> Self {
+        let build = || {
+            let sources = patterns.iter().map(|(pattern, _)| pattern.anchored());
+            let mut builder = RegexSetBuilder::new(sources);
+            builder.size_limit(SIZE_LIMIT).dfa_size_limit(SIZE_LIMIT);
+            builder.build().ok()
+        };
+        Self {
+            set: (patterns.len() > 1).then(build).flatten(),
+            patterns,
         }
     }
+
+    fn matching(&self, path: &str, mut found: impl FnMut(usize)) {
+        match &self.set {
+            Some(set) => {
+                let matches = set.matches(path);
+                matches
+                    .iter()
+                    .for_each(|index| found(self.patterns[index].1));
+            }
+            None => {
+                let matches = self
+                    .patterns
+                    .iter()
+                    .filter(|(pattern, _)| pattern.matches(path));
+                matches.for_each(|&(_, place)| found(place));
+            }
+        }
+    }
+}
+
+/// The whole segments with which every match of a pattern begins.
+fn beginning(pattern: &Pattern) -> Box<[u8]> {
+    let Ok(hir) = regex_syntax::parse(pattern.as_str()) else {
+        return Box::default();
+    };
+    let literals = Extractor::new().extract(&hir);
+    parent(literals.longest_common_prefix().unwrap_or_default()).into()
 }
 
 #[cfg(test)]
@@ -126,6 +144,14 @@ mod tests {
     }
 
     #[test]
+    fn the_order_holds_across_beginnings() {
+        let patterns = patterns(&["/a/b/.*", "/a/.{1,9}", "/.*", "/a/b/[0-9]+"]);
+        assert_eq!(patterns.shelves.len(), 3);
+        assert_eq!(matching(&patterns, "/a/b/7"), [3, 1, 0, 2]);
+        assert_eq!(matching(&patterns, "/a/b"), [1, 2]);
+    }
+
+    #[test]
     fn a_pattern_matches_only_whole_paths() {
         let patterns = patterns(&["/v2|/v", "/w"]);
         assert_eq!(matching(&patterns, "/v2"), [0]);
@@ -134,18 +160,34 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_big_for_one_automaton_is_split_in_order() {
-        let sources = [r"/1/\d", r"/2/\d", r"/3/\d"].map(|source| Pattern::new(source).unwrap());
-        let sources = sources.each_ref().map(Pattern::anchored);
-        let mut automata = Vec::new();
-        compile(&sources, 0, 14 << 10, &mut automata);
-        let starts: Vec<_> = automata.iter().map(|automaton| automaton.start).collect();
-        assert_eq!(starts, [0, 1, 2]);
-        assert_eq!(
-            automata
-                .iter()
-                .find_map(|automaton| automaton.first("/3/7")),
-            Some(2)
-        );
+    fn a_pattern_is_filed_under_the_segments_it_always_begins_with() {
+        for (source, segments) in [
+            ("/orders/[0-9]+", "/orders"),
+            ("/orders/v[0-9]+/x", "/orders"),
+            ("/orders", ""),
+            ("/(a|b)/c", ""),
+            ("/api/(a|b)/c", "/api"),
+            ("(?i)/api/x", ""),
+            ("/a/b|/a/c", "/a"),
+            ("", ""),
+            (".*", ""),
+            (r"^/a\.b/.*$", "/a.b"),
+        ] {
+            let pattern = Pattern::new(source).unwrap();
+            assert_eq!(*beginning(&pattern), *segments.as_bytes(), "{source}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_big_for_one_automaton_is_matched_one_by_one() {
+        let patterns = ["/1", "/2"].map(|source| Pattern::new(source).unwrap());
+        let mut shelf = Shelf::new(patterns.into_iter().zip([4, 5]).collect());
+        assert!(shelf.set.is_some());
+        for _ in 0..2 {
+            let mut found = Vec::new();
+            shelf.matching("/2", |place| found.push(place));
+            assert_eq!(found, [5]);
+            shelf.set = None;
+        }
     }
 }

@@ -27,7 +27,7 @@ impl Rewrite {
     /// Changes the head of a request; the query is kept.
     ///
     /// # Errors
-    /// When the new path makes the URI too long (64 KiB).
+    /// When the new path makes the URI too long (64 KiB), or the new host is none.
     pub fn apply(&self, head: &mut Parts) -> Result<(), http::Error> {
         if let Some(path) = &self.path {
             head.uri = path.uri(&head.uri)?;
@@ -35,7 +35,7 @@ impl Rewrite {
         if let Some(host) = &self.host {
             head.headers.insert(HOST, host.clone());
             if head.uri.authority().is_some() {
-                let mut parts = std::mem::take(&mut head.uri).into_parts();
+                let mut parts = head.uri.clone().into_parts();
                 parts.authority = Some(Authority::try_from(host.as_bytes())?);
                 head.uri = Uri::from_parts(parts)?;
             }
@@ -72,8 +72,6 @@ impl PathRewrite {
     pub(super) fn path(&self, path: &str) -> String {
         match self {
             Self::Full(full) => full.to_string(),
-            // `OPTIONS *` and CONNECT have no path to change.
-            Self::Prefix(..) if !path.starts_with('/') => path.to_owned(),
             Self::Prefix(matched, with) => {
                 let rest = path.get(*matched..).unwrap_or_default();
                 let below = rest.trim_start_matches('/');
@@ -87,6 +85,10 @@ impl PathRewrite {
     }
 
     fn uri(&self, uri: &Uri) -> Result<Uri, http::Error> {
+        // `OPTIONS *` and CONNECT have no path to change.
+        if !uri.path().starts_with('/') {
+            return Ok(uri.clone());
+        }
         with_path(uri, &self.path(uri.path()))
     }
 }
@@ -133,7 +135,6 @@ mod tests {
             ("/foo//bar", "/foo", "/", "/bar"),
             ("/bar", "/", "/xyz", "/xyz/bar"),
             ("/", "/", "/xyz", "/xyz/"),
-            ("*", "/", "/xyz", "*"),
         ] {
             let rewrite = prefix(matched, with);
             assert_eq!(rewrite.path(path), seen, "{path}: {matched} -> {with}");
@@ -147,6 +148,16 @@ mod tests {
         let full = model::PathRewrite::Full("/new".to_owned());
         let full = PathRewrite::new(&full, &PathMatch::Any);
         assert_eq!(full.uri(&uri).unwrap(), "/new?y=1");
+    }
+
+    #[test]
+    fn a_request_without_a_path_keeps_its_target() {
+        let full = model::PathRewrite::Full("/new".to_owned());
+        let full = PathRewrite::new(&full, &PathMatch::Any);
+        for target in ["*", "a.example:443"] {
+            let uri: Uri = target.parse().unwrap();
+            assert_eq!(full.uri(&uri).unwrap(), uri);
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ use outrigger_config::model::{self, LogFormat};
 
 use access_log::AccessLog;
 use lines::Writer;
-use metrics::{ProxyMetrics, Registry, families};
+use metrics::{ProxyMetrics, Registry};
 
 /// All of it, for one process.
 pub struct Telemetry {
@@ -41,16 +41,31 @@ impl Telemetry {
     /// When `OUTRIGGER_LOG` can't be read, or the system gives no thread.
     pub fn start(format: LogFormat, access_log: Option<&model::AccessLog>) -> io::Result<Self> {
         let registry = Registry::default();
+        // What libraries count by the `metrics` macros is shown as well; a second recorder can only be a test's.
+        let _ = ::metrics::set_global_recorder(registry.clone());
         let metrics = ProxyMetrics::new(&registry, env!("CARGO_PKG_VERSION"));
         let writer = Writer::start(io::stdout())?;
         let filter = env::var("OUTRIGGER_LOG").unwrap_or_else(|_| log::DEFAULT_FILTER.to_owned());
-        let subscriber = log::subscriber(format, &filter, writer.lines(log::BOUND, registry.handle(&families::LOG_DROPPED, [])))
-            .map_err(|error| io::Error::other(format!("OUTRIGGER_LOG: {error}")))?;
+        let subscriber = log::subscriber(
+            format,
+            &filter,
+            writer.lines(log::BOUND, metrics.log_dropped()),
+        )
+        .map_err(|error| io::Error::other(format!("OUTRIGGER_LOG: {error}")))?;
         // A second process-wide subscriber can only be a test's.
         let _ = tracing::subscriber::set_global_default(subscriber);
-        let access_log =
-            access_log.map(|log| AccessLog::new(log.format, writer.lines(access_log::BOUND, registry.handle(&families::ACCESS_LOG_DROPPED, []))));
-        Ok(Self { registry, metrics, access_log, writer: Mutex::new(Some(writer)) })
+        let access_log = access_log.map(|log| {
+            AccessLog::new(
+                log.format,
+                writer.lines(access_log::BOUND, metrics.access_log_dropped()),
+            )
+        });
+        Ok(Self {
+            registry,
+            metrics,
+            access_log,
+            writer: Mutex::new(Some(writer)),
+        })
     }
 
     /// The metrics page.
@@ -60,6 +75,11 @@ impl Telemetry {
 
     /// Writes what is waiting to be written. The logs end with it.
     pub fn flush(&self) {
-        drop(self.writer.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(
+            self.writer
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
     }
 }

@@ -115,7 +115,8 @@ struct Millis(Duration);
 
 impl fmt::Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.1}ms", self.0.as_secs_f64() * 1e3)
+        let tenths = self.0.as_micros() as u64 / 100;
+        write!(f, "{}.{}ms", tenths / 10, tenths % 10)
     }
 }
 

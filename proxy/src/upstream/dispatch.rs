@@ -22,7 +22,6 @@ use super::{
 use crate::{
     body::Body,
     call::Call,
-    clock,
     error::Error,
     layer::Handle,
     snapshot::{Cluster, Endpoint},
@@ -51,22 +50,30 @@ impl Handle for Dispatch {
         }
         let pool = self.worker.pools.get(&cluster, &endpoint);
         let http2 = match cluster.config.protocol {
-            Protocol::Auto => call.grpc,
+            Protocol::Auto => call.survey.grpc,
             Protocol::Http1 => false,
             Protocol::Http2 => true,
         };
-        if http2 { over_http2(call, &cluster, &pool).await } else { over_http1(call, &cluster, pool).await }
+        if http2 {
+            over_http2(call, &cluster, &pool).await
+        } else {
+            over_http1(call, &cluster, pool).await
+        }
     }
 }
 
-async fn over_http1(call: &mut Call, cluster: &Cluster, pool: Rc<Pool>) -> Result<Response<Body>, Error> {
-    let repeatable = call.repeatable();
+async fn over_http1(
+    call: &mut Call,
+    cluster: &Cluster,
+    pool: Rc<Pool>,
+) -> Result<Response<Body>, Error> {
+    let repeatable = call.method().is_idempotent();
     loop {
         if !repeatable && pool.http1.any() {
             // Lets the driver see which endpoints have hung up, before a request is lost on such a connection.
             tokio::task::yield_now().await;
         }
-        let mut connection = match pool.http1.take(clock::now()) {
+        let mut connection = match pool.http1.take(call.now) {
             Some(connection) => connection,
             None => pool.open_http1(cluster).await?,
         };
@@ -74,8 +81,15 @@ async fn over_http1(call: &mut Call, cluster: &Cluster, pool: Rc<Pool>) -> Resul
             call.keep_spare();
         }
         let mut request = call.take();
-        *request.version_mut() = Version::HTTP_11;
-        expect::gate(&mut request);
+        into_http1(&mut request, call.survey.cookies);
+        if call.trailers {
+            request
+                .headers_mut()
+                .append(header::CONNECTION, header::TE.into());
+        }
+        if call.survey.expect {
+            expect::gate(&mut request);
+        }
         match connection.send(request).await {
             Ok(response) => return answer(call, response, Lease::Http1(connection, pool)),
             Err(Failure::Unsent(request)) => {
@@ -84,18 +98,22 @@ async fn over_http1(call: &mut Call, cluster: &Cluster, pool: Rc<Pool>) -> Resul
                     return Err(Error::Connect(io::ErrorKind::ConnectionReset.into()));
                 }
             }
-            Err(Failure::Sent(Error::Reset(_))) if connection.reused && repeatable && call.restore() => {}
+            Err(Failure::Sent(Error::Reset(_)))
+                if connection.reused && repeatable && call.restore() => {}
             Err(Failure::Sent(error)) => return Err(error),
         }
     }
 }
 
-async fn over_http2(call: &mut Call, cluster: &Cluster, pool: &Pool) -> Result<Response<Body>, Error> {
+async fn over_http2(
+    call: &mut Call,
+    cluster: &Cluster,
+    pool: &Pool,
+) -> Result<Response<Body>, Error> {
     loop {
         let stream = pool.http2_stream(cluster).await?;
-        if stream.reused {
-            call.keep_spare();
-        }
+        // An endpoint may refuse a stream that it has no room for, whatever was sent on it.
+        call.keep_spare();
         match stream.send(into_http2(call.take())).await {
             Ok(response) => return answer(call, response, Lease::Http2(stream)),
             Err(Failure::Unsent(request)) => {
@@ -104,18 +122,26 @@ async fn over_http2(call: &mut Call, cluster: &Cluster, pool: &Pool) -> Result<R
                     return Err(Error::Connect(io::ErrorKind::ConnectionReset.into()));
                 }
             }
-            Err(Failure::Sent(Error::Reset(_))) if stream.reused && call.method().is_idempotent() && call.restore() => {}
+            Err(Failure::Sent(Error::Reset(_)))
+                if stream.reused && call.method().is_idempotent() && call.restore() => {}
             Err(Failure::Sent(error)) => return Err(error),
         }
     }
 }
 
-fn answer(call: &mut Call, mut response: Response<Incoming>, lease: Lease) -> Result<Response<Body>, Error> {
+fn answer(
+    call: &mut Call,
+    mut response: Response<Incoming>,
+    lease: Lease,
+) -> Result<Response<Body>, Error> {
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         let Some(downstream) = call.upgrade.take() else {
             return Err(Error::UnaskedUpgrade);
         };
-        call.tunnel = Some(Tunnel { downstream, upstream: Side::Upgrade(upgrade::on(&mut response)) });
+        call.tunnel = Some(Tunnel {
+            downstream,
+            upstream: Side::Upgrade(upgrade::on(&mut response)),
+        });
         return Ok(response.map(Body::from));
     }
     let mut response = response.map(Body::from);
@@ -124,11 +150,34 @@ fn answer(call: &mut Call, mut response: Response<Incoming>, lease: Lease) -> Re
 }
 
 /// CONNECT: a TCP connection of its own to the endpoint (RFC 9110, 9.3.6).
-async fn tunnel(call: &mut Call, cluster: &Cluster, endpoint: &Endpoint) -> Result<Response<Body>, Error> {
+async fn tunnel(
+    call: &mut Call,
+    cluster: &Cluster,
+    endpoint: &Endpoint,
+) -> Result<Response<Body>, Error> {
     let stream = connect(endpoint.address, cluster.config.connect_timeout).await?;
     let downstream = call.upgrade.take().ok_or(Error::TunnelRefused)?;
-    call.tunnel = Some(Tunnel { downstream, upstream: Side::Stream(stream) });
+    call.tunnel = Some(Tunnel {
+        downstream,
+        upstream: Side::Stream(stream),
+    });
     Ok(Response::new(Body::default()))
+}
+
+/// HTTP/2 may split the cookies over several fields; HTTP/1 has one (RFC 9113, 8.2.3).
+fn into_http1(request: &mut Request<Body>, cookies: u8) {
+    if cookies > 1 && request.version() == Version::HTTP_2 {
+        let headers = request.headers_mut();
+        let cookies: Vec<&[u8]> = headers
+            .get_all(header::COOKIE)
+            .iter()
+            .map(HeaderValue::as_bytes)
+            .collect();
+        if let Ok(cookies) = HeaderValue::from_bytes(&cookies.join(&b"; "[..])) {
+            headers.insert(header::COOKIE, cookies);
+        }
+    }
+    *request.version_mut() = Version::HTTP_11;
 }
 
 /// A request without a host: the URI needs one.
@@ -151,7 +200,10 @@ fn into_http2(mut request: Request<Body>) -> Request<Body> {
 /// Undoes [`into_http2`].
 fn from_http2(mut request: Request<Body>) -> Request<Body> {
     let parts = std::mem::take(request.uri_mut()).into_parts();
-    if let Some(host) = parts.authority.and_then(|host| HeaderValue::from_str(host.as_str()).ok()) {
+    if let Some(host) = parts
+        .authority
+        .and_then(|host| HeaderValue::from_str(host.as_str()).ok())
+    {
         request.headers_mut().insert(header::HOST, host);
     }
     *request.uri_mut() = parts.path_and_query.map_or_else(Uri::default, Uri::from);

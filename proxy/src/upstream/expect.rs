@@ -13,9 +13,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, header};
-use http_body::{Body as _, Frame, SizeHint};
-use hyper::body::Incoming;
+use http::Request;
+use http_body::{Frame, SizeHint};
 use tokio::{
     sync::Notify,
     time::{Timeout, timeout},
@@ -31,22 +30,25 @@ type Asked = Pin<Box<Timeout<tokio::sync::futures::OwnedNotified>>>;
 /// A request body that waits until it is asked for.
 pub struct Gated {
     asked: Option<Asked>,
-    body: Incoming,
+    body: Body,
 }
 
-/// Holds the body of `request` back if the client expects `100-continue`.
+/// Holds the body of `request` back, whose client expects `100-continue`.
 pub fn gate(request: &mut Request<Body>) {
-    if !request.headers().contains_key(header::EXPECT) {
-        return;
-    }
     let asked = Arc::new(Notify::new());
     let waiting = Box::pin(timeout(PATIENCE, Arc::clone(&asked).notified_owned()));
-    request.body_mut().gate(|body| Gated { asked: Some(waiting), body });
+    request.body_mut().gate(|body| Gated {
+        asked: Some(waiting),
+        body,
+    });
     hyper::ext::on_informational(request, move |_| asked.notify_one());
 }
 
-impl Gated {
-    pub fn poll_frame(
+impl http_body::Body for Gated {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
@@ -58,11 +60,11 @@ impl Gated {
         Pin::new(&mut self.body).poll_frame(cx)
     }
 
-    pub fn is_end_stream(&self) -> bool {
+    fn is_end_stream(&self) -> bool {
         self.body.is_end_stream()
     }
 
-    pub fn size_hint(&self) -> SizeHint {
+    fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
 }

@@ -5,12 +5,16 @@ use std::cell::RefCell;
 use http::{Request, Response};
 use hyper::{
     body::Incoming,
-    client::conn::http1::{SendRequest, handshake},
+    client::conn::http1::{Builder, SendRequest},
 };
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, task::spawn_local};
 
-use crate::{body::Body, clock, error::Error, telemetry::metrics::OpenConnection};
+use crate::{body::Body, error::Error, telemetry::metrics::OpenConnection};
+
+/// What is read at most before it is passed on, and the largest head of a response. hyper's own 400 KiB, times what it
+/// queues, is what a stalled download would hold.
+const MAX_BUFFER: usize = 64 * 1024;
 
 /// A connection that speaks HTTP/1.
 pub struct Connection {
@@ -33,22 +37,39 @@ pub enum Failure {
 
 impl Connection {
     /// Takes over a fresh `stream`; its task ends with it.
-    pub async fn open(stream: TcpStream, expires: u64, open: OpenConnection) -> Result<Box<Self>, Error> {
-        let (sender, connection) = handshake(TokioIo::new(stream)).await.map_err(Error::Protocol)?;
+    pub async fn open(
+        stream: TcpStream,
+        expires: u64,
+        open: OpenConnection,
+    ) -> Result<Box<Self>, Error> {
+        let mut builder = Builder::new();
+        builder.max_buf_size(MAX_BUFFER);
+        let (sender, connection) = builder
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(Error::Protocol)?;
         // How a connection ends is told by the request that was on it, if any.
         spawn_local(async move {
             let _ended = connection.with_upgrades().await;
             drop(open);
         });
-        Ok(Box::new(Self { sender, expires, idle_since: 0, reused: false }))
+        Ok(Box::new(Self {
+            sender,
+            expires,
+            idle_since: 0,
+            reused: false,
+        }))
     }
 
     /// Sends a request, and waits for the head of its response.
     pub async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, Failure> {
-        self.sender.try_send_request(request).await.map_err(|mut failure| match failure.take_message() {
-            Some(request) => Failure::Unsent(request),
-            None => Failure::Sent(sent(failure.into_error())),
-        })
+        self.sender
+            .try_send_request(request)
+            .await
+            .map_err(|mut failure| match failure.take_message() {
+                Some(request) => Failure::Unsent(request),
+                None => Failure::Sent(sent(failure.into_error())),
+            })
     }
 
     fn usable(&self, now: u64) -> bool {
@@ -58,7 +79,11 @@ impl Connection {
 
 /// hyper calls a body that failed under way the user's error.
 pub fn sent(error: hyper::Error) -> Error {
-    if error.is_user() { Error::RequestBody(error) } else { Error::Reset(error) }
+    if error.is_user() {
+        Error::RequestBody(error)
+    } else {
+        Error::Reset(error)
+    }
 }
 
 /// Idle connections, the last used at the end.
@@ -89,11 +114,11 @@ impl Idle {
     }
 
     /// Gives a connection back after its response ended. hyper may need one more turn before it is ready.
-    pub fn put(&self, mut connection: Box<Connection>, max_idle: usize) {
+    pub fn put(&self, mut connection: Box<Connection>, max_idle: usize, now: u64) {
         let mut connections = self.connections.borrow_mut();
         if !connection.sender.is_closed() && connections.len() < max_idle {
             connection.reused = true;
-            connection.idle_since = clock::now();
+            connection.idle_since = now;
             connections.push(connection);
         }
     }

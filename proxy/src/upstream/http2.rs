@@ -4,8 +4,9 @@ use std::{
     cell::{Cell, RefCell},
     future::{Future, poll_fn},
     io,
-    pin::pin,
+    pin::{Pin, pin},
     rc::Rc,
+    task::{Poll, Waker},
 };
 
 use http::{Request, Response};
@@ -30,6 +31,37 @@ impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for LocalExecutor 
     }
 }
 
+/// Runs hyper's tasks, and wakes whoever waits for what one of them may have read.
+#[derive(Clone, Default)]
+struct Watch(Rc<RefCell<Option<Waker>>>);
+
+impl Watch {
+    fn wake(&self, waker: &Waker) {
+        *self.0.borrow_mut() = Some(waker.clone());
+    }
+
+    fn end(&self) {
+        *self.0.borrow_mut() = None;
+    }
+}
+
+impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for Watch {
+    fn execute(&self, future: F) {
+        let watch = self.clone();
+        spawn_local(async move {
+            let mut future = pin!(future);
+            poll_fn(|cx| {
+                let polled = future.as_mut().poll(cx);
+                if let Some(waker) = &*watch.0.borrow() {
+                    waker.wake_by_ref();
+                }
+                polled
+            })
+            .await;
+        });
+    }
+}
+
 /// Flow-control windows: what one stream, and a whole connection, may have on its way. The connection's is larger, so
 /// that one slow stream can't block the others. RFC 9113's 64 KiB would hold a path of 50 ms to 10 Mbit/s.
 const STREAM_WINDOW: u32 = 256 * 1024;
@@ -51,41 +83,45 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Takes over a fresh `stream` and waits until the endpoint has said how many streams it allows.
-    pub async fn open(stream: TcpStream, expires: u64, open: OpenConnection) -> Result<Rc<Self>, Error> {
-        let (sender, connection) = Builder::new(LocalExecutor)
-            // None before the endpoint's SETTINGS: a request more than it allows would wait for one that may be long.
+    /// Takes over a fresh `stream` and waits until the endpoint has said how many streams it allows: a request more than
+    /// that would wait for one that may be long.
+    pub async fn open(
+        stream: TcpStream,
+        expires: u64,
+        open: OpenConnection,
+    ) -> Result<Rc<Self>, Error> {
+        let watch = Watch::default();
+        let (sender, mut connection) = Builder::new(watch.clone())
             .initial_max_send_streams(0)
             .initial_stream_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
             .handshake(TokioIo::new(stream))
             .await
             .map_err(Error::Protocol)?;
-        let allowed = Rc::new(Cell::new(0));
-        let settled = Rc::new(Notify::new());
-        let (outcome, ended) = tokio::sync::oneshot::channel();
-        let (allowed_there, settled_there) = (Rc::clone(&allowed), Rc::clone(&settled));
-        spawn_local(async move {
-            let mut connection = pin!(connection);
-            let result = poll_fn(|cx| {
-                let polled = connection.as_mut().poll(cx);
-                let now = connection.current_max_send_streams();
-                if allowed_there.replace(now) == 0 && now > 0 {
-                    settled_there.notify_one();
+        poll_fn(|cx| {
+            watch.wake(cx.waker());
+            match Pin::new(&mut connection).poll(cx) {
+                Poll::Ready(Err(error)) => Poll::Ready(Err(Error::Protocol(error))),
+                Poll::Ready(Ok(())) => {
+                    Poll::Ready(Err(Error::Connect(io::ErrorKind::ConnectionAborted.into())))
                 }
-                polled
+                Poll::Pending if connection.current_max_send_streams() == 0 => Poll::Pending,
+                Poll::Pending => Poll::Ready(Ok(())),
+            }
+        })
+        .await?;
+        watch.end();
+        let allowed = Rc::new(Cell::new(connection.current_max_send_streams()));
+        let refreshed = Rc::clone(&allowed);
+        spawn_local(async move {
+            let _ended = poll_fn(|cx| {
+                // Polled with every request: as fresh as it has to be.
+                refreshed.set(connection.current_max_send_streams());
+                Pin::new(&mut connection).poll(cx)
             })
             .await;
             drop(open);
-            let _ = outcome.send(result.err());
         });
-        tokio::select! {
-            () = settled.notified() => {}
-            error = ended => match error.ok().flatten() {
-                Some(error) => return Err(Error::Protocol(error)),
-                None => return Err(Error::Connect(io::ErrorKind::ConnectionAborted.into())),
-            },
-        }
         Ok(Rc::new(Self {
             sender,
             allowed,
@@ -115,16 +151,22 @@ pub struct Stream {
 impl Stream {
     fn of(connection: &Rc<Connection>) -> Self {
         connection.active.set(connection.active.get() + 1);
-        Self { connection: Rc::clone(connection), reused: connection.used.replace(true) }
+        Self {
+            connection: Rc::clone(connection),
+            reused: connection.used.replace(true),
+        }
     }
 
     /// Sends a request, and waits for the head of its response.
     pub async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, Failure> {
         let mut sender = self.connection.sender.clone();
-        sender.try_send_request(request).await.map_err(|mut failure| match failure.take_message() {
-            Some(request) => Failure::Unsent(request),
-            None => Failure::Sent(unprocessed(failure.into_error())),
-        })
+        sender
+            .try_send_request(request)
+            .await
+            .map_err(|mut failure| match failure.take_message() {
+                Some(request) => Failure::Unsent(request),
+                None => Failure::Sent(unprocessed(failure.into_error())),
+            })
     }
 }
 
@@ -141,7 +183,8 @@ fn unprocessed(error: hyper::Error) -> Error {
     while let Some(cause) = source {
         if let Some(h2) = cause.downcast_ref::<h2::Error>() {
             let refused = h2.reason() == Some(h2::Reason::REFUSED_STREAM);
-            let gone = h2.is_go_away() && h2.is_remote() && h2.reason() == Some(h2::Reason::NO_ERROR);
+            let gone =
+                h2.is_go_away() && h2.is_remote() && h2.reason() == Some(h2::Reason::NO_ERROR);
             if refused || gone {
                 return Error::RefusedStream;
             }
@@ -196,12 +239,17 @@ impl Multiplexed {
         let mut connections = self.connections.borrow_mut();
         // Those that are too old finish what they have.
         connections.retain(|connection| connection.usable(now));
-        connections.iter().find(|connection| connection.has_room(policy)).map(Stream::of)
+        connections
+            .iter()
+            .find(|connection| connection.has_room(policy))
+            .map(Stream::of)
     }
 
     fn likely_streams(&self, policy: &PoolPolicy) -> usize {
         let connections = self.connections.borrow();
-        let allowed = connections.last().map_or(usize::MAX, |connection| connection.allowed.get());
+        let allowed = connections
+            .last()
+            .map_or(usize::MAX, |connection| connection.allowed.get());
         allowed.clamp(1, policy.max_streams as usize)
     }
 
@@ -225,7 +273,8 @@ impl Multiplexed {
     /// Closes what is broken, too old, or has been idle for too long. Times in microseconds.
     pub fn sweep(&self, now: u64, idle_timeout: u64) {
         self.connections.borrow_mut().retain(|connection| {
-            let idle = connection.active.get() == 0 && now.saturating_sub(connection.idle_since.get()) >= idle_timeout;
+            let idle = connection.active.get() == 0
+                && now.saturating_sub(connection.idle_since.get()) >= idle_timeout;
             connection.usable(now) && !idle
         });
     }

@@ -23,10 +23,12 @@ pub enum Lease {
 }
 
 impl Lease {
-    /// Gives the connection back, if it is in a state to be used again.
-    pub fn end(self, progress: Progress) {
+    /// Gives the connection back, if it is in a state to be used again. `now` in microseconds.
+    pub fn end(self, progress: Progress, now: u64) {
         match self {
-            Self::Http1(connection, pool) if progress == Progress::Complete => pool.http1.put(connection, pool.max_idle()),
+            Self::Http1(connection, pool) if progress == Progress::Complete => {
+                pool.http1.put(connection, pool.max_idle(), now)
+            }
             Self::Http1(..) | Self::Http2(_) => {}
         }
     }

@@ -8,11 +8,9 @@ use std::{
 
 use foldhash::HashMap;
 use outrigger_config::model::PoolPolicy;
+use tokio::time::timeout;
 
-use super::{
-    connect::connect,
-    http1, http2,
-};
+use super::{connect::connect, http1, http2};
 use crate::{
     clock,
     error::Error,
@@ -45,15 +43,28 @@ impl Pool {
     /// Makes a new HTTP/1 connection.
     pub async fn open_http1(&self, cluster: &Cluster) -> Result<Box<http1::Connection>, Error> {
         let stream = connect(self.endpoint.address, cluster.config.connect_timeout).await?;
-        http1::Connection::open(stream, expiry(&cluster.config.pool), self.shared.telemetry.metrics.connection(Side::Upstream)).await
+        http1::Connection::open(
+            stream,
+            expiry(&cluster.config.pool),
+            self.shared.telemetry.metrics.connection(Side::Upstream),
+        )
+        .await
     }
 
     /// A stream of an HTTP/2 connection, on a new one if need be.
     pub async fn http2_stream(&self, cluster: &Cluster) -> Result<http2::Stream, Error> {
         let policy = &cluster.config.pool;
+        let patience = cluster.config.connect_timeout;
         let open = async || {
-            let stream = connect(self.endpoint.address, cluster.config.connect_timeout).await?;
-            http2::Connection::open(stream, expiry(policy), self.shared.telemetry.metrics.connection(Side::Upstream)).await
+            let stream = connect(self.endpoint.address, patience).await?;
+            let opened = self.shared.telemetry.metrics.connection(Side::Upstream);
+            // Until it has said how many streams it takes, the endpoint might as well be dead.
+            timeout(
+                patience,
+                http2::Connection::open(stream, expiry(policy), opened),
+            )
+            .await
+            .unwrap_or(Err(Error::ConnectTimeout))
         };
         self.http2.stream(policy, open).await
     }
@@ -69,7 +80,9 @@ impl Pool {
 /// When a connection made now will be too old, in microseconds.
 fn expiry(policy: &PoolPolicy) -> u64 {
     match policy.max_age {
-        Some(age) => clock::now() + (clock::micros(age) as f64 * (1.0 - AGE_JITTER * fastrand::f64())) as u64,
+        Some(age) => {
+            clock::now() + (clock::micros(age) as f64 * (1.0 - AGE_JITTER * fastrand::f64())) as u64
+        }
         None => u64::MAX,
     }
 }
@@ -83,7 +96,10 @@ pub struct Pools {
 impl Pools {
     /// No pools yet.
     pub fn new(shared: Arc<Shared>) -> Self {
-        Self { pools: RefCell::default(), shared }
+        Self {
+            pools: RefCell::default(),
+            shared,
+        }
     }
 
     /// The pool of an endpoint of a cluster.

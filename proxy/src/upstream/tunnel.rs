@@ -35,7 +35,9 @@ impl Tunnel {
         let mut downstream = TokioIo::new(downstream);
         let _ended = match self.upstream {
             Side::Upgrade(upgrade) => match timeout(SWITCH, upgrade).await {
-                Ok(Ok(upstream)) => copy_bidirectional(&mut downstream, &mut TokioIo::new(upstream)).await,
+                Ok(Ok(upstream)) => {
+                    copy_bidirectional(&mut downstream, &mut TokioIo::new(upstream)).await
+                }
                 _ => return,
             },
             Side::Stream(mut upstream) => copy_bidirectional(&mut downstream, &mut upstream).await,

@@ -84,5 +84,5 @@ fn status() -> Shape<StatusCode> {
             _ => Err(Fault::new(format!("{status} is not a redirect"))
                 .hint("use 301, 302, 303, 307 or 308")),
         };
-    whole(300..=399).refine(refine, StatusCode::as_u16)
+    whole(100..=599).refine(refine, StatusCode::as_u16)
 }

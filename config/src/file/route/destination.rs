@@ -39,7 +39,7 @@ pub(super) fn clusters() -> Shape<Vec<WeightedCluster>> {
 /// The name of a cluster that the file defines.
 fn reference() -> Shape<ClusterRef> {
     Shape::new(
-        json!({"type": ["string", "number", "boolean"]}),
+        || json!({"type": ["string", "number", "boolean"]}),
         |node, reader| {
             let name = reader.text(node, "the name of a cluster")?;
             reader.cluster(name, &node.span)

@@ -28,8 +28,13 @@ impl FailureShare {
     /// The share at which the price doubles: over what a single failure makes, below what two do.
     const TOLERATED: f32 = 0.2;
 
+    /// The share as of the last answer.
+    pub fn last(self) -> f32 {
+        self.share
+    }
+
     /// The share now: it fades while nothing is observed.
-    pub fn estimate(self, now: Tick, decay: Decay) -> f32 {
+    pub fn faded(self, now: Tick, decay: Decay) -> f32 {
         if self.share == 0.0 {
             0.0
         } else {
@@ -40,7 +45,7 @@ impl FailureShare {
     /// Takes in one answer.
     #[must_use]
     pub fn observe(self, now: Tick, failed: bool, decay: Decay) -> Self {
-        let kept = self.estimate(now, decay) * (1.0 - Self::WEIGHT);
+        let kept = self.faded(now, decay) * (1.0 - Self::WEIGHT);
         let share = if failed { kept + Self::WEIGHT } else { kept };
         if share < Self::FORGIVEN {
             Self::NONE
@@ -54,6 +59,9 @@ impl FailureShare {
     /// A power this steep is nearly a threshold: 5 % failures cost nothing, two failures in a row cost ninefold, a
     /// broken endpoint is dearer than any queue before its peers. Where all fail alike, all cost alike.
     pub fn price(share: f32) -> f32 {
+        if share == 0.0 {
+            return 1.0;
+        }
         let square = (share / Self::TOLERATED).powi(2);
         1.0 + square * square * square
     }
@@ -84,7 +92,7 @@ mod tests {
         let share = outcomes.iter().fold(FailureShare::NONE, |share, &failed| {
             share.observe(Tick::at(0), failed, decay())
         });
-        share.estimate(Tick::at(0), decay())
+        share.faded(Tick::at(0), decay())
     }
 
     #[test]
@@ -116,7 +124,7 @@ mod tests {
     #[test]
     fn time_forgives_too() {
         let broken = FailureShare::NONE.observe(Tick::at(0), true, decay());
-        let share = broken.estimate(Tick::at(10_000_000), decay());
+        let share = broken.faded(Tick::at(10_000_000), decay());
         assert!((share - 0.15 * 0.3679).abs() < 1e-3, "{share}");
     }
 }

@@ -1,12 +1,32 @@
-//! The peak-sensitive latency estimate of Finagle.
+//! What is known of an endpoint's latency: a range, from the lower of its last two answers up to its recent peak.
 //!
-//! A mean that trusts bad news at once and good news slowly: a sample over the estimate becomes the estimate, one
-//! under it pulls by the share of the past that has faded. An endpoint that stalls is thus known by its first slow
-//! answer, and one that recovers is let back over the decay time.
+//! The peak is the estimate of Finagle: a sample over it is believed at once, one under it pulls it down by the share
+//! of the past that has faded. Taken alone, as Finagle and Linkerd take it, it mostly ranks equal endpoints by who
+//! last had a hiccup, and shuns that one for as long as the decay time. Two changes keep its quickness without that:
+//!
+//! - The lower end. A candidate is turned down only if even its lower end lies above the other's peak: one slow
+//!   answer is no evidence yet, two are. Ranges that overlap are equal.
+//! - The memory. What is held against an endpoint fades within [`MEMORY`] times its own latency (at most the decay
+//!   time): to try one again whose answers took 5 ms costs 5 ms, and may be done a hundred times sooner than one of
+//!   half a second.
 
 use super::{Decay, Tick, pack, unpack};
 
-/// A latency estimate in seconds. Zero stands for none, so that a new atomic is one of zeros.
+/// How many latencies long the past counts: an endpoint slower by 50 ms among others of 0.1 ms is tried again every
+/// 15 s. By the simulator, half as much doubles what goes to such a one; twice as much keeps away for twice as long
+/// one that has recovered.
+const MEMORY: f32 = 50.0;
+
+/// What an endpoint's answers took lately, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Range {
+    /// The lower of the last two; 0 before there were two.
+    pub low: f32,
+    /// The recent peak.
+    pub high: f32,
+}
+
+/// A peak-sensitive moving average, in seconds. Zero stands for none, so that a new atomic is one of zeros.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PeakEwma {
     seconds: f32,
@@ -20,56 +40,35 @@ impl PeakEwma {
         stamp: Tick(0),
     };
 
-    /// Under a nanosecond an estimate is no latency any more, only the trace of one that faded.
-    const FADED: f32 = 1e-9;
+    /// No answer is faster: it would look like none.
+    const SHORTEST: f32 = 1e-9;
 
-    /// The estimate now: it fades while nothing is observed, so that an endpoint that was slow is tried again (one of
-    /// 50 ms among others of 0.1 ms after six decay times).
-    pub fn estimate(self, now: Tick, decay: Decay) -> Option<f32> {
-        let faded = self.seconds * decay.left(self.stamp, now);
-        (faded >= Self::FADED).then_some(faded)
+    /// The estimate as of the last sample.
+    pub fn last(self) -> Option<f32> {
+        (self.seconds > 0.0).then_some(self.seconds)
+    }
+
+    /// How much of it still counts against the endpoint, 1 down to 0.
+    pub fn left(self, now: Tick, decay: Decay) -> f32 {
+        decay.within(MEMORY * self.seconds).left(self.stamp, now)
     }
 
     /// Takes in a sample. Within one tick only a higher one counts: no time has passed in which to forget.
     #[must_use]
     pub fn observe(self, now: Tick, sample: f32, decay: Decay) -> Self {
-        let sample = sample.max(Self::FADED);
+        let sample = sample.max(Self::SHORTEST);
         if sample >= self.seconds {
             return Self {
                 seconds: sample,
                 stamp: now,
             };
         }
-        let left = decay.left(self.stamp, now);
+        let left = self.left(now, decay);
         if left == 1.0 {
             return self;
         }
         Self {
             seconds: self.seconds * left + sample * (1.0 - left),
-            stamp: now,
-        }
-    }
-
-    /// Takes in the time to a failure, which counts only if the endpoint is known to be faster than that.
-    #[must_use]
-    pub fn raise(self, now: Tick, sample: f32, decay: Decay) -> Self {
-        match self.estimate(now, decay) {
-            Some(estimate) if sample > estimate => Self {
-                seconds: sample,
-                stamp: now,
-            },
-            _ => self,
-        }
-    }
-
-    /// Takes in the time that was waited in vain: the latency is no less.
-    #[must_use]
-    pub fn at_least(self, now: Tick, sample: f32, decay: Decay) -> Self {
-        if self.estimate(now, decay).is_some() {
-            return self.raise(now, sample, decay);
-        }
-        Self {
-            seconds: sample.max(Self::FADED),
             stamp: now,
         }
     }
@@ -99,14 +98,57 @@ impl PeakEwma {
     }
 }
 
+/// The last two samples, in seconds; zeros before there were any.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LastTwo {
+    last: f32,
+    before: f32,
+}
+
+impl LastTwo {
+    /// No sample yet.
+    pub const NONE: Self = Self {
+        last: 0.0,
+        before: 0.0,
+    };
+
+    /// Takes in a sample.
+    #[must_use]
+    pub fn observe(self, sample: f32) -> Self {
+        Self {
+            last: sample,
+            before: self.last,
+        }
+    }
+
+    /// The lower one.
+    pub fn low(self) -> f32 {
+        if self.last < self.before {
+            self.last
+        } else {
+            self.before
+        }
+    }
+
+    /// As one atomic holds them.
+    pub fn pack(self) -> u64 {
+        u64::from(self.before.to_bits()) << 32 | u64::from(self.last.to_bits())
+    }
+
+    /// From what one atomic holds.
+    pub fn unpack(packed: u64) -> Self {
+        Self {
+            before: f32::from_bits((packed >> 32) as u32),
+            last: f32::from_bits(packed as u32),
+        }
+    }
+}
+
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
-
-    const SECOND: u64 = 1_000_000;
 
     fn decay() -> Decay {
         Decay::over(Duration::from_secs(10))
@@ -116,26 +158,39 @@ mod tests {
         PeakEwma::UNKNOWN.observe(Tick::at(0), seconds, decay())
     }
 
-    fn at(estimate: PeakEwma, micros: u64) -> f32 {
-        estimate.estimate(Tick::at(micros), decay()).unwrap()
+    fn millis(millis: u64) -> Tick {
+        Tick::at(millis * 1000)
     }
 
     #[test]
     fn the_first_sample_is_the_estimate() {
-        assert_eq!(at(measured(0.003), 0), 0.003);
+        assert_eq!(PeakEwma::UNKNOWN.last(), None);
+        assert_eq!(measured(0.003).last(), Some(0.003));
+    }
+
+    #[test]
+    fn a_sample_of_zero_is_a_measurement() {
+        assert!(measured(0.0).last().is_some());
     }
 
     #[test]
     fn a_peak_counts_at_once() {
-        let peak = measured(0.001).observe(Tick::at(0), 0.5, decay());
-        assert_eq!(at(peak, 0), 0.5);
+        assert_eq!(
+            measured(0.001).observe(Tick::at(0), 0.5, decay()).last(),
+            Some(0.5)
+        );
     }
 
     #[test]
     fn a_lower_sample_pulls_by_what_has_faded() {
-        let after_one_decay = measured(1.0).observe(Tick::at(10 * SECOND), 0.1, decay());
+        // 1 s would be remembered for 50 s: the decay time is shorter.
+        let after_one_decay = measured(1.0).observe(millis(10_000), 0.1, decay());
         let expected = 1.0 * 0.3679 + 0.1 * 0.6321;
-        assert!((at(after_one_decay, 10 * SECOND) - expected).abs() < 1e-3);
+        assert!(
+            after_one_decay
+                .last()
+                .is_some_and(|it| (it - expected).abs() < 1e-3)
+        );
     }
 
     #[test]
@@ -147,50 +202,36 @@ mod tests {
     }
 
     #[test]
-    fn an_untouched_estimate_fades_and_is_forgotten() {
-        let slow = measured(0.050);
-        assert!((at(slow, 10 * SECOND) - 0.050 * 0.3679).abs() < 1e-4);
-        assert!(at(slow, 62 * SECOND) < 0.000_105);
-        assert_eq!(slow.estimate(Tick::at(200 * SECOND), decay()), None);
-    }
-
-    #[test]
-    fn a_fast_failure_does_not_look_fast() {
-        assert_eq!(
-            measured(0.010).raise(Tick::at(SECOND), 0.000_1, decay()),
-            measured(0.010)
-        );
-        assert_eq!(
-            PeakEwma::UNKNOWN.raise(Tick::at(0), 0.000_1, decay()),
-            PeakEwma::UNKNOWN
-        );
-    }
-
-    #[test]
-    fn a_slow_failure_is_a_peak() {
-        assert_eq!(at(measured(0.010).raise(Tick::at(0), 2.0, decay()), 0), 2.0);
-    }
-
-    #[test]
-    fn what_was_waited_in_vain_is_a_lower_bound() {
-        assert_eq!(
-            at(PeakEwma::UNKNOWN.at_least(Tick::at(0), 3.0, decay()), 0),
-            3.0
-        );
-        assert_eq!(
-            measured(5.0).at_least(Tick::at(0), 3.0, decay()),
-            measured(5.0)
-        );
+    fn a_short_latency_is_remembered_for_a_short_time() {
+        let left = |seconds, after| measured(seconds).left(millis(after), decay());
+        assert!((left(0.010, 500) - 0.3679).abs() < 1e-3);
+        assert!((left(0.100, 5_000) - 0.3679).abs() < 1e-3);
+        assert!((left(60.0, 10_000) - 0.3679).abs() < 1e-3);
     }
 
     #[test]
     fn a_seed_does_not_replace_a_measurement() {
-        assert_eq!(at(PeakEwma::UNKNOWN.seed(Tick::at(0), 0.002), 0), 0.002);
+        assert_eq!(
+            PeakEwma::UNKNOWN.seed(Tick::at(0), 0.002).last(),
+            Some(0.002)
+        );
         assert_eq!(measured(0.1).seed(Tick::at(0), 0.002), measured(0.1));
     }
 
     #[test]
-    fn a_sample_of_zero_is_a_measurement() {
-        assert!(measured(0.0).estimate(Tick::at(0), decay()).is_some());
+    fn the_lower_end_needs_two_answers() {
+        let one = LastTwo::NONE.observe(0.5);
+        assert_eq!(one.low(), 0.0);
+        assert_eq!(one.observe(0.4).low(), 0.4);
+        assert_eq!(one.observe(0.4).observe(9.0).low(), 0.4);
+        assert_eq!(one.observe(0.4).observe(9.0).observe(8.0).low(), 8.0);
+    }
+
+    #[test]
+    fn packing_loses_nothing() {
+        let two = LastTwo::NONE.observe(0.123).observe(4.5);
+        assert_eq!(LastTwo::unpack(two.pack()), two);
+        assert_eq!(PeakEwma::unpack(measured(0.123).pack()), measured(0.123));
+        assert_eq!((PeakEwma::UNKNOWN.pack(), LastTwo::NONE.pack()), (0, 0));
     }
 }

@@ -2,18 +2,22 @@
 //!
 //! Both are moving averages whose memory is measured in time, not in samples, and both fade while nothing is
 //! observed: an endpoint that was shunned is tried again. Each is a number and the time of its last change, 64 bits
-//! together, so that one atomic holds both.
+//! together, so that one atomic holds both. Latency is more than a number: it is a [`Range`], whose lower end
+//! is kept apart.
 
 mod failure;
 mod latency;
 
 pub use failure::FailureShare;
-pub use latency::PeakEwma;
+pub use latency::{LastTwo, PeakEwma, Range};
 
 use std::time::Duration;
 
 /// Microseconds in a tick, as a shift: 1.024 ms.
 const TICK_SHIFT: u32 = 10;
+
+/// The same in seconds.
+const TICK: f32 = (1 << TICK_SHIFT) as f32 / 1e6;
 
 /// A coarse time stamp. 32 bits of ticks come round after 51 days, when an estimate as old looks fresh for one decay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,9 +52,15 @@ pub struct Decay {
 impl Decay {
     /// From the decay time; under a tick it is a tick.
     pub fn over(time: Duration) -> Self {
-        let tick = Duration::from_micros(1 << TICK_SHIFT).as_secs_f32();
         Self {
-            per_tick: -tick / time.as_secs_f32().max(tick),
+            per_tick: -TICK / time.as_secs_f32().max(TICK),
+        }
+    }
+
+    /// The same, but at most so many seconds.
+    fn within(self, seconds: f32) -> Self {
+        Self {
+            per_tick: self.per_tick.min(-TICK / seconds.max(TICK)),
         }
     }
 

@@ -206,7 +206,7 @@ fn the_port_of_the_url_chooses_the_listener() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn the_explanation_agrees_with_the_router(routes in routes(), head in request()) {

@@ -1,5 +1,7 @@
 //! For machines: one flat object. A field that does not apply is absent, not null.
 
+use std::fmt::Display;
+
 use super::{
     Entry,
     escape::{Spaces, escape},
@@ -72,7 +74,7 @@ fn text(line: &mut Vec<u8>, field: &str, value: &[u8]) {
     line.push(b'"');
 }
 
-fn shown(line: &mut Vec<u8>, field: &str, value: impl std::fmt::Display) {
+fn shown(line: &mut Vec<u8>, field: &str, value: impl Display) {
     name(line, field);
     quoted(line, value);
 }

@@ -10,7 +10,8 @@ mod timestamp;
 
 use std::{
     cell::RefCell,
-    fmt::Write,
+    fmt::Display,
+    io::Write,
     net::IpAddr,
     time::{Duration, SystemTime},
 };
@@ -18,7 +19,7 @@ use std::{
 use http::{Method, StatusCode, Version};
 use outrigger_config::model::LogFormat;
 
-use escape::Escaping;
+use escape::{Spaces, escape, is_plain};
 
 use super::{lines::Lines, trace::TraceId, trail::Trail};
 
@@ -123,11 +124,16 @@ fn number(line: &mut Vec<u8>, number: u64) {
     line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
-/// Between double quotes.
-fn quoted(line: &mut Vec<u8>, value: impl std::fmt::Display) {
+/// What formats itself, between double quotes. It is escaped afterwards, all at once and seldom at all.
+fn quoted(line: &mut Vec<u8>, value: impl Display) {
     line.push(b'"');
-    // It takes all that is written to it.
-    let _ = write!(Escaping(line), "{value}");
+    let start = line.len();
+    // A `Vec` takes all that is written to it.
+    let _ = write!(line, "{value}");
+    if !is_plain(&line[start..], Spaces::Stay) {
+        let raw = line.split_off(start);
+        escape(line, &raw, Spaces::Stay);
+    }
     line.push(b'"');
 }
 

@@ -80,7 +80,7 @@ impl ClusterMetrics {
         }
     }
 
-    /// One attempt that has ended; the duration is to the response's head, or to the failure.
+    /// One attempt that has ended; the duration is to the response's end, or to the failure.
     pub fn attempt(&self, result: AttemptResult, duration: Duration) {
         let register = |label| {
             self.registry

@@ -26,7 +26,7 @@ pub const ATTEMPTS: Family<Counter, 2> = Family::new(
 /// By cluster.
 pub const ATTEMPT_DURATION: Family<Histogram, 1> = Family::new(
     "outrigger_attempt_duration_seconds",
-    "From an attempt's start to its response's head, or to its failure.",
+    "From an attempt's start to its response's end, or to its failure.",
     ["cluster"],
 );
 

@@ -57,7 +57,7 @@ impl Instrument {
 }
 
 /// A handle type: [`Counter`], [`Gauge`] or [`Histogram`].
-pub trait Handle: Clone + Default {
+pub(super) trait Handle: Clone + Default {
     const KIND: Kind;
     fn into_instrument(self) -> Instrument;
     fn of(instrument: &Instrument) -> Option<&Self>;

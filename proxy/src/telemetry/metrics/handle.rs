@@ -1,8 +1,8 @@
 //! A counter and a gauge: one atomic each, shared between its owners and the registry.
 //!
 //! Own thin handles and not those of the `metrics` crate, which are `Option<Arc<dyn _>>`: measured with callgrind, an
-//! increment through ours is 2 instructions and inlines; through theirs it is 8 and an indirect call. Both turn into
-//! theirs for the macros of cold paths.
+//! increment through ours is 5 instructions and inlines, through theirs 19 with an indirect call; a histogram's observation
+//! 25 and 58. Both turn into theirs for the macros of cold paths.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

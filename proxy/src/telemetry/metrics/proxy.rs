@@ -99,6 +99,16 @@ impl ProxyMetrics {
         self.errors.get(reason, register).increment();
     }
 
+    /// Counts lines of the access log that stdout was too slow for.
+    pub fn access_log_dropped(&self) -> Counter {
+        self.registry.handle(&families::ACCESS_LOG_DROPPED, [])
+    }
+
+    /// Counts lines of the process's own log that stdout was too slow for.
+    pub fn log_dropped(&self) -> Counter {
+        self.registry.handle(&families::LOG_DROPPED, [])
+    }
+
     /// A table was offered at this time.
     pub fn reload(&self, outcome: ReloadOutcome, at: SystemTime) {
         self.reloads[outcome.index()].increment();

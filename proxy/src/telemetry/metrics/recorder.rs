@@ -10,7 +10,7 @@ use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, Share
 use super::{
     Registry,
     family::{Handle, Kind},
-    registry::Owned,
+    registry::Owner,
     text,
 };
 
@@ -28,7 +28,7 @@ impl Registry {
         self.lookup(
             family_name(key.name(), H::KIND),
             labels,
-            Owned::ByRegistry,
+            Owner::Registry,
             NO_HELP,
         )
     }

@@ -38,23 +38,23 @@ struct Group {
 #[derive(Debug)]
 struct Series {
     instrument: Instrument,
-    owned: Owned,
+    owner: Owner,
 }
 
 /// Who keeps a series alive.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Owned {
+pub(super) enum Owner {
     /// Handles.
-    ByHandles,
+    Handles,
     /// It had no handle when somebody looked at this time.
-    ByNobodySince(Instant),
+    NobodySince(Instant),
     /// The registry: made by a macro, which throws its handle away after each use.
-    ByRegistry,
+    Registry,
 }
 
 impl Registry {
     /// The series of a family with these label values, made when there is none.
-    pub fn handle<H: Handle, const N: usize>(
+    pub(super) fn handle<H: Handle, const N: usize>(
         &self,
         family: &Family<H, N>,
         values: [&str; N],
@@ -63,7 +63,7 @@ impl Registry {
         self.lookup(
             Cow::Borrowed(family.name),
             labels,
-            Owned::ByHandles,
+            Owner::Handles,
             family.help,
         )
     }
@@ -74,7 +74,7 @@ impl Registry {
         &self,
         name: Cow<'static, str>,
         labels: String,
-        owned: Owned,
+        owner: Owner,
         help: &'static str,
     ) -> H {
         let mut families = self.lock();
@@ -86,9 +86,9 @@ impl Registry {
         }
         let series = group.series.entry(labels.into()).or_insert_with(|| Series {
             instrument: H::default().into_instrument(),
-            owned,
+            owner,
         });
-        series.owned = owned;
+        series.owner = owner;
         H::of(&series.instrument).cloned().unwrap_or_default()
     }
 
@@ -166,15 +166,15 @@ impl Series {
     fn stays(&mut self, now: Instant) -> bool {
         // One is the registry's own. More can only come from the registry, whose lock the caller holds.
         let alone = self.instrument.handles() == 1;
-        match self.owned {
-            Owned::ByRegistry => true,
-            Owned::ByHandles | Owned::ByNobodySince(_) if alone && self.is_gauge() => false,
-            Owned::ByNobodySince(since) if alone => now.saturating_duration_since(since) < KEEP,
-            Owned::ByHandles | Owned::ByNobodySince(_) => {
-                self.owned = if alone {
-                    Owned::ByNobodySince(now)
+        match self.owner {
+            Owner::Registry => true,
+            Owner::Handles | Owner::NobodySince(_) if alone && self.is_gauge() => false,
+            Owner::NobodySince(since) if alone => now.saturating_duration_since(since) < KEEP,
+            Owner::Handles | Owner::NobodySince(_) => {
+                self.owner = if alone {
+                    Owner::NobodySince(now)
                 } else {
-                    Owned::ByHandles
+                    Owner::Handles
                 };
                 true
             }
@@ -254,7 +254,7 @@ mod tests {
     fn a_series_made_by_a_macro_stays() {
         let (registry, start) = (Registry::default(), Instant::now());
         registry
-            .lookup::<Gauge>("level".into(), String::new(), Owned::ByRegistry, "Level.")
+            .lookup::<Gauge>("level".into(), String::new(), Owner::Registry, "Level.")
             .set(2.5);
         registry.sweep(start);
         registry.sweep(start + 2 * KEEP);
@@ -269,7 +269,7 @@ mod tests {
         let registry = Registry::default();
         let _level = registry.handle(&LEVEL, []);
         registry
-            .lookup::<Counter>("level".into(), String::new(), Owned::ByHandles, "")
+            .lookup::<Counter>("level".into(), String::new(), Owner::Handles, "")
             .increment();
         assert!(registry.render(Instant::now()).ends_with("\nlevel 0\n"));
     }

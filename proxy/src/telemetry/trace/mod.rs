@@ -2,7 +2,7 @@
 //!
 //! A trace goes on with a new span, the proxy's own: W3C's if its headers are valid, else B3's. What goes out is always
 //! W3C, and B3 too in the form in which it came, so that a next hop that reads only that understands. Where nothing came,
-//! or nonsense, a trace begins here ([`ROOT`]).
+//! or nonsense, a trace begins here; that it is recorded, and why, says [`Sampling`].
 //!
 //! One function, [`propagate`], and one walk over the headers: looking up eight names that are mostly absent would hash
 //! eight names.
@@ -70,21 +70,21 @@ pub fn propagate(headers: &mut HeaderMap, rng: &mut fastrand::Rng) -> TraceConte
     let drops_tracestate = came.tracestate.is_some() && by_w3c.is_none();
     let (single, multi) = (came.b3.is_some(), came.b3_multi.is_present());
     let keeps_request_id = came.request_id.is_some_and(request_id::is_sane);
-    headers.insert(&TRACEPARENT, ascii(&w3c::encode(&goes, sampling)));
+    headers.insert(&TRACEPARENT, ascii(w3c::encode(&goes, sampling)));
     if drops_tracestate {
         headers.remove(&TRACESTATE);
     }
     if single {
         headers.insert(
             &B3_SINGLE,
-            ascii(&b3::encode(&goes, sampling, caller.as_ref())),
+            ascii(b3::encode(&goes, sampling, caller.as_ref())),
         );
     }
     if multi {
         write_b3_multi(headers, &goes, sampling, caller.as_ref());
     }
     if !keeps_request_id {
-        headers.insert(&X_REQUEST_ID, ascii(&request_id::random(rng)));
+        headers.insert(&X_REQUEST_ID, ascii(request_id::random(rng)));
     }
     TraceContext {
         trace_id: goes.trace_id,
@@ -160,8 +160,8 @@ fn write_b3_multi(
 }
 
 /// Digits, letters and dashes, which are always a valid value.
-fn ascii(text: &[u8]) -> HeaderValue {
-    HeaderValue::from_bytes(text).unwrap_or(HeaderValue::from_static(""))
+fn ascii(text: impl AsRef<[u8]>) -> HeaderValue {
+    HeaderValue::from_bytes(text.as_ref()).unwrap_or(HeaderValue::from_static(""))
 }
 
 #[cfg(test)]

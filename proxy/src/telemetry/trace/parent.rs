@@ -53,7 +53,9 @@ pub struct Ids {
     pub random: bool,
 }
 
-/// Whether a trace is recorded: B3's four answers, of which W3C knows two.
+/// Whether a trace is recorded: B3's four answers, of which W3C knows two. "Undecided" becomes W3C's yes, which also goes
+/// for a trace that begins here: tracers behind us follow a parent's decision, so a no would silence the traces that they
+/// would have begun themselves without us, while yes is what the common ones decide by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sampling {
     /// Not decided yet.
@@ -87,9 +89,7 @@ impl Sampling {
         }
     }
 
-    /// In W3C's words, which know no "undecided": that is a yes. Tracers behind us follow a parent's decision, so a no
-    /// would silence the traces that they would have begun themselves without us, while yes is what the common ones
-    /// decide by default.
+    /// In W3C's words.
     pub(super) fn records(self) -> bool {
         self != Self::Deny
     }

@@ -201,8 +201,8 @@ proptest! {
         let after_first = headers.clone();
         let came = Came::read(&after_first);
         let forms = [
-            came.traceparent.map(|value| w3c::parse(value)),
-            came.b3.map(|value| b3::parse(value)),
+            came.traceparent.map(w3c::parse),
+            came.b3.map(b3::parse),
             came.b3_multi.is_present().then(|| came.b3_multi.parse()),
         ];
         prop_assert!(forms[0].is_some());

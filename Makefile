@@ -1,0 +1,36 @@
+# Every target sets up what it needs from the package registries; nothing has to be installed by hand but a Rust tool chain.
+CARGO ?= cargo
+
+.PHONY: demo test interop bench bench-check fuzz schema
+
+## demo: builds, starts sample endpoints and the proxy, sends traffic, shows what happens
+demo:
+	$(CARGO) build -q -p outrigger -p outrigger-bench
+	target/debug/outrigger-bench demo --stay
+
+## test: formatting, lints, unit and end-to-end tests; needs no foreign software
+test:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy -q --workspace --all-targets -- -D warnings
+	$(CARGO) build -q -p outrigger -p outrigger-control
+	$(CARGO) test -q --workspace
+
+## interop: the same proxy against software written elsewhere
+interop:
+	$(CARGO) build -q -p outrigger
+	tests/interop/run.sh
+
+## bench: side by side with the peers, into bench/RESULTS.md
+bench:
+	bench/install-peers.sh
+	$(CARGO) build -q --release -p outrigger -p outrigger-bench
+	target/release/outrigger-bench compare
+
+## bench-check: instructions a request of the main paths against the checked-in ones
+bench-check:
+	$(CARGO) build -q --release -p outrigger -p outrigger-bench
+	target/release/outrigger-bench check
+
+## schema: writes config/schema.json anew
+schema:
+	$(CARGO) run -q -p outrigger -- schema > config/schema.json

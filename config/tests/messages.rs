@@ -1,0 +1,131 @@
+//! Golden messages: what a user sees when wrong is designed, and stands in `snapshots/` to be read.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+use outrigger_config::{load, parse};
+
+/// A file whose first lines are right, so that a case shows only what it is about.
+fn messages(text: &str) -> String {
+    let problems = parse("table.yaml", text).expect_err("the file is wrong");
+    problems.to_string()
+}
+
+fn route(route: &str) -> String {
+    messages(&format!(
+        "clusters: {{ cart: {{ endpoints: [127.0.0.1:9001] }}, web: {{ endpoints: [127.0.0.1:9002] }} }}\n\
+         listeners:\n  - address: 127.0.0.1:8080\n    routes:\n{route}"
+    ))
+}
+
+fn cluster(cluster: &str) -> String {
+    messages(&format!(
+        "listeners: [{{ address: 127.0.0.1:8080, routes: [{{ cluster: web }}] }}]\n\
+         clusters:\n  web:\n{cluster}"
+    ))
+}
+
+macro_rules! golden {
+    ($($name:ident: $messages:expr;)+) => {
+        $(
+            #[test]
+            fn $name() {
+                insta::with_settings!({ omit_expression => true }, {
+                    insta::assert_snapshot!($messages);
+                });
+            }
+        )+
+    };
+}
+
+golden! {
+    many_mistakes_come_out_at_once: messages(include_str!("many_mistakes.yaml"));
+
+    a_misspelt_key_gets_the_nearest: route("      - cluster: cart\n        timeot: 5s\n");
+    an_unknown_key_gets_the_known_ones: route("      - cluster: cart\n        backend: cart\n");
+    a_missing_key_is_named: messages("listeners:\n  - name: edge\n    routes: []\n");
+    a_wrong_type_says_what_was_found: messages("listeners: { address: 127.0.0.1:8080 }\n");
+    a_key_without_value_is_not_a_default: route("      - cluster: cart\n        timeout:\n");
+    an_unknown_cluster_gets_the_nearest: route("      - clusters: { cartt: 90, web: 10 }\n");
+    an_unknown_cluster_far_from_all: route("      - cluster: payments\n");
+    a_key_given_twice_shows_both_places: route("      - cluster: cart\n        timeout: 1s\n        cluster: web\n");
+    a_header_given_twice_in_other_case: route("      - cluster: cart\n        match: { headers: { x-a: 1, X-A: 2 } }\n");
+
+    bad_addresses: cluster("    endpoints: [localhost:80, 127.0.0.1, '::1:80', 10.0.0.1:99999, 127.0.0.1:0]\n");
+    a_listener_by_name: messages("listeners: [{ address: localhost:80, routes: [] }, { address: ':81', routes: [] }]\n");
+    bad_durations: messages("listeners: []\ndrain: { delay: 5, timeout: -1s }\naccess_log: {}\n");
+    more_bad_durations: cluster("    endpoints: []\n    connect_timeout: 0s\n    pool: { idle_timeout: 5sec, max_age: 99999999999h }\n");
+    a_bad_regex_says_why: route("      - cluster: cart\n        match: { path: { regex: '/v(\\d+' } }\n");
+    bad_hosts: route("      - cluster: cart\n        match: { hosts: ['foo.*.com', 'shop.example.com:8080', '*', 'http://a.com'] }\n");
+    bad_paths: route("      - cluster: cart\n        match: { path: { prefix: v2 } }\n      - cluster: cart\n        match: { path: { exact: '/a?b=c' } }\n      - cluster: cart\n        match: { path: { exact: /a, prefix: /b } }\n      - cluster: cart\n        match: { path: /v2 }\n");
+    bad_headers_and_methods: route("      - cluster: cart\n        match: { methods: [get], headers: { ':path': /x, 'a b': c } }\n        filters: [{ request_headers: { set: { host: a, x-a: \"b\\nc\" }, remove: [content-length] } }]\n");
+    bad_statuses: route("      - filters: [{ redirect: { status: 200, scheme: https } }]\n        match: { path: { exact: /a } }\n      - filters: [{ respond: { status: 99 } }]\n        match: { path: { exact: /b } }\n      - filters: [{ respond: { status: 204, body: x } }]\n        match: { path: { exact: /c } }\n");
+
+    weights_of_zero: route("      - clusters: { cart: 0, web: 0 }\n");
+    two_kinds_of_destination: route("      - cluster: cart\n        clusters: { web: 1 }\n");
+    a_route_that_goes_nowhere: route("      - match: { path: { prefix: /a } }\n");
+    a_filter_after_an_answer: route("      - filters:\n          - respond: { status: 503 }\n          - request_headers: { set: { x-a: b } }\n");
+    two_filters_in_one: route("      - cluster: cart\n        filters:\n          - request_headers: { set: { x-a: b } }\n            rewrite: { path: /x }\n");
+    a_prefix_rewrite_without_prefix: route("      - cluster: cart\n        filters: [{ rewrite: { prefix: / } }]\n");
+    a_redirect_to_itself: route("      - filters: [{ redirect: { status: 301 } }]\n");
+    an_attempt_longer_than_the_whole: route("      - cluster: cart\n        timeout: 1s\n        attempt_timeout: 2s\n");
+    attempts_count_the_first: route("      - cluster: cart\n        retry: { attempts: 0, on: [5XX, attempt_timeout] }\n");
+    two_routes_with_one_match: route("      - name: a\n        match: { path: { prefix: /v2 }, methods: [GET, POST] }\n        cluster: cart\n      - name: a\n        match: { methods: [POST, GET], path: { prefix: /v2/ } }\n        cluster: web\n");
+    two_listeners_at_one_address: messages("admin: { address: 127.0.0.1:1 }\nlisteners:\n  - { name: a, address: 127.0.0.1:80, routes: [] }\n  - { name: a, address: 127.0.0.1:80, routes: [] }\n  - { address: 127.0.0.1:1, routes: [] }\n");
+    an_endpoint_listed_twice: cluster("    endpoints: [127.0.0.1:80, { address: 127.0.0.1:80, weight: 2 }]\n");
+    endpoints_and_dns: cluster("    endpoints: [127.0.0.1:80]\n    dns: { name: web.internal, port: 80 }\n");
+    a_cluster_without_endpoints: cluster("    protocol: http2\n");
+    dns_without_port: cluster("    dns: { name: 'web.internal:80', min_ttl: 2m }\n");
+    a_misspelt_balancer: cluster("    endpoints: []\n    balancer: ringhash\n");
+    a_hash_without_key: cluster("    endpoints: []\n    balancer: { ring_hash: {} }\n");
+    what_is_not_in_this_version: cluster("    endpoints: []\n    health_check: { path: /health }\n    limits: {}\n    tls: {}\n");
+
+    an_empty_file: messages("# nothing but words\n");
+    two_documents: messages("listeners: []\n---\nlisteners: []\n");
+    a_tab: messages("listeners:\n\t- address: 127.0.0.1:80\n");
+    broken_syntax: messages("listeners:\n  - address: \"127.0.0.1:80\n    routes: []\n");
+    a_merge_key: messages("x: &x { a: b }\nlisteners:\n  - <<: *x\n    address: 127.0.0.1:80\n    routes: []\n");
+    an_alias_bomb: messages("a: &a [x, x, x, x, x, x, x, x, x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a]\nc: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b, *b]\nd: &d [*c, *c, *c, *c, *c, *c, *c, *c, *c, *c]\ne: &e [*d, *d, *d, *d, *d, *d, *d, *d, *d, *d]\nf: [*e, *e, *e]\n");
+    a_tag: messages("listeners: !include routes.yaml\n");
+    a_file_that_steers_a_terminal: messages("listeners: \"\\e[31mred\\r\\n\"\n");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_a_problem_like_others() {
+    let problems = load("no/such/file.yaml").expect_err("it is not there");
+    insta::assert_snapshot!(problems);
+}
+
+#[test]
+fn text_in_another_encoding_is_a_problem_like_others() {
+    let path = std::env::temp_dir().join(format!("outrigger-latin1-{}.yaml", std::process::id()));
+    std::fs::write(&path, b"listeners: []\n# caf\xe9\n").unwrap();
+    let problems = load(&path).expect_err("it is Latin-1");
+    std::fs::remove_file(&path).unwrap();
+    let problem = problems.iter().next().unwrap();
+    assert_eq!((problem.line(), problem.column()), (2, 6));
+    assert_eq!(problem.message(), "the file is not UTF-8");
+}
+
+#[test]
+fn a_problem_can_be_had_as_json() {
+    let problems = parse(
+        "table.yaml",
+        "listeners: []\nadmin: { adress: 127.0.0.1:1 }\n",
+    );
+    let problems = problems.expect_err("a misspelt key");
+    let json: Vec<_> = problems
+        .iter()
+        .map(|p| serde_json::to_value(p).unwrap())
+        .collect();
+    assert_eq!(
+        serde_json::Value::from(json),
+        serde_json::json!([{
+            "path": "admin",
+            "line": 2,
+            "column": 10,
+            "message": "unknown key `adress`",
+            "cause": null,
+            "hint": "did you mean `address`?",
+        }])
+    );
+}

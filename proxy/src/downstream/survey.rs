@@ -1,0 +1,63 @@
+//! What a request's headers say that the proxy itself acts on, found in one walk.
+//!
+//! A look-up hashes a name, most of these names are mostly absent, and there are a dozen of them: walking the few headers
+//! that are there costs a fraction of it.
+
+use http::{HeaderMap, header};
+
+/// Which headers are there.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Survey {
+    /// How many Host lines.
+    pub hosts: u8,
+    /// How many Transfer-Encoding lines.
+    pub transfer_codings: u8,
+    /// How many Cookie lines.
+    pub cookies: u8,
+    /// Any that belongs to one hop only.
+    pub hop_by_hop: bool,
+    /// `te: trailers` or the like.
+    pub te: bool,
+    /// `expect: 100-continue`.
+    pub expect: bool,
+    /// `content-type: application/grpc` and its kin.
+    pub grpc: bool,
+    /// `grpc-timeout`.
+    pub grpc_timeout: bool,
+    /// `x-outrigger-trail`.
+    pub trail: bool,
+}
+
+impl Survey {
+    /// Walks over `headers`.
+    pub fn of(headers: &HeaderMap) -> Self {
+        let mut survey = Self::default();
+        for (name, value) in headers {
+            match *name {
+                header::HOST => survey.hosts = survey.hosts.saturating_add(1),
+                header::COOKIE => survey.cookies = survey.cookies.saturating_add(1),
+                header::TRANSFER_ENCODING => {
+                    survey.transfer_codings = survey.transfer_codings.saturating_add(1);
+                    survey.hop_by_hop = true;
+                }
+                header::TE => (survey.te, survey.hop_by_hop) = (true, true),
+                header::CONNECTION | header::UPGRADE => survey.hop_by_hop = true,
+                header::EXPECT => {
+                    survey.expect = value.as_bytes().eq_ignore_ascii_case(b"100-continue")
+                }
+                header::CONTENT_TYPE => {
+                    survey.grpc = value.as_bytes().starts_with(b"application/grpc")
+                }
+                _ => match name.as_str() {
+                    "keep-alive" | "proxy-connection" | "http2-settings" => {
+                        survey.hop_by_hop = true
+                    }
+                    "grpc-timeout" => survey.grpc_timeout = true,
+                    "x-outrigger-trail" => survey.trail = true,
+                    _ => {}
+                },
+            }
+        }
+        survey
+    }
+}

@@ -1,0 +1,26 @@
+# Installs peers from their registries once; sourced by run.sh. What cannot be installed is said loudly here,
+# and its checks report themselves as skipped.
+
+loudly() { echo "!!! $*" >&2; }
+
+# Newest versions on purpose: interop is with what users will install tomorrow.
+python_peers=(grpcio h2 websockets)
+venv=$INTEROP_HOME/venv
+if [[ ! -x $venv/bin/python ]]; then
+    python3 -m venv "$venv" || { loudly "no Python virtual environment: no check can run"; exit 1; }
+fi
+for peer in "${python_peers[@]}"; do
+    "$venv/bin/pip" show --quiet "$peer" >/dev/null 2>&1 ||
+        "$venv/bin/pip" install --quiet "$peer" >&2 ||
+        loudly "PyPI's $peer could not be installed"
+done
+
+if [[ ! -x $INTEROP_HOME/bin/h2spec ]]; then
+    GOBIN=$INTEROP_HOME/bin go install github.com/summerwind/h2spec/cmd/h2spec@latest >&2 ||
+        loudly "h2spec could not be installed"
+fi
+
+# From Debian: installing needs rights that a test run should not take.
+for command in curl:curl nghttp:nghttp2-client promtool:prometheus prometheus:prometheus unbound:unbound; do
+    command -v "${command%%:*}" >/dev/null || loudly "${command%%:*} is missing: apt-get install ${command##*:}"
+done

@@ -1,0 +1,26 @@
+//! The fuzz targets over their corpora and blind mutations of these, on any toolchain.
+
+use std::path::PathBuf;
+
+use outrigger_tests::fuzz;
+
+fn corpus(target: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "fuzz/corpus", target]
+        .iter()
+        .collect()
+}
+
+#[test]
+fn a_garbled_table_is_refused_with_a_message_or_survives_writing() {
+    fuzz::mutations(&corpus("config"), 1500, fuzz::config);
+}
+
+#[test]
+fn any_request_head_finds_a_route_or_is_refused() {
+    fuzz::mutations(&corpus("route"), 5000, fuzz::route);
+}
+
+#[test]
+fn any_tracing_headers_become_a_valid_trace() {
+    fuzz::mutations(&corpus("trace"), 20_000, fuzz::trace);
+}

@@ -1,0 +1,21 @@
+//! End-to-end tests, a module a subject.
+//!
+//! All but `stage` need the binary: `cargo build -p outrigger` first, as `make test` does.
+
+mod balancing;
+mod command_line;
+mod dns;
+mod downgrade;
+mod drain;
+mod endpoints;
+mod forwarding;
+mod framing;
+mod fuzz;
+mod grpc;
+mod headers;
+mod reload;
+mod routing;
+mod seeing;
+mod stage;
+mod streaming;
+mod upgrades;
