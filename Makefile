@@ -28,6 +28,7 @@ bench:
 
 ## bench-check: instructions a request of the main paths against the checked-in ones
 bench-check:
+	bench/install-peers.sh valgrind
 	$(CARGO) build -q --release -p outrigger -p outrigger-bench
 	target/release/outrigger-bench check
 
