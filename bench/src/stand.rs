@@ -136,18 +136,23 @@ impl Stand {
         };
         loop {
             // Endpoints refuse nothing, so any failure here is the proxy's, not serving yet.
-            if let Ok(fleet) = Fleet::connect(probe.target(self.address)?, 1).await
-                && fleet.run(once).await?.succeeded == 1
-            {
-                self.start_time = started.elapsed();
-                return Ok(());
-            }
+            let missing = match Fleet::connect(probe.target(self.address)?, 1).await {
+                Err(error) => error.to_string(),
+                Ok(fleet) => {
+                    let report = fleet.run(once).await?;
+                    if report.succeeded == 1 {
+                        self.start_time = started.elapsed();
+                        return Ok(());
+                    }
+                    format!("{:?}", report.failures)
+                }
+            };
             let running = self.proxy.as_mut().map_or(Ok(()), Process::ensure_running);
             if let Err(error) = running {
                 bail!("{error}: {}", self.last_words());
             }
             if started.elapsed() > START_LIMIT {
-                bail!("does not serve: {}", self.last_words());
+                bail!("does not serve, {missing}: {}", self.last_words());
             }
             sleep(START_POLL).await;
         }

@@ -34,8 +34,8 @@ impl std::ops::Sub for Cpu {
     fn sub(self, earlier: Self) -> Self {
         Self {
             microseconds: self.microseconds - earlier.microseconds,
-            user_ticks: self.user_ticks - earlier.user_ticks,
-            system_ticks: self.system_ticks - earlier.system_ticks,
+            user_ticks: self.user_ticks.saturating_sub(earlier.user_ticks),
+            system_ticks: self.system_ticks.saturating_sub(earlier.system_ticks),
         }
     }
 }
