@@ -13,8 +13,11 @@ use smallvec::SmallVec;
 use super::Handle;
 use crate::{
     body::Body,
-    call::{Call, X_OUTRIGGER_TRAIL},
-    downstream::framing::Framing,
+    call::Call,
+    downstream::{
+        framing::Framing,
+        survey::{HTTP2_SETTINGS, KEEP_ALIVE, PROXY_CONNECTION, X_OUTRIGGER_TRAIL},
+    },
     error::Error,
     route::normal,
     telemetry::{metrics::DownstreamError, trace},
@@ -212,9 +215,9 @@ static HOP_BY_HOP: [HeaderName; 7] = [
     header::TE,
     header::TRANSFER_ENCODING,
     header::UPGRADE,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    HeaderName::from_static("http2-settings"),
+    KEEP_ALIVE,
+    PROXY_CONNECTION,
+    HTTP2_SETTINGS,
 ];
 
 /// Removes the headers that go no further, and those that Connection names. One walk finds them: look-ups would hash
@@ -231,12 +234,10 @@ fn strip(headers: &mut HeaderMap) {
             header::TE => found[1] = true,
             header::TRANSFER_ENCODING => found[2] = true,
             header::UPGRADE => found[3] = true,
-            _ => match name.as_str() {
-                "keep-alive" => found[4] = true,
-                "proxy-connection" => found[5] = true,
-                "http2-settings" => found[6] = true,
-                _ => {}
-            },
+            _ if *name == KEEP_ALIVE => found[4] = true,
+            _ if *name == PROXY_CONNECTION => found[5] = true,
+            _ if *name == HTTP2_SETTINGS => found[6] = true,
+            _ => {}
         }
     }
     for (name, _) in HOP_BY_HOP.iter().zip(found).filter(|(_, found)| *found) {
