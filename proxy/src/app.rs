@@ -11,7 +11,7 @@ use outrigger_config::{Config, Problems, model::Drain};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, interval, sleep, sleep_until},
 };
 
 use crate::{
@@ -24,6 +24,9 @@ use crate::{
     telemetry::{Telemetry, metrics::ReloadOutcome},
     worker::{self, Order, Shared},
 };
+
+/// How often series whose route or cluster is gone are looked for; scraping does it, too.
+const SWEEP: Duration = Duration::from_secs(60);
 
 /// Why the process ends with an error.
 #[derive(Debug, thiserror::Error)]
@@ -164,8 +167,10 @@ impl App {
     }
 
     async fn serve(mut self) -> Result<(), Failure> {
+        let mut sweep = interval(SWEEP);
         loop {
             tokio::select! {
+                _ = sweep.tick() => self.shared.telemetry.registry.sweep(std::time::Instant::now()),
                 () = self.watch.changed() => self.reload(),
                 _ = self.signals.hangup.recv() => self.reload(),
                 _ = self.signals.terminate.recv() => break,
