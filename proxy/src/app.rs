@@ -3,7 +3,12 @@
 //! The control thread (this one) does everything that is not a request. It alone writes the snapshot.
 
 use std::{
-    collections::HashMap, fs, io, net::SocketAddr, path::PathBuf, sync::Arc, time::SystemTime,
+    collections::HashMap,
+    fs, io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
 };
 
 use arc_swap::ArcSwap;
