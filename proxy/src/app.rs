@@ -132,7 +132,7 @@ impl App {
         let (ask_drain, drain_asked) = mpsc::channel(1);
         admin::start(
             admin,
-            admin::State {
+            &admin::State {
                 shared: Arc::clone(&shared),
                 status: Arc::clone(&status),
                 drain: ask_drain,
