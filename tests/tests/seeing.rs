@@ -305,6 +305,29 @@ async fn the_trail_is_shown_to_those_who_ask_where_the_listener_allows() {
     );
 }
 
+#[tokio::test]
+async fn the_trail_is_neither_told_to_the_endpoint_nor_to_who_did_not_ask() {
+    let echo = Endpoint::echo().await;
+    for listener in ["trail: true", "trail: false"] {
+        // An access log makes a trail of every request, asked for or not.
+        let table = Table::to([&echo])
+            .listener(listener)
+            .top("access_log: { format: json }");
+        let proxy = Proxy::start(table).await;
+        for asked in [&[("x-outrigger-trail", "1")][..], &[]] {
+            let reply = ask(&proxy, asked).await;
+            let seen = &reply.json()["headers"];
+            assert_eq!(first(seen, "x-outrigger-trail"), "", "{listener}");
+            let shown = reply.headers.contains_key("x-outrigger-trail");
+            assert_eq!(
+                shown,
+                listener == "trail: true" && !asked.is_empty(),
+                "{listener}, asked by {asked:?}"
+            );
+        }
+    }
+}
+
 /// The access log's lines so far.
 fn lines(proxy: &Proxy) -> Vec<String> {
     let output = proxy.output();
