@@ -1,21 +1,15 @@
 //! Which route takes a request, and what its filters make of it.
 
-use http::Request;
 use outrigger_tests::{
-    Client, Endpoint, Finished, Proxy, Reply, Table, body, outrigger, refusing_address,
+    Client, Endpoint, Finished, Proxy, Reply, Table, get_with, outrigger, refusing_address,
 };
 
 /// A GET of `url` (host and path) with headers.
 async fn ask(proxy: &Proxy, url: &str, headers: &[(&str, &str)]) -> Reply {
     let (host, path) = url.split_at(url.find('/').expect("a path"));
-    let mut request = Request::get(path).header("host", host);
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    Client::http1(proxy.address)
-        .await
-        .request(request.body(body::empty()).unwrap())
-        .await
+    let headers = [&[("host", host)], headers].concat();
+    let mut client = Client::http1(proxy.address).await;
+    client.request(get_with(path, &headers)).await
 }
 
 /// A table whose routes are given; clusters `a`, `b` and `c` answer their names.

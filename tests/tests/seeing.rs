@@ -2,7 +2,7 @@
 
 use http::Request;
 use outrigger_tests::{
-    Client, Endpoint, Proxy, Reply, Table, body, eventually, refusing_address, spread,
+    Client, Endpoint, Proxy, Reply, Table, body, eventually, get_with, refusing_address, spread,
 };
 use serde_json::Value;
 
@@ -10,14 +10,8 @@ const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const SPAN: &str = "b7ad6b7169203331";
 
 async fn ask(proxy: &Proxy, headers: &[(&str, &str)]) -> Reply {
-    let mut request = Request::get("/some/path");
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    Client::http1(proxy.address)
-        .await
-        .request(request.body(body::empty()).unwrap())
-        .await
+    let mut client = Client::http1(proxy.address).await;
+    client.request(get_with("/some/path", headers)).await
 }
 
 /// The headers that the endpoint sees.
