@@ -189,6 +189,11 @@ impl App {
     /// Puts the file in force if it is right, else says what is wrong and leaves everything as it is.
     fn reload(&mut self) {
         let refused = match outrigger_config::load(&self.path) {
+            Ok(config) if config == *self.shared.snapshot.load().config => {
+                self.status.offered(None);
+                tracing::info!("the table says the same as the one in force");
+                return;
+            }
             Ok(config) => self.apply(config).err().map(|failure| failure.to_string()),
             Err(problems) => Some(problems.to_string()),
         };

@@ -136,6 +136,15 @@ pub fn get(path: &str) -> Request<Body> {
     Request::get(path).body(body::empty()).unwrap()
 }
 
+/// A GET with these headers.
+pub fn get_with(path: &str, headers: &[(&str, &str)]) -> Request<Body> {
+    let request = Request::get(path);
+    let request = headers.iter().fold(request, |request, (name, value)| {
+        request.header(*name, *value)
+    });
+    request.body(body::empty()).unwrap()
+}
+
 /// A POST with a body of known length.
 pub fn post(path: &str, bytes: impl Into<Bytes>) -> Request<Body> {
     Request::post(path).body(body::full(bytes)).unwrap()

@@ -18,7 +18,7 @@ mod raw;
 mod table;
 mod wait;
 
-pub use client::{Client, Reply, get, post};
+pub use client::{Client, Reply, get, get_with, post};
 pub use dns::{Answer, DnsServer};
 pub use endpoint::{Endpoint, Seen, Serve};
 pub use http2::{Frame, RawHttp2};

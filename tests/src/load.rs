@@ -30,6 +30,18 @@ impl Tally {
         self.by_endpoint.get(endpoint).copied().unwrap_or(0)
     }
 
+    /// Fails the test, naming `what`, if any request failed.
+    #[track_caller]
+    pub fn none_failed(&self, what: &str) {
+        assert!(
+            self.failures.is_empty(),
+            "{what}: {} failed, {} did not: {:?}",
+            self.failures.len(),
+            self.ok,
+            self.failures.first()
+        );
+    }
+
     /// Busiest over idlest of the endpoints that answered.
     pub fn unevenness(&self) -> f64 {
         let busiest = self.by_endpoint.values().max().copied().unwrap_or(0);

@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{Request, StatusCode};
-use outrigger_tests::{Client, Endpoint, Load, Proxy, Table, body, refusing_address, spread};
+use http::StatusCode;
+use outrigger_tests::{Client, Endpoint, Load, Proxy, Table, get_with, refusing_address, spread};
 
 async fn identical(count: usize) -> Vec<Endpoint> {
     let mut endpoints = Vec::new();
@@ -29,11 +29,7 @@ async fn identical_endpoints_get_equal_shares_at_any_concurrency() {
             Proxy::start(Table::to(&endpoints).cluster(format!("balancer: {balancer}"))).await;
         for connections in [1, 64] {
             let tally = spread(proxy.address, connections, 7000).await;
-            assert!(
-                tally.failures.is_empty(),
-                "{balancer}: {:?}",
-                tally.failures.first()
-            );
+            tally.none_failed(balancer);
             let uneven = tally.unevenness();
             assert!(
                 uneven <= allowed,
@@ -162,25 +158,16 @@ async fn a_new_endpoint_gets_its_first_request_within_100_ms_from_one_sequential
         "{:?}",
         start.elapsed()
     );
-    assert!(load.stop().await.failures.is_empty());
+    load.stop().await.none_failed("the flow");
 }
 
 /// Sends `count` requests with this header each on a new connection; the names of those who answered.
 async fn answering(proxy: &Proxy, header: (&str, &str), count: usize) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for _ in 0..count {
-        let request = Request::get("/")
-            .header(header.0, header.1)
-            .body(body::empty())
-            .unwrap();
-        names.insert(
-            Client::http1(proxy.address)
-                .await
-                .request(request)
-                .await
-                .text()
-                .to_owned(),
-        );
+        let mut client = Client::http1(proxy.address).await;
+        let reply = client.request(get_with("/", &[header])).await;
+        names.insert(reply.text().to_owned());
     }
     names
 }

@@ -23,6 +23,11 @@ const GOOD: &str = "listeners: [ { address: \"127.0.0.1:1\", routes: [ { cluster
 fn a_good_file_checks_with_0() {
     let finished = check(GOOD);
     assert_eq!(finished.code, Some(0), "{}", finished.output);
+    let said = finished.output.trim_end();
+    assert!(
+        said.ends_with(": ok; listeners: 1, routes: 1, clusters: 1"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -65,6 +65,9 @@ async fn serve(request: Request<Incoming>) -> Response<body::Body> {
                 .header("grpc-message", "no%20entry");
             response.body(body::empty()).unwrap()
         }
+        "Unavailable" => response
+            .body(body::with_trailers(message("half"), status("14")))
+            .unwrap(),
         "Facts" => {
             let facts = format!("{timeout:?} {trailers_kept}");
             response
@@ -241,4 +244,22 @@ async fn the_grpc_status_is_a_label_of_the_request_metric() {
         count("0") == 1.0 && count("7") == 1.0
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_status_that_is_the_services_own_failure_is_a_failed_attempt() {
+    let (_endpoint, proxy, mut client) = stage().await;
+    let attempts = async |result| {
+        let metrics = proxy.metrics().await;
+        metrics.sum("outrigger_attempts_total", &[("result", result)])
+    };
+    let reply = client
+        .request(call("Unavailable", body::full(message(""))))
+        .await;
+    assert_eq!((reply.status.as_u16(), grpc(&reply).0), (200, "14"));
+    outrigger_tests::eventually("it is counted", async || attempts("failure").await == 1.0).await;
+    // PERMISSION_DENIED is an answer: the caller's doing.
+    client.request(call("Fail", body::full(message("")))).await;
+    outrigger_tests::eventually("it is counted", async || attempts("success").await == 1.0).await;
+    assert_eq!(attempts("failure").await, 1.0);
 }

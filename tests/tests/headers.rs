@@ -1,24 +1,18 @@
 //! Which headers pass, which end at the proxy, and which it writes (RFC 9110, 7.6.1; RFC 7239; RFC 9209).
 
-use http::Request;
-use outrigger_tests::{Client, Endpoint, Proxy, Raw, RawEndpoint, Table, body, refusing_address};
+use outrigger_tests::{
+    Client, Endpoint, Proxy, Raw, RawEndpoint, Table, get_with, refusing_address,
+};
 use serde_json::{Value, json};
 
 /// What the endpoint sees of a GET with these headers, and through this table.
 async fn seen(table: Table, http2: bool, headers: &[(&str, &str)]) -> Value {
     let proxy = Proxy::start(table).await;
-    let mut request = Request::get("/");
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
     let mut client = match http2 {
         true => Client::http2(proxy.address).await,
         false => Client::http1(proxy.address).await,
     };
-    client
-        .request(request.body(body::empty()).unwrap())
-        .await
-        .json()
+    client.request(get_with("/", headers)).await.json()
 }
 
 #[tokio::test]

@@ -1,19 +1,15 @@
 //! Which route takes a request, and what its filters make of it.
 
-use http::Request;
-use outrigger_tests::{Client, Endpoint, Proxy, Reply, body, outrigger};
+use outrigger_tests::{
+    Client, Endpoint, Finished, Proxy, Reply, Table, get_with, outrigger, refusing_address,
+};
 
 /// A GET of `url` (host and path) with headers.
 async fn ask(proxy: &Proxy, url: &str, headers: &[(&str, &str)]) -> Reply {
     let (host, path) = url.split_at(url.find('/').expect("a path"));
-    let mut request = Request::get(path).header("host", host);
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    Client::http1(proxy.address)
-        .await
-        .request(request.body(body::empty()).unwrap())
-        .await
+    let headers = [&[("host", host)], headers].concat();
+    let mut client = Client::http1(proxy.address).await;
+    client.request(get_with(path, &headers)).await
 }
 
 /// A table whose routes are given; clusters `a`, `b` and `c` answer their names.
@@ -226,6 +222,23 @@ async fn redirects_and_direct_responses_need_no_endpoint() {
 }
 
 #[tokio::test]
+async fn a_redirect_keeps_the_scheme_that_a_trusted_proxy_names() {
+    let table = |trusted| {
+        Table::to([refusing_address()])
+            .listener(format!("trusted_proxies: [{trusted}]"))
+            .route("filters: [ { redirect: { host: new.test } } ]")
+    };
+    for (trusted, location) in [
+        ("127.0.0.0/8", "https://new.test/x?y"),
+        ("192.0.2.0/24", "http://new.test/x?y"),
+    ] {
+        let proxy = Proxy::start(table(trusted)).await;
+        let moved = ask(&proxy, "a.test/x?y", &[("x-forwarded-proto", "https")]).await;
+        assert_eq!(moved.header("location"), location, "trusted: {trusted}");
+    }
+}
+
+#[tokio::test]
 async fn every_example_file_is_valid() {
     let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/examples");
     for entry in std::fs::read_dir(examples).expect("config/examples") {
@@ -247,7 +260,7 @@ async fn explain_says_which_route_and_cluster_a_request_would_meet() {
 listeners:
   - { name: edge, address: "127.0.0.1:1", routes: [
       { name: new-shop, match: { path: { prefix: /v23 }, headers: { x-a: "1" } }, clusters: { web: 90, canary: 10 } },
-      { name: rest, cluster: web } ] }
+      { name: rest, match: { methods: [GET] }, cluster: web } ] }
 clusters:
   web: { endpoints: ["127.0.0.1:2"] }
   canary: { endpoints: ["127.0.0.1:3"] }
@@ -260,14 +273,18 @@ clusters:
             .args(arguments)
             .output()
             .unwrap();
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).unwrap()
+        Finished::from(output)
     };
-    let text = explain(&["GET", "http://shop.test/v23/x", "-H", "X-A: 1"]);
+    let met = explain(&["GET", "http://shop.test/v23/x", "-H", "X-A: 1"]);
+    let text = &met.output;
     assert!(
         text.contains("new-shop") && text.contains("canary"),
         "{text}"
     );
-    let text = explain(&["GET", "http://shop.test/v23/x"]);
+    assert_eq!(met.code, Some(0), "{text}");
+    let rest = explain(&["GET", "http://shop.test/v23/x"]);
+    let text = &rest.output;
     assert!(text.contains("rest") && text.contains("web"), "{text}");
+    let none = explain(&["POST", "http://shop.test/v23/x"]);
+    assert_eq!(none.code, Some(1), "{}", none.output);
 }

@@ -2,7 +2,7 @@
 
 use http::Request;
 use outrigger_tests::{
-    Client, Endpoint, Proxy, Reply, Table, body, eventually, refusing_address, spread,
+    Client, Endpoint, Proxy, Reply, Table, body, eventually, get_with, refusing_address, spread,
 };
 use serde_json::Value;
 
@@ -10,14 +10,8 @@ const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const SPAN: &str = "b7ad6b7169203331";
 
 async fn ask(proxy: &Proxy, headers: &[(&str, &str)]) -> Reply {
-    let mut request = Request::get("/some/path");
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    Client::http1(proxy.address)
-        .await
-        .request(request.body(body::empty()).unwrap())
-        .await
+    let mut client = Client::http1(proxy.address).await;
+    client.request(get_with("/some/path", headers)).await
 }
 
 /// The headers that the endpoint sees.
@@ -303,6 +297,29 @@ async fn the_trail_is_shown_to_those_who_ask_where_the_listener_allows() {
             .header("x-outrigger-trail"),
         ""
     );
+}
+
+#[tokio::test]
+async fn the_trail_is_neither_told_to_the_endpoint_nor_to_who_did_not_ask() {
+    let echo = Endpoint::echo().await;
+    for listener in ["trail: true", "trail: false"] {
+        // An access log makes a trail of every request, asked for or not.
+        let table = Table::to([&echo])
+            .listener(listener)
+            .top("access_log: { format: json }");
+        let proxy = Proxy::start(table).await;
+        for asked in [&[("x-outrigger-trail", "1")][..], &[]] {
+            let reply = ask(&proxy, asked).await;
+            let seen = &reply.json()["headers"];
+            assert_eq!(first(seen, "x-outrigger-trail"), "", "{listener}");
+            let shown = reply.headers.contains_key("x-outrigger-trail");
+            assert_eq!(
+                shown,
+                listener == "trail: true" && !asked.is_empty(),
+                "{listener}, asked by {asked:?}"
+            );
+        }
+    }
 }
 
 /// The access log's lines so far.

@@ -119,6 +119,17 @@ const MAX_HELD: u64 = 4 * MIB;
 /// A body of a length that nobody reaches.
 const ENDLESS: &str = "content-length: 1000000000\r\n\r\n";
 
+/// What is answered to warm up.
+const NOTHING: &str = "HTTP/1.1 204 x\r\nconnection: close\r\n\r\n";
+
+/// A proxy that has made its pools and buffers, so that what it holds later is of the stalled stream.
+async fn warmed_up(endpoint: &RawEndpoint) -> Proxy {
+    let proxy = Proxy::start(Table::to([endpoint])).await;
+    let tally = spread(proxy.address, 4, 100).await;
+    assert_eq!(tally.failures.len(), 100, "204 is not 200");
+    proxy
+}
+
 #[tokio::test]
 async fn a_client_stalls_when_the_endpoint_does_not_read() {
     let endpoint = RawEndpoint::serve(async |mut raw: Raw, _| {
@@ -129,16 +140,10 @@ async fn a_client_stalls_when_the_endpoint_does_not_read() {
         {
             return std::future::pending().await;
         }
-        raw.write("HTTP/1.1 204 x\r\nconnection: close\r\n\r\n")
-            .await;
+        raw.write(NOTHING).await;
     })
     .await;
-    let proxy = Proxy::start(Table::to([&endpoint])).await;
-    assert_eq!(
-        spread(proxy.address, 4, 100).await.failures.len(),
-        100,
-        "warmed up by 204s"
-    );
+    let proxy = warmed_up(&endpoint).await;
     let before = proxy.resident();
     let mut raw = Raw::connect(proxy.address).await;
     raw.write(format!("POST / HTTP/1.1\r\nhost: a\r\n{ENDLESS}"))
@@ -164,17 +169,11 @@ async fn an_endpoint_stalls_when_the_client_does_not_read() {
                 count.store(write_until_it_stalls(&mut raw).await, Relaxed);
                 std::future::pending().await
             }
-            raw.write("HTTP/1.1 204 x\r\nconnection: close\r\n\r\n")
-                .await;
+            raw.write(NOTHING).await;
         }
     })
     .await;
-    let proxy = Proxy::start(Table::to([&endpoint])).await;
-    assert_eq!(
-        spread(proxy.address, 4, 100).await.failures.len(),
-        100,
-        "warmed up by 204s"
-    );
+    let proxy = warmed_up(&endpoint).await;
     let before = proxy.resident();
     let mut http1 = Client::http1(proxy.address).await;
     let http1 = http1.send(get("/endless")).await.unwrap();
