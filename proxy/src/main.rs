@@ -13,7 +13,7 @@ use outrigger::{
 use outrigger_config::{Config, Problems};
 
 #[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const FAILURE: u8 = 1;
 const USAGE: u8 = 64;

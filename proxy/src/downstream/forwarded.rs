@@ -20,7 +20,7 @@ pub struct Forwarded {
     peer: IpAddr,
     peer_text: HeaderValue,
     /// The `forwarded` value for the host that was last asked for.
-    last: RefCell<Option<(HeaderValue, HeaderValue)>>,
+    last: RefCell<Option<(Box<[u8]>, HeaderValue)>>,
 }
 
 impl Forwarded {
@@ -87,10 +87,11 @@ impl Forwarded {
     fn element(&self, host: Option<&HeaderValue>) -> HeaderValue {
         let mut last = self.last.borrow_mut();
         match (&*last, host) {
-            (Some((of, element)), Some(host)) if of == host => element.clone(),
+            (Some((of, element)), Some(host)) if **of == *host.as_bytes() => element.clone(),
             _ => {
                 let element = element(self.peer, host);
-                *last = host.map(|host| (host.clone(), element.clone()));
+                // A copy: the header's own bytes are a part of the connection's read buffer, which could never be used again.
+                *last = host.map(|host| (host.as_bytes().into(), element.clone()));
                 element
             }
         }

@@ -206,34 +206,50 @@ fn strip_response(response: &mut Response<Body>) {
     }
 }
 
-/// Removes the headers that go no further, and those that Connection names.
+/// Headers that never go further.
+static HOP_BY_HOP: [HeaderName; 7] = [
+    header::CONNECTION,
+    header::TE,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    HeaderName::from_static("http2-settings"),
+];
+
+/// Removes the headers that go no further, and those that Connection names. One walk finds them: look-ups would hash
+/// seven names that are mostly absent.
 fn strip(headers: &mut HeaderMap) {
-    let mut found: SmallVec<[HeaderName; 4]> = SmallVec::new();
+    let mut found = [false; 7];
+    let mut named: SmallVec<[HeaderName; 2]> = SmallVec::new();
     for (name, value) in headers.iter() {
         match *name {
             header::CONNECTION => {
-                found.push(name.clone());
-                found.extend(named(value));
+                found[0] = true;
+                named.extend(names(value));
             }
-            header::TE | header::TRANSFER_ENCODING | header::UPGRADE => found.push(name.clone()),
-            _ if matches!(
-                name.as_str(),
-                "keep-alive" | "proxy-connection" | "http2-settings"
-            ) =>
-            {
-                found.push(name.clone());
-            }
-            _ => {}
+            header::TE => found[1] = true,
+            header::TRANSFER_ENCODING => found[2] = true,
+            header::UPGRADE => found[3] = true,
+            _ => match name.as_str() {
+                "keep-alive" => found[4] = true,
+                "proxy-connection" => found[5] = true,
+                "http2-settings" => found[6] = true,
+                _ => {}
+            },
         }
     }
-    for name in found {
+    for (name, _) in HOP_BY_HOP.iter().zip(found).filter(|(_, found)| *found) {
+        headers.remove(name);
+    }
+    for name in named {
         headers.remove(name);
     }
 }
 
 /// The headers that a Connection line names. What frames or addresses the message is not the sender's to remove; of
 /// those that are no headers, the two usual ones are not worth a look.
-fn named(connection: &HeaderValue) -> impl Iterator<Item = HeaderName> {
+fn names(connection: &HeaderValue) -> impl Iterator<Item = HeaderName> {
     let tokens = connection
         .as_bytes()
         .split(|byte| *byte == b',')
