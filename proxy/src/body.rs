@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 
 use crate::{
@@ -23,9 +23,13 @@ use crate::{
     upstream::{Lease, expect::Gated},
 };
 
-/// A request's or response's body.
+/// A request's or response's body. Boxed, because it is moved a dozen times on its way through the stack; one that is
+/// empty and that nothing rides on is nothing at all.
 #[derive(Default)]
-pub struct Body {
+pub struct Body(Option<Box<Content>>);
+
+#[derive(Default)]
+struct Content {
     inner: Inner,
     riders: Riders,
     /// How far it came.
@@ -41,7 +45,7 @@ enum Inner {
     /// Can be sent again.
     Replay(Replay),
     /// Waits for the endpoint's `100 Continue`.
-    Gated(Box<Gated>),
+    Gated(Gated),
 }
 
 /// What ends with the body.
@@ -73,74 +77,76 @@ impl Body {
     }
 
     fn of(inner: Inner) -> Self {
-        Self {
+        let content = Content {
             inner,
             riders: Riders::default(),
             progress: Progress::default(),
-        }
+        };
+        Self(Some(Box::new(content)))
+    }
+
+    fn riders(&mut self) -> &mut Riders {
+        &mut self.0.get_or_insert_default().riders
     }
 
     /// Lets `lease` end with this body.
     pub fn lease(&mut self, lease: Lease) {
-        self.riders.lease = Some(lease);
+        self.riders().lease = Some(lease);
     }
 
     /// Lets an attempt's accounts be closed with this body.
     pub fn track(&mut self, tracked: Tracked) {
-        self.riders.tracked = Some(tracked);
+        self.riders().tracked = Some(tracked);
     }
 
     /// Lets the request be closed with this body.
     pub fn observe(&mut self, call: Box<Call>) {
-        self.riders.call = Some(call);
+        self.riders().call = Some(call);
     }
 
     /// Counts the bytes that go by.
     pub fn count(&mut self, counter: Rc<Cell<u64>>) {
-        self.riders.counter = Some(counter);
+        self.riders().counter = Some(counter);
     }
 
     /// Holds the body back until the endpoint asks for it.
     pub fn gate(&mut self, gate: impl FnOnce(Self) -> Gated) {
         let body = std::mem::take(self);
-        self.inner = Inner::Gated(Box::new(gate(body)));
+        *self = Self::of(Inner::Gated(gate(body)));
     }
 
     /// The same body once more, from its start; what is read of either is kept for the other.
     pub fn again(&mut self) -> Self {
-        let replay = match std::mem::take(&mut self.inner) {
-            Inner::Incoming(incoming) => Replay::new(incoming),
-            Inner::Replay(replay) => replay,
-            at_hand => {
-                self.inner = at_hand;
-                return match &self.inner {
-                    Inner::Full(bytes) => Self::full(bytes.clone()),
-                    _ => Self::default(),
-                };
-            }
+        let Some(content) = &mut self.0 else {
+            return Self::default();
         };
-        let again = Self::of(Inner::Replay(replay.again()));
-        self.inner = Inner::Replay(replay);
-        again
+        content.inner = match std::mem::take(&mut content.inner) {
+            Inner::Incoming(incoming) => Inner::Replay(Replay::new(incoming)),
+            inner => inner,
+        };
+        match &content.inner {
+            Inner::Replay(replay) => Self::of(Inner::Replay(replay.again())),
+            Inner::Full(bytes) => Self::full(bytes.clone()),
+            // A gated one has been taken by an attempt, and is not here to be asked.
+            Inner::Empty | Inner::Incoming(_) | Inner::Gated(_) => Self::default(),
+        }
     }
 
     /// Whether it can be read from where it stands: a replay may have lost its start.
     pub fn whole(&self) -> bool {
-        match &self.inner {
-            Inner::Replay(replay) => replay.whole(),
-            _ => true,
+        match &self.0 {
+            Some(content) => !matches!(&content.inner, Inner::Replay(replay) if !replay.whole()),
+            None => true,
         }
     }
 }
 
 impl From<Incoming> for Body {
     fn from(incoming: Incoming) -> Self {
-        let ended = http_body::Body::is_end_stream(&incoming);
-        Self::of(if ended {
-            Inner::Empty
-        } else {
-            Inner::Incoming(incoming)
-        })
+        match incoming.is_end_stream() {
+            true => Self::default(),
+            false => Self::of(Inner::Incoming(incoming)),
+        }
     }
 }
 
@@ -158,60 +164,82 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let frame = match &mut self.inner {
-            Inner::Empty => None,
-            Inner::Full(bytes) if bytes.is_empty() => None,
-            Inner::Full(bytes) => Some(Ok(Frame::data(std::mem::take(bytes)))),
-            Inner::Incoming(incoming) => ready!(Pin::new(incoming).poll_frame(cx)),
-            Inner::Replay(replay) => ready!(Pin::new(replay).poll_frame(cx)),
-            Inner::Gated(gated) => ready!(Pin::new(&mut **gated).poll_frame(cx)),
+        let Some(content) = &mut self.0 else {
+            return Poll::Ready(None);
         };
+        let frame = ready!(content.inner.poll_frame(cx));
         match &frame {
-            None => self.progress = Progress::Complete,
-            Some(Err(_)) => self.progress = Progress::Broken,
-            Some(Ok(frame)) => {
-                if let (Some(counter), Some(data)) = (&self.riders.counter, frame.data_ref()) {
-                    counter.set(counter.get() + data.len() as u64);
-                }
-                if let (Some(tracked), Some(trailers)) =
-                    (&mut self.riders.tracked, frame.trailers_ref())
-                {
-                    tracked.trailers(trailers, clock::now());
-                }
-                if let Some(call) = &mut self.riders.call {
-                    if let Some(data) = frame.data_ref() {
-                        call.sent(data.len());
-                    } else if let Some(trailers) = frame.trailers_ref() {
-                        call.trailers(trailers);
-                    }
-                }
-            }
+            None => content.progress = Progress::Complete,
+            Some(Err(_)) => content.progress = Progress::Broken,
+            Some(Ok(frame)) => content.riders.see(frame),
         }
         Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.inner {
-            Inner::Empty => true,
-            Inner::Full(bytes) => bytes.is_empty(),
-            Inner::Incoming(incoming) => incoming.is_end_stream(),
-            Inner::Replay(replay) => replay.is_end_stream(),
-            Inner::Gated(gated) => gated.is_end_stream(),
-        }
+        self.0
+            .as_ref()
+            .is_none_or(|content| content.inner.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.inner {
-            Inner::Empty => SizeHint::with_exact(0),
-            Inner::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Inner::Incoming(incoming) => incoming.size_hint(),
-            Inner::Replay(replay) => replay.size_hint(),
-            Inner::Gated(gated) => gated.size_hint(),
+        match self.0.as_ref().map(|content| &content.inner) {
+            None | Some(Inner::Empty) => SizeHint::with_exact(0),
+            Some(Inner::Full(bytes)) => SizeHint::with_exact(bytes.len() as u64),
+            Some(Inner::Incoming(incoming)) => incoming.size_hint(),
+            Some(Inner::Replay(replay)) => replay.size_hint(),
+            Some(Inner::Gated(gated)) => gated.size_hint(),
         }
     }
 }
 
-impl Drop for Body {
+impl Inner {
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match self {
+            Self::Empty => Poll::Ready(None),
+            Self::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Incoming(incoming) => Pin::new(incoming).poll_frame(cx),
+            Self::Replay(replay) => Pin::new(replay).poll_frame(cx),
+            Self::Gated(gated) => Pin::new(gated).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Full(bytes) => bytes.is_empty(),
+            Self::Incoming(incoming) => incoming.is_end_stream(),
+            Self::Replay(replay) => replay.is_end_stream(),
+            Self::Gated(gated) => gated.is_end_stream(),
+        }
+    }
+}
+
+impl Riders {
+    fn see(&mut self, frame: &Frame<Bytes>) {
+        if let Some(data) = frame.data_ref() {
+            if let Some(call) = &mut self.call {
+                call.sent(data.len());
+            }
+            if let Some(counter) = &self.counter {
+                counter.set(counter.get() + data.len() as u64);
+            }
+        } else if let Some(trailers) = frame.trailers_ref() {
+            if let Some(tracked) = &mut self.tracked {
+                tracked.trailers(trailers, clock::now());
+            }
+            if let Some(call) = &mut self.call {
+                call.trailers(trailers);
+            }
+        }
+    }
+}
+
+impl Drop for Content {
     fn drop(&mut self) {
         let Riders {
             lease,
@@ -224,7 +252,7 @@ impl Drop for Body {
         }
         let now = clock::now();
         let progress = match self.progress {
-            Progress::Partial if http_body::Body::is_end_stream(self) => Progress::Complete,
+            Progress::Partial if self.inner.is_end_stream() => Progress::Complete,
             progress => progress,
         };
         if let Some(lease) = lease {

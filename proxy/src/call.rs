@@ -21,7 +21,11 @@ use smallvec::SmallVec;
 use crate::{
     body::{Body, Progress},
     clock,
-    downstream::{Connection, framing::Framing, survey::Survey},
+    downstream::{
+        Connection,
+        framing::Framing,
+        survey::{Survey, X_OUTRIGGER_TRAIL},
+    },
     error::Error,
     snapshot::{Cluster, Endpoint, Listener, Route},
     telemetry::{
@@ -35,9 +39,6 @@ use crate::{
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 
-/// Asks for the Trail, and is answered with it.
-pub const X_OUTRIGGER_TRAIL: HeaderName = HeaderName::from_static("x-outrigger-trail");
-
 /// The client went away before its response had begun; nginx's number, for the accounts only.
 const CLIENT_GONE: u16 = 499;
 
@@ -50,7 +51,7 @@ pub struct Call {
     /// Whether an attempt has taken the request and not given it back.
     taken: bool,
     /// What is needed to repeat the request after it was taken.
-    spare: Option<Box<(Parts, Body)>>,
+    spare: Option<Box<Spare>>,
     /// The downstream connection it came on.
     pub connection: Rc<Connection>,
     /// The worker that serves it.
@@ -196,12 +197,7 @@ impl Call {
     /// Keeps what is needed to send the request once more; of its body, as much as a replay keeps.
     pub fn keep_spare(&mut self) {
         if self.spare.is_none() {
-            let mut head = nothing();
-            head.method = self.head.method.clone();
-            head.uri = self.head.uri.clone();
-            head.version = self.head.version;
-            head.headers = self.head.headers.clone();
-            self.spare = Some(Box::new((head, self.body.again())));
+            self.spare = Some(Box::new(Spare::of(&self.head, self.body.again())));
         }
     }
 
@@ -223,13 +219,9 @@ impl Call {
     /// Makes the request whole for another attempt; whether that was possible.
     pub fn restore(&mut self) -> bool {
         if self.taken
-            && let Some((head, body)) = self
-                .spare
-                .take()
-                .map(|spare| *spare)
-                .filter(|(_, body)| body.whole())
+            && let Some(spare) = self.spare.take().filter(|spare| spare.body.whole())
         {
-            (self.head, self.body) = (head, body);
+            (self.head, self.body) = spare.unpack();
             self.taken = false;
         }
         !self.taken
@@ -348,6 +340,42 @@ impl Drop for Call {
             self.log(log, logged);
         }
         self.connection.end();
+    }
+}
+
+/// A request, packed: it is kept for nearly every one and needed by nearly none, so keeping has to be cheap. A list of
+/// headers is copied for half of what a map of them costs.
+struct Spare {
+    method: Method,
+    uri: Uri,
+    version: Version,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    body: Body,
+}
+
+impl Spare {
+    fn of(head: &Parts, body: Body) -> Self {
+        Self {
+            method: head.method.clone(),
+            uri: head.uri.clone(),
+            version: head.version,
+            headers: head
+                .headers
+                .iter()
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect(),
+            body,
+        }
+    }
+
+    fn unpack(self) -> (Parts, Body) {
+        let mut head = nothing();
+        (head.method, head.uri, head.version) = (self.method, self.uri, self.version);
+        head.headers.reserve(self.headers.len());
+        for (name, value) in self.headers {
+            head.headers.append(name, value);
+        }
+        (head, self.body)
     }
 }
 

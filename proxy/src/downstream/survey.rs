@@ -3,7 +3,18 @@
 //! A look-up hashes a name, most of these names are mostly absent, and there are a dozen of them: walking the few headers
 //! that are there costs a fraction of it.
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
+
+/// As hop-by-hop as Connection, though no standard says so.
+pub const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+/// What some clients send in place of Connection.
+pub const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+/// Of an upgrade to HTTP/2.
+pub const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
+/// What is left of a gRPC call's time.
+pub const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+/// Asks for the Trail, and is answered with it.
+pub const X_OUTRIGGER_TRAIL: HeaderName = HeaderName::from_static("x-outrigger-trail");
 
 /// Which headers are there.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,14 +59,15 @@ impl Survey {
                 header::CONTENT_TYPE => {
                     survey.grpc = value.as_bytes().starts_with(b"application/grpc")
                 }
-                _ => match name.as_str() {
-                    "keep-alive" | "proxy-connection" | "http2-settings" => {
-                        survey.hop_by_hop = true
-                    }
-                    "grpc-timeout" => survey.grpc_timeout = true,
-                    "x-outrigger-trail" => survey.trail = true,
-                    _ => {}
-                },
+                _ if *name == KEEP_ALIVE
+                    || *name == PROXY_CONNECTION
+                    || *name == HTTP2_SETTINGS =>
+                {
+                    survey.hop_by_hop = true;
+                }
+                _ if *name == GRPC_TIMEOUT => survey.grpc_timeout = true,
+                _ if *name == X_OUTRIGGER_TRAIL => survey.trail = true,
+                _ => {}
             }
         }
         survey

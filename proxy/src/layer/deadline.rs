@@ -6,13 +6,14 @@
 
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Response};
+use http::{HeaderValue, Response};
 use tokio::time::{Instant, timeout_at};
 
 use super::Handle;
-use crate::{body::Body, call::Call, clock, error::Error, telemetry::trail::Step};
-
-const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+use crate::{
+    body::Body, call::Call, clock, downstream::survey::GRPC_TIMEOUT, error::Error,
+    telemetry::trail::Step,
+};
 
 /// See the module.
 pub struct Deadline<S> {

@@ -13,8 +13,11 @@ use smallvec::SmallVec;
 use super::Handle;
 use crate::{
     body::Body,
-    call::{Call, X_OUTRIGGER_TRAIL},
-    downstream::framing::Framing,
+    call::Call,
+    downstream::{
+        framing::Framing,
+        survey::{HTTP2_SETTINGS, KEEP_ALIVE, PROXY_CONNECTION, X_OUTRIGGER_TRAIL},
+    },
     error::Error,
     route::normal,
     telemetry::{metrics::DownstreamError, trace},
@@ -45,7 +48,7 @@ impl<S> Hop<S> {
                 .metrics()
                 .downstream_error(DownstreamError::BadFraming)
         })?;
-        host(call)?;
+        let host = host(call)?;
         if call.head.method == Method::CONNECT && !call.listener.config.connect {
             return Err(Error::TunnelRefused);
         }
@@ -69,7 +72,7 @@ impl<S> Hop<S> {
         } = call;
         let trusted = &listener.config.trusted_proxies;
         call.client = connection.forwarded.client(&head.headers, trusted);
-        connection.forwarded.write(&mut head.headers, trusted);
+        connection.forwarded.write(&mut head.headers, host, trusted);
         if listener.config.via {
             head.headers.append(header::VIA, via(head.version));
         }
@@ -114,14 +117,15 @@ fn framing(call: &Call) -> Result<(), Error> {
     }
 }
 
-/// One Host header, and a path alone in the URI, whatever the version and form (RFC 9112, 3.2; RFC 9113, 8.3.1).
-fn host(call: &mut Call) -> Result<(), Error> {
+/// One Host header, and a path alone in the URI, whatever the version and form (RFC 9112, 3.2; RFC 9113, 8.3.1). The
+/// host is returned; HTTP/1.0 may do without.
+fn host(call: &mut Call) -> Result<Option<HeaderValue>, Error> {
     let head = &mut call.head;
-    let first = head.headers.get(header::HOST);
     if call.survey.hosts > 1 {
         return Err(Error::BadRequest("more than one host"));
     }
-    if let Some(host) = first
+    let host = head.headers.get(header::HOST).cloned();
+    if let Some(host) = &host
         && !host
             .as_bytes()
             .iter()
@@ -130,28 +134,27 @@ fn host(call: &mut Call) -> Result<(), Error> {
         return Err(Error::BadRequest("host"));
     }
     if head.uri.authority().is_none() {
-        return match first {
+        return match host {
             None if head.version >= Version::HTTP_11 => Err(Error::BadRequest("no host")),
-            _ => Ok(()),
+            host => Ok(host),
         };
     }
     let mut parts = std::mem::take(&mut head.uri).into_parts();
     let Some(authority) = parts.authority.take() else {
-        return Ok(());
+        return Ok(host);
     };
     if authority.as_str().contains('@') {
         return Err(Error::BadRequest("userinfo"));
     }
-    if head.version == Version::HTTP_2
-        && first.is_some_and(|host| host.as_bytes() != authority.as_str().as_bytes())
-    {
+    let differs = |host: &HeaderValue| host.as_bytes() != authority.as_str().as_bytes();
+    if head.version == Version::HTTP_2 && host.as_ref().is_some_and(differs) {
         return Err(Error::BadRequest("host differs from authority"));
     }
     let host =
         HeaderValue::from_str(authority.as_str()).map_err(|_| Error::BadRequest("authority"))?;
-    head.headers.insert(header::HOST, host);
+    head.headers.insert(header::HOST, host.clone());
     head.uri = parts.path_and_query.map_or_else(Uri::default, Uri::from);
-    Ok(())
+    Ok(Some(host))
 }
 
 /// The bytes of a host and port (RFC 3986, 3.2), percent-encoding included.
@@ -212,9 +215,9 @@ static HOP_BY_HOP: [HeaderName; 7] = [
     header::TE,
     header::TRANSFER_ENCODING,
     header::UPGRADE,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    HeaderName::from_static("http2-settings"),
+    KEEP_ALIVE,
+    PROXY_CONNECTION,
+    HTTP2_SETTINGS,
 ];
 
 /// Removes the headers that go no further, and those that Connection names. One walk finds them: look-ups would hash
@@ -231,12 +234,10 @@ fn strip(headers: &mut HeaderMap) {
             header::TE => found[1] = true,
             header::TRANSFER_ENCODING => found[2] = true,
             header::UPGRADE => found[3] = true,
-            _ => match name.as_str() {
-                "keep-alive" => found[4] = true,
-                "proxy-connection" => found[5] = true,
-                "http2-settings" => found[6] = true,
-                _ => {}
-            },
+            _ if *name == KEEP_ALIVE => found[4] = true,
+            _ if *name == PROXY_CONNECTION => found[5] = true,
+            _ if *name == HTTP2_SETTINGS => found[6] = true,
+            _ => {}
         }
     }
     for (name, _) in HOP_BY_HOP.iter().zip(found).filter(|(_, found)| *found) {

@@ -5,7 +5,10 @@ use std::cell::RefCell;
 use http::{Request, Response};
 use hyper::{
     body::Incoming,
-    client::conn::http1::{Builder, SendRequest},
+    client::conn::{
+        TrySendError,
+        http1::{Builder, SendRequest},
+    },
 };
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, task::spawn_local};
@@ -35,6 +38,15 @@ pub enum Failure {
     Sent(Error),
 }
 
+impl Failure {
+    fn of(mut failure: TrySendError<Request<Body>>) -> Self {
+        match failure.take_message() {
+            Some(request) => Self::Unsent(request),
+            None => Self::Sent(sent(failure.into_error())),
+        }
+    }
+}
+
 impl Connection {
     /// Takes over a fresh `stream`; its task ends with it.
     pub async fn open(
@@ -61,15 +73,14 @@ impl Connection {
         }))
     }
 
-    /// Sends a request, and waits for the head of its response.
-    pub async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, Failure> {
-        self.sender
-            .try_send_request(request)
-            .await
-            .map_err(|mut failure| match failure.take_message() {
-                Some(request) => Failure::Unsent(request),
-                None => Failure::Sent(sent(failure.into_error())),
-            })
+    /// Sends a request; what is returned waits for the head of its response. No `async fn`: the request is large, and
+    /// would be moved once more.
+    pub fn send(
+        &mut self,
+        request: Request<Body>,
+    ) -> impl Future<Output = Result<Response<Incoming>, Failure>> + use<> {
+        let sent = self.sender.try_send_request(request);
+        async { sent.await.map_err(Failure::of) }
     }
 
     fn usable(&self, now: u64) -> bool {
