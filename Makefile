@@ -35,3 +35,7 @@ bench-check:
 ## schema: writes config/schema.json anew
 schema:
 	$(CARGO) run -q -p outrigger -- schema > config/schema.json
+
+## fuzz: every parser of foreign bytes under cargo-fuzz, a minute each (`cargo install cargo-fuzz`)
+fuzz:
+	tests/fuzz/run.sh 60

@@ -3,7 +3,12 @@
 //! The control thread (this one) does everything that is not a request. It alone writes the snapshot.
 
 use std::{
-    collections::HashMap, fs, io, net::SocketAddr, path::PathBuf, sync::Arc, time::SystemTime,
+    collections::HashMap,
+    fs, io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
 };
 
 use arc_swap::ArcSwap;
@@ -11,7 +16,7 @@ use outrigger_config::{Config, Problems, model::Drain};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, interval, sleep, sleep_until},
 };
 
 use crate::{
@@ -24,6 +29,9 @@ use crate::{
     telemetry::{Telemetry, metrics::ReloadOutcome},
     worker::{self, Order, Shared},
 };
+
+/// How often series whose route or cluster is gone are looked for; scraping does it, too.
+const SWEEP: Duration = Duration::from_secs(60);
 
 /// Why the process ends with an error.
 #[derive(Debug, thiserror::Error)]
@@ -124,7 +132,7 @@ impl App {
         let (ask_drain, drain_asked) = mpsc::channel(1);
         admin::start(
             admin,
-            admin::State {
+            &admin::State {
                 shared: Arc::clone(&shared),
                 status: Arc::clone(&status),
                 drain: ask_drain,
@@ -164,8 +172,10 @@ impl App {
     }
 
     async fn serve(mut self) -> Result<(), Failure> {
+        let mut sweep = interval(SWEEP);
         loop {
             tokio::select! {
+                _ = sweep.tick() => self.shared.telemetry.registry.sweep(std::time::Instant::now()),
                 () = self.watch.changed() => self.reload(),
                 _ = self.signals.hangup.recv() => self.reload(),
                 _ = self.signals.terminate.recv() => break,

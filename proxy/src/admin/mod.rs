@@ -47,7 +47,7 @@ POST /drain     finish what is under way, then exit
 ///
 /// # Errors
 /// When the address can't be bound.
-pub fn start(address: SocketAddr, state: State) -> io::Result<()> {
+pub fn start(address: SocketAddr, state: &State) -> io::Result<()> {
     for socket in bind(address, 1)? {
         tokio::spawn(serve(TcpListener::from_std(socket)?, state.clone()));
     }

@@ -136,6 +136,6 @@ impl http_body::Body for Replay {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.recording.borrow().size.clone()
+        self.recording.borrow().size
     }
 }

@@ -93,7 +93,7 @@ async fn over_http1(
         match connection.send(request).await {
             Ok(response) => return answer(call, response, Lease::Http1(connection, pool)),
             Err(Failure::Unsent(request)) => {
-                call.put_back(request);
+                call.put_back(*request);
                 if !connection.reused {
                     return Err(Error::Connect(io::ErrorKind::ConnectionReset.into()));
                 }
@@ -117,7 +117,7 @@ async fn over_http2(
         match stream.send(into_http2(call.take())).await {
             Ok(response) => return answer(call, response, Lease::Http2(stream)),
             Err(Failure::Unsent(request)) => {
-                call.put_back(from_http2(request));
+                call.put_back(from_http2(*request));
                 if !stream.reused {
                     return Err(Error::Connect(io::ErrorKind::ConnectionReset.into()));
                 }

@@ -33,7 +33,7 @@ pub struct Connection {
 /// Why a request got no response.
 pub enum Failure {
     /// It was not sent, and here it is again.
-    Unsent(Request<Body>),
+    Unsent(Box<Request<Body>>),
     /// It was sent, wholly or in part.
     Sent(Error),
 }
@@ -41,7 +41,7 @@ pub enum Failure {
 impl Failure {
     fn of(mut failure: TrySendError<Request<Body>>) -> Self {
         match failure.take_message() {
-            Some(request) => Self::Unsent(request),
+            Some(request) => Self::Unsent(Box::new(request)),
             None => Self::Sent(sent(failure.into_error())),
         }
     }
@@ -97,8 +97,9 @@ pub fn sent(error: hyper::Error) -> Error {
     }
 }
 
-/// Idle connections, the last used at the end.
+/// Idle connections, the last used at the end. Boxed as their leases are: they go in and out with every request.
 #[derive(Default)]
+#[expect(clippy::vec_box, reason = "what is put in and taken out is the box")]
 pub struct Idle {
     connections: RefCell<Vec<Box<Connection>>>,
 }

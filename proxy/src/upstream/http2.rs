@@ -164,7 +164,7 @@ impl Stream {
             .try_send_request(request)
             .await
             .map_err(|mut failure| match failure.take_message() {
-                Some(request) => Failure::Unsent(request),
+                Some(request) => Failure::Unsent(Box::new(request)),
                 None => Failure::Sent(unprocessed(failure.into_error())),
             })
     }
