@@ -5,7 +5,7 @@ CARGO ?= cargo
 
 ## demo: builds, starts sample endpoints and the proxy, sends traffic, shows what happens
 demo:
-	$(CARGO) build -q -p outrigger -p outrigger-bench
+	$(CARGO) build -p outrigger -p outrigger-bench
 	target/debug/outrigger-bench demo --stay
 
 ## test: formatting, lints, unit and end-to-end tests; needs no foreign software

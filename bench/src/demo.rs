@@ -69,12 +69,13 @@ async fn show(arguments: Arguments) -> Result<()> {
     print_metrics(stand.admin).await?;
 
     let stay = arguments.stay && std::io::stdout().is_terminal();
-    let when = if stay {
-        "until Ctrl-C"
+    if stay {
+        println!("It goes on serving until Ctrl-C. Try it, from another terminal:\n");
     } else {
-        "with `--stay`, in a terminal"
-    };
-    println!("Try it, {when}:\n");
+        println!(
+            "It ends here. With `--stay`, in a terminal, it would go on serving, and you could try:\n"
+        );
+    }
     println!("  curl -i http://{}/", stand.address);
     println!("  curl http://{}/clusters", stand.admin);
     for ((flags, address), id) in ENDPOINTS
@@ -82,7 +83,8 @@ async fn show(arguments: Arguments) -> Result<()> {
         .zip(&endpoints.addresses)
         .zip(endpoints.ids()?)
     {
-        println!("  kill {id:7}  # endpoint `{}` at {address}", flags[1]);
+        let name = flags[1];
+        println!("  kill {id:7}  # endpoint `{name}` at {address}: the others take over");
     }
     if stay {
         std::future::pending::<()>().await;
@@ -97,17 +99,19 @@ fn print_shares(report: &Report) {
         report.requests(),
         report.failed()
     );
-    println!("  endpoint     share   answers       p50       p99");
+    println!("  endpoint     share   answers        p50        p99");
     for (name, share) in &report.endpoints {
         let part = 100.0 * share.succeeded as f64 / report.succeeded.max(1) as f64;
         println!(
-            "  {name:10} {part:5.1} % {:9} {:6.2} ms {:6.2} ms",
+            "  {name:10} {part:5.1} % {:9} {:7.2} ms {:7.2} ms",
             share.succeeded,
             share.microseconds.p50 / 1000.0,
             share.microseconds.p99 / 1000.0,
         );
     }
-    println!();
+    println!(
+        "\n  `slow` waits for 50 ms before each answer. Nobody told the proxy: it measured.\n"
+    );
 }
 
 /// What the proxy says of itself: traffic, errors, latency.
@@ -125,7 +129,7 @@ async fn print_metrics(admin: SocketAddr) -> Result<()> {
         )
     };
     println!("What the proxy measured, http://{admin}/metrics:\n");
-    println!("  requests     {requests:.0}");
+    println!("  requests     {requests:.0}, the one included that saw it serve first");
     println!(
         "  success rate {:.2} %",
         100.0 * (1.0 - errors / requests.max(1.0))
