@@ -221,20 +221,14 @@ impl Inner {
 
 impl Riders {
     fn see(&mut self, frame: &Frame<Bytes>) {
-        if let Some(data) = frame.data_ref() {
-            if let Some(call) = &mut self.call {
-                call.sent(data.len());
-            }
-            if let Some(counter) = &self.counter {
-                counter.set(counter.get() + data.len() as u64);
-            }
-        } else if let Some(trailers) = frame.trailers_ref() {
-            if let Some(tracked) = &mut self.tracked {
-                tracked.trailers(trailers, clock::now());
-            }
-            if let Some(call) = &mut self.call {
-                call.trailers(trailers);
-            }
+        if let Some(call) = &mut self.call {
+            call.see(frame);
+        }
+        if let (Some(tracked), Some(trailers)) = (&mut self.tracked, frame.trailers_ref()) {
+            tracked.trailers(trailers, clock::now());
+        }
+        if let (Some(counter), Some(data)) = (&self.counter, frame.data_ref()) {
+            counter.set(counter.get() + data.len() as u64);
         }
     }
 }

@@ -63,7 +63,7 @@ impl<S> Hop<S> {
         call.head.headers.reserve(MORE_HEADERS);
         // Before more headers are there to walk over.
         let trace = trace::propagate(&mut call.head.headers, &mut self.worker.rng.borrow_mut());
-        call.traced(trace);
+        call.traced(&trace);
         let Call {
             head,
             connection,
