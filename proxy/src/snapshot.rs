@@ -32,7 +32,7 @@ pub struct Snapshot {
 
 /// A listener's routes.
 pub struct Listener {
-    /// What the file says of it.
+    /// What the file says of it, its routes left out.
     pub config: model::Listener,
     /// Of requests that no route took.
     pub unrouted: RouteMetrics,
@@ -136,7 +136,11 @@ impl Listener {
             unrouted: RouteMetrics::new(registry, Arc::clone(name), "".into()),
             router: Router::new(&config.routes),
             routes: routes.collect(),
-            config: config.clone(),
+            // Each route has its own part of the file.
+            config: model::Listener {
+                routes: Vec::new(),
+                ..config.clone()
+            },
         }
     }
 

@@ -170,13 +170,8 @@ impl Connection {
         }
     }
 
-    /// Runs `work` to its end, or until it is told to stop: `None` if so. When told to drain, `drain` is called once and
-    /// says whether there is anything to go on with.
-    async fn run<W: Future>(
-        &self,
-        work: W,
-        drain: impl Fn(Pin<&mut W>) -> bool,
-    ) -> Option<W::Output> {
+    /// Runs `work` to its end, or until it is told to stop: `None` if so. When told to drain, `drain` is called, once.
+    async fn run<W: Future>(&self, work: W, drain: impl Fn(Pin<&mut W>)) -> Option<W::Output> {
         let mut work = pin!(work);
         let mut told = false;
         *self.waker.borrow_mut() = None;
@@ -184,8 +179,11 @@ impl Connection {
             match self.order.get() {
                 Order::Serve => {}
                 Order::Drain if told => {}
-                Order::Drain if drain(work.as_mut()) => told = true,
-                Order::Drain | Order::Abort => return Poll::Ready(None),
+                Order::Drain => {
+                    drain(work.as_mut());
+                    told = true;
+                }
+                Order::Abort => return Poll::Ready(None),
             }
             if self.waker.borrow().is_none() {
                 *self.waker.borrow_mut() = Some(cx.waker().clone());
@@ -207,14 +205,17 @@ pub async fn serve(
     let Some(listener) = worker.snapshot().listener(address).cloned() else {
         return;
     };
-    let config = listener.config.clone();
+    let (max_header_bytes, max_streams) = (
+        listener.config.max_header_bytes,
+        listener.config.max_streams,
+    );
     let connection = Connection::new(listener, peer, Rc::clone(&worker));
     let _registered = worker.connections.register(&connection);
     let _open = worker.metrics().connection(Side::Downstream);
     // Small responses must not wait for an acknowledgement of the last one (Nagle).
     let _ = stream.set_nodelay(true);
-    let Some(Ok(Some((spoken, first)))) = connection.run(detect(&mut stream), |_| false).await
-    else {
+    // A drain waits here, too: the first request may be on its way.
+    let Some(Ok(Some((spoken, first)))) = connection.run(detect(&mut stream), |_| ()).await else {
         return;
     };
     let service = service_fn(|request| {
@@ -230,24 +231,21 @@ pub async fn serve(
                 worker.tick_handle(),
             );
             let http1 = http1::Builder::new()
-                .max_header_size(config.max_header_bytes)
-                .max_buf_size(config.max_header_bytes.max(MIN_BUFFER))
+                .max_header_size(max_header_bytes)
+                .max_buf_size(max_header_bytes.max(MIN_BUFFER))
                 .serve_connection(io, service)
                 .with_upgrades();
             // A drain is announced on the next response: a client that is just sending must not be hung up on.
-            connection.run(http1, |_| true).await
+            connection.run(http1, |_| ()).await
         }
         Spoken::Http2 => {
             connection.phase.head_since.store(0, Relaxed);
             let http2 = http2::Builder::new(LocalExecutor)
-                .max_concurrent_streams(config.max_streams)
-                .max_header_list_size(u32::try_from(config.max_header_bytes).unwrap_or(u32::MAX))
+                .max_concurrent_streams(max_streams)
+                .max_header_list_size(u32::try_from(max_header_bytes).unwrap_or(u32::MAX))
                 .serve_connection(Io::http2(stream, first), service);
             connection
-                .run(http2, |http2| {
-                    http2.graceful_shutdown();
-                    true
-                })
+                .run(http2, |http2| http2.graceful_shutdown())
                 .await
         }
     };
