@@ -54,6 +54,29 @@ async fn during_the_delay_it_is_not_ready_but_serves_new_connections() {
 }
 
 #[tokio::test]
+async fn a_first_request_that_was_on_its_way_is_served() {
+    let endpoint = Endpoint::named("a").await;
+    let proxy = Proxy::start(Table::to([&endpoint])).await;
+    let mut silent = Raw::connect(proxy.address).await;
+    eventually("it is accepted", async || {
+        let open = [("side", "downstream")];
+        proxy.metrics().await.sum("outrigger_connections", &open) == 1.0
+    })
+    .await;
+    proxy.sigterm();
+    let address = proxy.address;
+    eventually("new connections are refused", async || {
+        tokio::net::TcpStream::connect(address).await.is_err()
+    })
+    .await;
+    silent.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    let reply = silent.read_reply().await.expect("a reply");
+    assert_eq!(reply.status, 200, "{}", reply.head);
+    assert_eq!(reply.header("connection"), "close");
+    assert_eq!(proxy.finished().await.code, Some(0));
+}
+
+#[tokio::test]
 async fn requests_in_flight_finish_and_metrics_stay_to_the_end() {
     let endpoint = Endpoint::slow("slow", Duration::from_secs(2)).await;
     let proxy = Proxy::start(Table::to([&endpoint])).await;
