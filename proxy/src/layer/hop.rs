@@ -287,3 +287,53 @@ fn via(version: Version) -> HeaderValue {
         _ => "1.1 outrigger",
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stripped(pairs: &[(&'static str, &'static str)]) -> Vec<String> {
+        let pairs = pairs.iter().map(|(name, value)| {
+            (
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            )
+        });
+        let mut headers: HeaderMap = pairs.collect();
+        strip(&mut headers);
+        let mut left: Vec<_> = headers.keys().map(ToString::to_string).collect();
+        left.sort();
+        left
+    }
+
+    #[test]
+    fn what_belongs_to_one_hop_goes() {
+        for name in &HOP_BY_HOP {
+            let mut headers = HeaderMap::from_iter([(name.clone(), HeaderValue::from_static("x"))]);
+            strip(&mut headers);
+            assert!(headers.is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_connection_names_goes_but_for_what_frames_and_addresses() {
+        let left = stripped(&[
+            ("connection", "close, x-private, Host, content-length"),
+            ("x-private", "1"),
+            ("host", "a"),
+            ("content-length", "3"),
+            ("x-public", "1"),
+        ]);
+        assert_eq!(left, ["content-length", "host", "x-public"]);
+    }
+
+    #[test]
+    fn all_others_stay() {
+        let left = stripped(&[
+            ("user-agent", "x"),
+            ("if-none-match", "x"),
+            ("x-forwarded-proto", "x"),
+        ]);
+        assert_eq!(left.len(), 3);
+    }
+}
