@@ -61,6 +61,27 @@ async fn a_connection_that_the_endpoint_closes_on_the_next_request_costs_no_get(
 }
 
 #[tokio::test]
+async fn a_fresh_connection_that_breaks_is_given_the_benefit_of_the_doubt_once() {
+    let endpoint = RawEndpoint::serve(async |mut raw: Raw, number| {
+        let head = raw.read_head().await.unwrap_or_default();
+        if number % 2 == 1 && head.contains("/answered") {
+            raw.write(OK).await;
+        }
+    })
+    .await;
+    let proxy = Proxy::start(Table::to([&endpoint])).await;
+    let mut client = Client::http1(proxy.address).await;
+    for _ in 0..20 {
+        assert_eq!(client.get("/answered").await.status, 200);
+    }
+    assert_eq!(endpoint.connections(), 40);
+    assert_eq!(client.get("/never").await.status, 502);
+    assert_eq!(endpoint.connections(), 42, "once, not more");
+    assert_eq!(client.request(post("/", "hello")).await.status, 502);
+    assert_eq!(endpoint.connections(), 43, "a POST may have been processed");
+}
+
+#[tokio::test]
 async fn a_connection_closed_after_its_response_costs_no_post() {
     let endpoint = RawEndpoint::serve(async |mut raw: Raw, _| {
         raw.read_head().await;

@@ -1,7 +1,9 @@
 //! The end of the stack: sends the request to the picked endpoint over a live connection, or a new one.
 //!
 //! A kept-alive connection may be closed by the endpoint at any moment. That is nobody's failure: what was not sent, or
-//! is safe to repeat, goes out again at once on another connection, and is charged to no one.
+//! is safe to repeat, goes out again at once on another connection, and is charged to no one. A fresh connection that
+//! breaks before a response is given the benefit of the doubt once, to the same endpoint: a request that kills it shall
+//! not be shown to its peers.
 
 use std::{io, rc::Rc};
 
@@ -68,6 +70,7 @@ async fn over_http1(
     pool: Rc<Pool>,
 ) -> Result<Response<Body>, Error> {
     let repeatable = call.method().is_idempotent();
+    let mut doubt = true;
     loop {
         if !repeatable && pool.http1.any() {
             // Lets the driver see which endpoints have hung up, before a request is lost on such a connection.
@@ -77,7 +80,7 @@ async fn over_http1(
             Some(connection) => connection,
             None => pool.open_http1(cluster).await?,
         };
-        if connection.reused && repeatable {
+        if repeatable {
             call.keep_spare();
         }
         let mut request = call.take();
@@ -99,7 +102,10 @@ async fn over_http1(
                 }
             }
             Err(Failure::Sent(Error::Reset(_)))
-                if connection.reused && repeatable && call.restore() => {}
+                if repeatable && (connection.reused || doubt) && call.restore() =>
+            {
+                doubt &= connection.reused;
+            }
             Err(Failure::Sent(error)) => return Err(error),
         }
     }
