@@ -138,10 +138,12 @@ impl Connection {
         self.order.get() != Order::Serve
     }
 
-    /// Ends it if it has been too slow or too quiet for its listener. `now` in microseconds.
+    /// Ends it if it has been too slow or too quiet for its listener, or if its client has left a request behind. `now` in
+    /// microseconds.
     pub fn check(&self, now: u64) {
         if self.phase.in_flight.load(Relaxed) > 0 {
-            return;
+            self.phase.probe.store(true, Relaxed);
+            return self.wake();
         }
         let config = &self.listener.borrow().config;
         let head_since = self.phase.head_since.load(Relaxed);
@@ -165,6 +167,10 @@ impl Connection {
             return;
         }
         self.order.set(order);
+        self.wake();
+    }
+
+    fn wake(&self) {
         if let Some(waker) = &*self.waker.borrow() {
             waker.wake_by_ref();
         }
@@ -231,6 +237,8 @@ pub async fn serve(
                 worker.tick_handle(),
             );
             let http1 = http1::Builder::new()
+                // Who leaves is found by `check`.
+                .half_close(true)
                 .max_header_size(max_header_bytes)
                 .max_buf_size(max_header_bytes.max(MIN_BUFFER))
                 .serve_connection(io, service)
