@@ -13,6 +13,8 @@ mod listener;
 mod matches;
 mod name;
 mod path;
+#[allow(dead_code)]
+mod percent;
 mod process;
 mod route;
 

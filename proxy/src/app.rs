@@ -16,12 +16,13 @@ use outrigger_config::{Config, Problems, model::Drain};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
-    time::{Instant, interval, sleep, sleep_until},
+    time::{Instant, MissedTickBehavior, interval, sleep, sleep_until},
 };
 
 use crate::{
     admin,
     cli::Serve,
+    clock, cluster,
     discovery::{self, file::Watch},
     downstream::accept::bind,
     snapshot::Snapshot,
@@ -173,8 +174,11 @@ impl App {
 
     async fn serve(mut self) -> Result<(), Failure> {
         let mut sweep = interval(SWEEP);
+        let mut tend = interval(cluster::TEND);
+        tend.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
+                _ = tend.tick() => self.tend(),
                 _ = sweep.tick() => self.shared.telemetry.registry.sweep(std::time::Instant::now()),
                 () = self.watch.changed() => self.reload(),
                 _ = self.signals.hangup.recv() => self.reload(),
@@ -184,6 +188,14 @@ impl App {
             }
         }
         self.drain().await
+    }
+
+    /// Lets time do its work on the clusters.
+    fn tend(&self) {
+        let now = clock::now();
+        for cluster in &self.shared.snapshot.load().clusters {
+            cluster.tend(now);
+        }
     }
 
     /// Puts the file in force if it is right, else says what is wrong and leaves everything as it is.

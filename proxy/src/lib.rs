@@ -7,6 +7,7 @@ pub mod body;
 pub mod call;
 pub mod cli;
 pub mod clock;
+pub mod cluster;
 pub mod discovery;
 pub mod downstream;
 pub mod endpoint;

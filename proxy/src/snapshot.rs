@@ -9,11 +9,13 @@ use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 
 use outrigger_config::{Config, model};
 
-pub use crate::endpoint::{Endpoint, Endpoints};
+pub use crate::{
+    cluster::Cluster,
+    endpoint::{Endpoint, Endpoints},
+};
 use crate::{
-    balance::estimate::Decay,
     route::{self, Router, Split},
-    telemetry::metrics::{ClusterMetrics, Registry, RouteMetrics},
+    telemetry::metrics::{Registry, RouteMetrics},
 };
 
 /// A table in force.
@@ -66,25 +68,16 @@ pub enum Filter {
     Respond(route::Respond),
 }
 
-/// A cluster and its endpoints of now.
-pub struct Cluster {
-    /// What the file says of it.
-    pub config: model::Cluster,
-    /// Swapped when discovery finds others.
-    pub endpoints: Endpoints,
-    /// Its metrics.
-    pub metrics: ClusterMetrics,
-    /// How fast what is known of its endpoints fades.
-    pub decay: Decay,
-}
-
 impl Snapshot {
     /// Compiles a table. What did not change is taken over from the one `before`.
     pub fn compile(config: Config, before: Option<&Self>, registry: &Registry) -> Self {
         let clusters: Vec<_> = config
             .clusters
             .iter()
-            .map(|cluster| Cluster::compile(cluster, before, registry))
+            .map(|cluster| {
+                let before = before.and_then(|before| before.cluster(&cluster.name));
+                Cluster::compile(cluster, before, registry)
+            })
             .collect();
         let listeners = config
             .listeners
@@ -183,48 +176,5 @@ impl Route {
     /// One of its clusters, by weight; `None` if it has none.
     pub fn split(&self, rng: &mut fastrand::Rng) -> Option<&Arc<Cluster>> {
         self.split.pick(rng).map(|index| &self.clusters[index])
-    }
-}
-
-impl Cluster {
-    fn compile(
-        config: &model::Cluster,
-        before: Option<&Snapshot>,
-        registry: &Registry,
-    ) -> Arc<Self> {
-        let before = before.and_then(|before| before.cluster(&config.name));
-        if let Some(before) = before
-            && before.config == *config
-        {
-            return Arc::clone(before);
-        }
-        let decay = match config.balancer {
-            model::Balancer::PeakEwma { decay } => decay,
-            _ => model::default::EWMA_DECAY,
-        };
-        let decay = Decay::over(decay);
-        let listed = match &config.endpoints {
-            model::Endpoints::Static(endpoints) => endpoints.clone(),
-            // Until it is resolved anew, what was found before is the best that is known.
-            model::Endpoints::Dns(_) => before
-                .map(|before| before.endpoints.listed())
-                .unwrap_or_default(),
-        };
-        let endpoints = Endpoints::new(&config.balancer);
-        let metrics = ClusterMetrics::new(registry, Arc::clone(&config.name));
-        let cluster = Self {
-            config: config.clone(),
-            endpoints,
-            metrics,
-            decay,
-        };
-        cluster.update(&listed, before.map(|before| &before.endpoints));
-        Arc::new(cluster)
-    }
-
-    /// Lists other endpoints. Those that stay, by address, keep their state; so do those `before` had.
-    pub fn update(&self, listed: &[model::Endpoint], before: Option<&Endpoints>) {
-        self.endpoints.update(listed, before);
-        self.endpoints.count(&self.metrics);
     }
 }

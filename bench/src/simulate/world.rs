@@ -70,7 +70,7 @@ impl View for Seen<'_> {
 
     fn standing(&self, index: usize) -> Standing {
         if self.tried.contains(&self.set[index]) {
-            Standing::Tried
+            Standing::Reserve
         } else {
             Standing::Open
         }

@@ -25,6 +25,7 @@ struct Keys {
     balancer: Balancer,
     connect_timeout: Duration,
     pool: PoolPolicy,
+    slow_start: Option<Duration>,
     health_check: (),
     outlier_detection: (),
     circuit_breaker: (),
@@ -67,6 +68,8 @@ pub(super) fn cluster() -> Shape<Cluster> {
         connect_timeout: default(duration(), defaults::CONNECT_TIMEOUT),
         /// How connections are kept.
         pool: nested(pool()),
+        /// How long an endpoint that is new or back takes to grow to its full share. At once when left out.
+        slow_start: optional(duration()),
         /// Active probes; not in this version yet.
         health_check: not_yet(),
         /// Passive ejection of bad endpoints; not in this version yet.
@@ -93,6 +96,7 @@ fn from_keys(keys: Keys) -> Cluster {
         balancer: keys.balancer,
         connect_timeout: keys.connect_timeout,
         pool: keys.pool,
+        slow_start: keys.slow_start,
     }
 }
 
@@ -108,6 +112,7 @@ fn to_keys(cluster: &Cluster) -> Keys {
         balancer: cluster.balancer.clone(),
         connect_timeout: cluster.connect_timeout,
         pool: cluster.pool.clone(),
+        slow_start: cluster.slow_start,
         health_check: (),
         outlier_detection: (),
         circuit_breaker: (),

@@ -19,6 +19,8 @@ pub struct Cluster {
     pub connect_timeout: Duration,
     /// Of connections.
     pub pool: PoolPolicy,
+    /// How long an endpoint that is new or back takes to grow to its full share; `None`: it has it at once.
+    pub slow_start: Option<Duration>,
 }
 
 /// Where a cluster's endpoints come from.

@@ -2,7 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::snapshot::{Cluster, Snapshot};
+use crate::{
+    endpoint,
+    snapshot::{Cluster, Snapshot},
+    telemetry::metrics::Label as _,
+};
 
 /// As JSON.
 pub fn show(snapshot: &Snapshot) -> String {
@@ -24,7 +28,7 @@ fn one(cluster: &Cluster) -> Value {
                 "address": endpoint.address,
                 "weight": listed.weight,
                 "zone": listed.zone.as_deref(),
-                "state": if listed.weight > 0 { "ready" } else { "unweighted" },
+                "state": endpoint::state(endpoint, listed).as_str(),
                 "in_flight": endpoint.load.in_flight(),
                 "ewma_ms": endpoint.load.latency().map(|range| f64::from(range.high) * 1e3),
                 "failure_share": endpoint.load.failure_share(),

@@ -44,8 +44,8 @@ impl Contest {
         beats: impl Fn(usize, usize) -> bool,
     ) -> Option<usize> {
         let candidate = self.turns.pick(view)?;
-        // A candidate that was tried already is the last resort: nobody is open to challenge it.
-        if view.standing(candidate) == Standing::Tried {
+        // A candidate from the reserve is the last resort: nobody is open to challenge it.
+        if view.standing(candidate) == Standing::Reserve {
             return Some(candidate);
         }
         match self.challengers.other_than(candidate, view, rng) {

@@ -44,8 +44,9 @@ pub struct Member {
 pub enum Standing {
     /// It may.
     Open,
-    /// An earlier attempt of the request failed there: only if no other is open.
-    Tried,
+    /// Only if no other is open: an earlier attempt of the request failed there, or it is warming up and this request
+    /// is not for it.
+    Reserve,
     /// It is ejected, or down: never.
     Out,
 }
@@ -113,17 +114,17 @@ impl Balancer {
     }
 }
 
-/// The first open endpoint in the order of proposal, else the first tried one.
+/// The first open endpoint in the order of proposal, else the first in reserve.
 fn first(view: &impl View, order: impl IntoIterator<Item = usize>) -> Option<usize> {
-    let mut tried = None;
+    let mut reserve = None;
     for index in order {
         match view.standing(index) {
             Standing::Open => return Some(index),
-            Standing::Tried => tried = tried.or(Some(index)),
+            Standing::Reserve => reserve = reserve.or(Some(index)),
             Standing::Out => {}
         }
     }
-    tried
+    reserve
 }
 
 /// The places of the members that take requests at all.

@@ -270,12 +270,12 @@ proptest! {
         let weights: Vec<u32> = endpoints.iter().map(|&(weight, _)| weight).collect();
         let mut set = Set::open(endpoints.len());
         for (standing, &(_, choice)) in set.standings.iter_mut().zip(&endpoints) {
-            *standing = [Standing::Open, Standing::Tried, Standing::Out][usize::from(choice)];
+            *standing = [Standing::Open, Standing::Reserve, Standing::Out][usize::from(choice)];
         }
         let has = |standing| {
             endpoints.iter().zip(&set.standings).any(|(&(weight, _), &it)| weight > 0 && it == standing)
         };
-        let best = [Standing::Open, Standing::Tried].into_iter().find(|&standing| has(standing));
+        let best = [Standing::Open, Standing::Reserve].into_iter().find(|&standing| has(standing));
         for config in every_balancer() {
             let rng = &mut Rng::with_seed(seed);
             let balancer = Balancer::new(&config, &members(&weights), rng);

@@ -3,9 +3,11 @@
 // Named here, so that the loom test can put its own in this place.
 use std::sync::atomic;
 
+pub mod condition;
 pub mod load;
+mod slow_start;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use foldhash::HashMap;
@@ -14,10 +16,15 @@ use outrigger_config::model;
 use crate::{
     balance::{Balancer, Member, Standing, View, seed},
     clock,
-    telemetry::metrics::{ClusterMetrics, EndpointState},
+    telemetry::metrics::{ClusterMetrics, EndpointState, Label as _},
 };
 use atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use condition::{Condition, Seen, State};
 use load::Load;
+use slow_start::SlowStart;
+
+/// When a probe that nothing was heard of is given up for lost: its request may be a long one.
+const PROBE_LOST: Duration = Duration::from_secs(10);
 
 /// One address of a cluster, for as long as the cluster lists it.
 pub struct Endpoint {
@@ -27,6 +34,8 @@ pub struct Endpoint {
     pub address: SocketAddr,
     /// What is known of its load.
     pub load: Load,
+    /// What stands between it and its requests.
+    pub condition: Condition,
     /// No cluster lists it any more: its pools may go.
     pub retired: AtomicBool,
 }
@@ -39,6 +48,7 @@ impl Endpoint {
             id,
             address,
             load: Load::new(),
+            condition: Condition::new(),
             retired: AtomicBool::new(false),
         })
     }
@@ -47,7 +57,10 @@ impl Endpoint {
 /// A cluster's endpoints of now. Written by the control thread alone, read by every pick.
 pub struct Endpoints {
     balancer: model::Balancer,
+    slow_start: Option<SlowStart>,
     set: ArcSwap<Set>,
+    /// When the next ejected endpoint may be probed, in microseconds. At most a tending late.
+    next_probe: AtomicU64,
 }
 
 /// An immutable set of endpoints.
@@ -58,11 +71,13 @@ pub struct Set {
 
 impl Endpoints {
     /// None yet.
-    pub fn new(balancer: &model::Balancer) -> Self {
-        let set = Set::new(Vec::new(), balancer);
+    pub fn new(cluster: &model::Cluster) -> Self {
+        let set = Set::new(Vec::new(), &cluster.balancer);
         Self {
-            balancer: balancer.clone(),
+            balancer: cluster.balancer.clone(),
+            slow_start: cluster.slow_start.map(SlowStart::over),
             set: ArcSwap::from_pointee(set),
+            next_probe: AtomicU64::new(u64::MAX),
         }
     }
 
@@ -79,18 +94,24 @@ impl Endpoints {
             .iter()
             .map(|(endpoint, _)| (endpoint.address, endpoint))
             .collect();
+        let now = clock::now();
         let members = listed.iter().map(|listed| {
-            let endpoint = known
-                .get(&listed.address)
-                .map_or_else(|| Endpoint::new(listed.address), |known| Arc::clone(known));
+            let endpoint = known.get(&listed.address).map_or_else(
+                || {
+                    let endpoint = Endpoint::new(listed.address);
+                    // The first of a cluster are all equally cold, and there is nobody to go easy in place of them.
+                    if !known.is_empty() && self.slow_start.is_some() {
+                        endpoint.condition.warm_up(now);
+                    }
+                    endpoint
+                },
+                |known| Arc::clone(known),
+            );
             (endpoint, listed.clone())
         });
         let set = Set::new(members.collect(), &self.balancer);
         // A newcomer is taken for an ordinary member of the set, neither avoided nor overrun.
-        seed(
-            set.members.iter().map(|(endpoint, _)| &endpoint.load),
-            clock::now(),
-        );
+        seed(set.members.iter().map(|(endpoint, _)| &endpoint.load), now);
         self.set.store(Arc::new(set));
         if before.is_none() {
             old.retire_all_but(&self.set.load());
@@ -107,16 +128,72 @@ impl Endpoints {
             .collect()
     }
 
-    /// Shows how many there are.
-    pub fn count(&self, metrics: &ClusterMetrics) {
+    /// Picks an endpoint for an attempt; one whose id is in `tried` only if there is no other. `now` is in microseconds,
+    /// `key` the hash of what the request is to stay with its endpoint by.
+    pub fn pick(
+        &self,
+        now: u64,
+        key: Option<u64>,
+        tried: &[u64],
+        rng: &mut fastrand::Rng,
+    ) -> Option<Arc<Endpoint>> {
         let set = self.set.load();
-        let ready = set
+        if now >= self.next_probe.load(Relaxed)
+            && tried.is_empty()
+            && let Some(endpoint) = self.probe(&set, now)
+        {
+            return Some(endpoint);
+        }
+        let attempt = Attempt {
+            set: &set,
+            tried,
+            now,
+            slow_start: self.slow_start,
+        };
+        let picked = set.balancer.pick(&attempt, now, key, rng)?;
+        Some(Arc::clone(&set.members[picked].0))
+    }
+
+    /// An ejected endpoint whose time is up: the request that asks becomes its probe.
+    fn probe(&self, set: &Set, now: u64) -> Option<Arc<Endpoint>> {
+        let lost = now + clock::micros(PROBE_LOST);
+        let probed = set
             .members
             .iter()
-            .filter(|(_, listed)| listed.weight > 0)
-            .count();
-        metrics.endpoints(EndpointState::Ready, ready);
-        metrics.endpoints(EndpointState::Unweighted, set.members.len() - ready);
+            .find(|(endpoint, listed)| listed.weight > 0 && endpoint.condition.probe(now, lost));
+        self.next_probe.store(set.next_probe(), Relaxed);
+        probed.map(|(endpoint, _)| Arc::clone(endpoint))
+    }
+
+    /// Ejects an endpoint until then, in microseconds.
+    pub fn eject(&self, endpoint: &Endpoint, until: u64) {
+        endpoint.condition.eject(until);
+        self.next_probe.fetch_min(until, Relaxed);
+    }
+
+    /// What changes with time alone. `now` is in microseconds.
+    pub fn tend(&self, now: u64) {
+        let set = self.set.load();
+        let warm = self
+            .slow_start
+            .map_or(now, |slow_start| slow_start.warm(now));
+        for (endpoint, _) in &set.members {
+            if !endpoint.condition.clear() {
+                endpoint.condition.settle(warm);
+            }
+        }
+        self.next_probe.store(set.next_probe(), Relaxed);
+    }
+
+    /// Shows how many there are in which state.
+    pub fn count(&self, metrics: &ClusterMetrics) {
+        let mut counts = [0; EndpointState::ALL.len()];
+        for (endpoint, listed) in &self.set.load().members {
+            counts[state(endpoint, listed).index()] += 1;
+        }
+        for (&state, count) in EndpointState::ALL.iter().zip(counts) {
+            metrics.endpoints(state, count);
+        }
     }
 
     /// Marks those as gone that `kept` does not have.
@@ -149,23 +226,24 @@ impl Set {
         }
     }
 
-    /// Picks an endpoint; one whose id is in `tried` only if there is no other. `now` is in microseconds.
-    pub fn pick(
-        &self,
-        now: u64,
-        key: Option<u64>,
-        tried: &[u64],
-        rng: &mut fastrand::Rng,
-    ) -> Option<&Arc<Endpoint>> {
-        let picked = self
-            .balancer
-            .pick(&Attempt { set: self, tried }, now, key, rng)?;
-        Some(&self.members[picked].0)
-    }
-
     /// Its endpoints, with what was listed of each.
     pub fn members(&self) -> &[(Arc<Endpoint>, model::Endpoint)] {
         &self.members
+    }
+
+    /// When the next of its ejected endpoints may be probed, in microseconds.
+    fn next_probe(&self) -> u64 {
+        let times =
+            self.members
+                .iter()
+                .filter_map(|(endpoint, _)| match endpoint.condition.load() {
+                    Seen {
+                        down: false,
+                        state: State::Ejected { until } | State::Probing { until },
+                    } => Some(until),
+                    _ => None,
+                });
+        times.min().unwrap_or(u64::MAX)
     }
 
     fn retire_all_but(&self, kept: &Self) {
@@ -186,6 +264,19 @@ impl Set {
 struct Attempt<'a> {
     set: &'a Set,
     tried: &'a [u64],
+    now: u64,
+    slow_start: Option<SlowStart>,
+}
+
+impl Attempt<'_> {
+    fn warming(&self, endpoint: &Endpoint, since: u64) -> Standing {
+        match self.slow_start {
+            Some(slow_start) if !slow_start.takes(endpoint.id, since, self.now) => {
+                Standing::Reserve
+            }
+            _ => Standing::Open,
+        }
+    }
 }
 
 impl View for Attempt<'_> {
@@ -194,10 +285,42 @@ impl View for Attempt<'_> {
     }
 
     fn standing(&self, index: usize) -> Standing {
-        if self.tried.contains(&self.set.members[index].0.id) {
-            Standing::Tried
-        } else {
-            Standing::Open
+        let endpoint = &self.set.members[index].0;
+        if !self.tried.is_empty() && self.tried.contains(&endpoint.id) {
+            return match endpoint.condition.load() {
+                Seen {
+                    down: false,
+                    state: State::Ready | State::Warming { .. },
+                } => Standing::Reserve,
+                _ => Standing::Out,
+            };
         }
+        if endpoint.condition.clear() {
+            return Standing::Open;
+        }
+        match endpoint.condition.load() {
+            Seen {
+                down: false,
+                state: State::Ready,
+            } => Standing::Open,
+            Seen {
+                down: false,
+                state: State::Warming { since },
+            } => self.warming(endpoint, since),
+            _ => Standing::Out,
+        }
+    }
+}
+
+/// The one word for an endpoint that metrics and `/clusters` have.
+pub fn state(endpoint: &Endpoint, listed: &model::Endpoint) -> EndpointState {
+    let Seen { down, state } = endpoint.condition.load();
+    match state {
+        _ if listed.weight == 0 => EndpointState::Unweighted,
+        _ if down => EndpointState::Down,
+        State::Ready => EndpointState::Ready,
+        State::Warming { .. } => EndpointState::Warming,
+        State::Ejected { .. } => EndpointState::Ejected,
+        State::Probing { .. } => EndpointState::Probing,
     }
 }

@@ -3,7 +3,7 @@
 //! Below Retry, so that each attempt picks anew and prefers an endpoint not yet tried; right above Track, which counts
 //! what was picked.
 
-use std::{rc::Rc, sync::Arc, time::Duration};
+use std::{rc::Rc, time::Duration};
 
 use http::{HeaderMap, Response, header};
 use outrigger_config::model::{Balancer, HashKey};
@@ -34,14 +34,13 @@ impl<S> Balance<S> {
             | Balancer::RoundRobin
             | Balancer::Random => None,
         };
-        let endpoints = cluster.endpoints.load();
-        let picked = endpoints.pick(
+        let picked = cluster.endpoints.pick(
             call.now,
             hash,
             &call.tried,
             &mut self.worker.rng.borrow_mut(),
         );
-        let endpoint = Arc::clone(picked.ok_or(Error::NoEndpoint)?);
+        let endpoint = picked.ok_or(Error::NoEndpoint)?;
         call.note(|_| {
             let estimate = endpoint
                 .load

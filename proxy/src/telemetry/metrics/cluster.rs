@@ -51,7 +51,15 @@ labels! {
     pub enum EndpointState {
         /// It does.
         Ready = "ready",
-        /// Its weight is 0.
+        /// A share that grows: it is new, or back.
+        Warming = "warming",
+        /// None for a time: it failed.
+        Ejected = "ejected",
+        /// A single one, to see whether it is well again.
+        Probing = "probing",
+        /// None: its health check fails.
+        Down = "down",
+        /// None: its weight is 0.
         Unweighted = "unweighted",
     }
 }
@@ -103,8 +111,11 @@ impl ClusterMetrics {
         self.retries.get(outcome, register).increment();
     }
 
-    /// How many endpoints are in a state now.
+    /// How many endpoints are in a state now. A state that none was ever in is not shown, but for the good one.
     pub fn endpoints(&self, state: EndpointState, count: usize) {
+        if count == 0 && state != EndpointState::Ready && !self.endpoints.known(state) {
+            return;
+        }
         let register = |label| {
             self.registry
                 .handle(&families::ENDPOINTS, [&self.cluster, label])

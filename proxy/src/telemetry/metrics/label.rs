@@ -50,6 +50,11 @@ impl<L: Label, H> ByLabel<L, H> {
         }
     }
 
+    /// Whether the value was ever used.
+    pub(super) fn known(&self, label: L) -> bool {
+        self.handles[label.index()].get().is_some()
+    }
+
     pub(super) fn get(&self, label: L, register: impl FnOnce(&'static str) -> H) -> &H {
         self.handles[label.index()].get_or_init(|| register(label.as_str()))
     }

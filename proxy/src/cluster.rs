@@ -1,0 +1,77 @@
+//! A cluster at run time: its endpoints, and the state of its policies that all workers share.
+//!
+//! Workers decide on each request; the control thread tends, four times a second, what changes with time alone.
+
+use std::{sync::Arc, time::Duration};
+
+use outrigger_config::model;
+
+use crate::{
+    balance::estimate::Decay,
+    endpoint::Endpoints,
+    telemetry::metrics::{ClusterMetrics, Registry},
+};
+
+/// How often [`Cluster::tend`] is called.
+pub const TEND: Duration = Duration::from_millis(250);
+
+/// A cluster and its endpoints of now.
+pub struct Cluster {
+    /// What the file says of it.
+    pub config: model::Cluster,
+    /// Swapped when discovery finds others.
+    pub endpoints: Endpoints,
+    /// Its metrics.
+    pub metrics: ClusterMetrics,
+    /// How fast what is known of its endpoints fades.
+    pub decay: Decay,
+}
+
+impl Cluster {
+    /// Made ready from what the file says. What is known from `before`, the cluster of this name so far, carries over.
+    pub fn compile(
+        config: &model::Cluster,
+        before: Option<&Arc<Self>>,
+        registry: &Registry,
+    ) -> Arc<Self> {
+        if let Some(before) = before
+            && before.config == *config
+        {
+            return Arc::clone(before);
+        }
+        let decay = match config.balancer {
+            model::Balancer::PeakEwma { decay } => decay,
+            _ => model::default::EWMA_DECAY,
+        };
+        let decay = Decay::over(decay);
+        let listed = match &config.endpoints {
+            model::Endpoints::Static(endpoints) => endpoints.clone(),
+            // Until it is resolved anew, what was found before is the best that is known.
+            model::Endpoints::Dns(_) => before
+                .map(|before| before.endpoints.listed())
+                .unwrap_or_default(),
+        };
+        let endpoints = Endpoints::new(config);
+        let metrics = ClusterMetrics::new(registry, Arc::clone(&config.name));
+        let cluster = Self {
+            config: config.clone(),
+            endpoints,
+            metrics,
+            decay,
+        };
+        cluster.update(&listed, before.map(|before| &before.endpoints));
+        Arc::new(cluster)
+    }
+
+    /// Lists other endpoints. Those that stay, by address, keep their state; so do those `before` had.
+    pub fn update(&self, listed: &[model::Endpoint], before: Option<&Endpoints>) {
+        self.endpoints.update(listed, before);
+        self.endpoints.count(&self.metrics);
+    }
+
+    /// What changes with time alone. `now` is in microseconds.
+    pub fn tend(&self, now: u64) {
+        self.endpoints.tend(now);
+        self.endpoints.count(&self.metrics);
+    }
+}
