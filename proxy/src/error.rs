@@ -4,7 +4,7 @@
 //! name, the RFC 9209 error type, whose fault it is, and whether another attempt may be made. A response is made from
 //! an error in `layer/respond.rs` and nowhere else.
 
-use std::io;
+use std::{io, time::Duration};
 
 use http::StatusCode;
 
@@ -23,6 +23,24 @@ pub enum Error {
     /// A transfer coding other than `chunked`.
     #[error("not implemented: {0}")]
     NotImplemented(&'static str),
+    /// The caller has had its share for now.
+    #[error("rate limited")]
+    RateLimited {
+        /// When there is room for the next request.
+        retry_after: Duration,
+    },
+    /// The proxy itself has too much to do.
+    #[error("overloaded: {0}")]
+    Overloaded(&'static str),
+    /// As much is under way as may be; what is counted is for the log.
+    #[error("limit reached: {0}")]
+    LimitReached(&'static str),
+    /// The cluster's circuit breaker is open.
+    #[error("circuit open")]
+    CircuitOpen {
+        /// When it may be tried again.
+        retry_after: Duration,
+    },
     /// The cluster has no endpoint that can be picked.
     #[error("no endpoint")]
     NoEndpoint,
@@ -63,6 +81,8 @@ pub enum Error {
 pub enum Blame {
     /// The caller's.
     Downstream,
+    /// Nobody's: somebody configured it so.
+    Policy,
     /// The endpoint's, or the way to it.
     Upstream,
     /// The proxy's own.
@@ -100,7 +120,12 @@ impl Error {
             Self::TunnelRefused => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
-            Self::NoEndpoint | Self::OutOfSockets(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Overloaded(_)
+            | Self::LimitReached(_)
+            | Self::CircuitOpen { .. }
+            | Self::NoEndpoint
+            | Self::OutOfSockets(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Connect(_)
             | Self::Protocol(_)
             | Self::RefusedStream
@@ -119,6 +144,10 @@ impl Error {
             Self::TunnelRefused => "tunnel_refused",
             Self::NoRoute => "no_route",
             Self::NotImplemented(_) => "not_implemented",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Overloaded(_) => "overloaded",
+            Self::LimitReached(_) => "limit_reached",
+            Self::CircuitOpen { .. } => "circuit_open",
             Self::NoEndpoint => "no_endpoint",
             Self::OutOfSockets(_) => "out_of_sockets",
             Self::Connect(_) => "connect",
@@ -137,10 +166,13 @@ impl Error {
     pub fn proxy_status(&self) -> &'static str {
         match self {
             Self::BadRequest(_) | Self::RequestBody(_) => "http_request_error",
-            Self::TunnelRefused | Self::NotImplemented(_) => "http_request_denied",
+            Self::TunnelRefused
+            | Self::NotImplemented(_)
+            | Self::RateLimited { .. }
+            | Self::Overloaded(_) => "http_request_denied",
             Self::NoRoute => "destination_not_found",
-            Self::NoEndpoint => "destination_unavailable",
-            Self::OutOfSockets(_) => "connection_limit_reached",
+            Self::CircuitOpen { .. } | Self::NoEndpoint => "destination_unavailable",
+            Self::LimitReached(_) | Self::OutOfSockets(_) => "connection_limit_reached",
             Self::Connect(_) => "connection_refused",
             Self::ConnectTimeout => "connection_timeout",
             Self::Protocol(_) | Self::UnaskedUpgrade => "http_protocol_error",
@@ -157,6 +189,10 @@ impl Error {
             | Self::NoRoute
             | Self::NotImplemented(_)
             | Self::RequestBody(_) => Blame::Downstream,
+            Self::RateLimited { .. }
+            | Self::Overloaded(_)
+            | Self::LimitReached(_)
+            | Self::CircuitOpen { .. } => Blame::Policy,
             Self::NoEndpoint
             | Self::Connect(_)
             | Self::ConnectTimeout
@@ -181,6 +217,10 @@ impl Error {
             | Self::TunnelRefused
             | Self::NoRoute
             | Self::NotImplemented(_)
+            | Self::RateLimited { .. }
+            | Self::Overloaded(_)
+            | Self::LimitReached(_)
+            | Self::CircuitOpen { .. }
             | Self::NoEndpoint
             | Self::OutOfSockets(_)
             | Self::UnaskedUpgrade
@@ -192,13 +232,18 @@ impl Error {
     /// The gRPC status that says the same (as gRPC maps HTTP statuses, but for the time-outs, which are its own).
     pub fn grpc_status(&self) -> u8 {
         const DEADLINE_EXCEEDED: u8 = 4;
+        const RESOURCE_EXHAUSTED: u8 = 8;
         const UNIMPLEMENTED: u8 = 12;
         const INTERNAL: u8 = 13;
         const UNAVAILABLE: u8 = 14;
         match self {
             Self::BadRequest(_) | Self::RequestBody(_) | Self::UnaskedUpgrade => INTERNAL,
             Self::TunnelRefused | Self::NoRoute | Self::NotImplemented(_) => UNIMPLEMENTED,
-            Self::ConnectTimeout
+            Self::RateLimited { .. } => RESOURCE_EXHAUSTED,
+            Self::Overloaded(_)
+            | Self::LimitReached(_)
+            | Self::CircuitOpen { .. }
+            | Self::ConnectTimeout
             | Self::NoEndpoint
             | Self::OutOfSockets(_)
             | Self::Connect(_)
@@ -206,6 +251,19 @@ impl Error {
             | Self::RefusedStream
             | Self::Reset(_) => UNAVAILABLE,
             Self::AttemptTimeout | Self::DeadlineExceeded => DEADLINE_EXCEEDED,
+        }
+    }
+
+    /// When it makes sense to ask again, where that is known.
+    pub fn retry_after(&self) -> Option<Duration> {
+        /// Of what is over as soon as others are done.
+        const SOON: Duration = Duration::from_secs(1);
+        match self {
+            Self::RateLimited { retry_after } | Self::CircuitOpen { retry_after } => {
+                Some(*retry_after)
+            }
+            Self::Overloaded(_) | Self::LimitReached(_) => Some(SOON),
+            _ => None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The guide's table of errors says what the proxy does.
 
-use std::{fs, io};
+use std::{fs, io, time::Duration};
 
 use outrigger::error::{Blame, Error, Retryable};
 use outrigger_tests::{Raw, RawEndpoint, get};
@@ -21,13 +21,21 @@ async fn broken() -> hyper::Error {
 }
 
 /// One of each, in the order of the table.
-async fn all() -> [Error; 15] {
+async fn all() -> [Error; 19] {
     let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
     [
         Error::BadRequest("host"),
         Error::TunnelRefused,
         Error::NoRoute,
         Error::NotImplemented("a coding"),
+        Error::RateLimited {
+            retry_after: Duration::from_secs(1),
+        },
+        Error::Overloaded("memory"),
+        Error::LimitReached("requests"),
+        Error::CircuitOpen {
+            retry_after: Duration::from_secs(1),
+        },
         Error::NoEndpoint,
         Error::OutOfSockets(refused()),
         Error::Connect(refused()),
@@ -49,17 +57,21 @@ fn place(error: &Error) -> usize {
         Error::TunnelRefused => 1,
         Error::NoRoute => 2,
         Error::NotImplemented(_) => 3,
-        Error::NoEndpoint => 4,
-        Error::OutOfSockets(_) => 5,
-        Error::Connect(_) => 6,
-        Error::ConnectTimeout => 7,
-        Error::Protocol(_) => 8,
-        Error::RefusedStream => 9,
-        Error::Reset(_) => 10,
-        Error::UnaskedUpgrade => 11,
-        Error::RequestBody(_) => 12,
-        Error::AttemptTimeout => 13,
-        Error::DeadlineExceeded => 14,
+        Error::RateLimited { .. } => 4,
+        Error::Overloaded(_) => 5,
+        Error::LimitReached(_) => 6,
+        Error::CircuitOpen { .. } => 7,
+        Error::NoEndpoint => 8,
+        Error::OutOfSockets(_) => 9,
+        Error::Connect(_) => 10,
+        Error::ConnectTimeout => 11,
+        Error::Protocol(_) => 12,
+        Error::RefusedStream => 13,
+        Error::Reset(_) => 14,
+        Error::UnaskedUpgrade => 15,
+        Error::RequestBody(_) => 16,
+        Error::AttemptTimeout => 17,
+        Error::DeadlineExceeded => 18,
     }
 }
 
@@ -67,6 +79,7 @@ fn place(error: &Error) -> usize {
 fn row(error: &Error) -> String {
     let blame = match error.blame() {
         Blame::Downstream => "downstream",
+        Blame::Policy => "policy",
         Blame::Upstream => "upstream",
         Blame::Proxy => "proxy",
     };

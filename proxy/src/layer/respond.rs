@@ -53,6 +53,11 @@ fn response(call: &mut Call, error: &Error) -> Response<Body> {
     if let Ok(value) = HeaderValue::try_from(proxy_status) {
         headers.insert(PROXY_STATUS, value);
     }
+    if let Some(wait) = error.retry_after() {
+        // Whole seconds (RFC 9110, 10.2.3), and never too early.
+        let seconds = wait.as_millis().div_ceil(1000).max(1) as u64;
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
     if matches!(
         error,
         Error::BadRequest(_) | Error::NotImplemented(_) | Error::RequestBody(_)

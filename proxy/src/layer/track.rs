@@ -187,6 +187,10 @@ fn outcome(error: &Error) -> AttemptResult {
         | Error::TunnelRefused
         | Error::NoRoute
         | Error::NotImplemented(_)
+        | Error::RateLimited { .. }
+        | Error::Overloaded(_)
+        | Error::LimitReached(_)
+        | Error::CircuitOpen { .. }
         | Error::RequestBody(_) => AttemptResult::Cancelled,
     }
 }
