@@ -5,7 +5,7 @@ use std::sync::atomic;
 
 pub mod condition;
 pub mod load;
-mod slow_start;
+pub mod slow_start;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
