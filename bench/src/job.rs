@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 use anyhow::Result;
 use http::{HeaderName, HeaderValue, Method, header};
 
-use crate::load::{Pace, Protocol, Target};
+use crate::{
+    load::{Pace, Protocol, Target},
+    peer::Policy,
+};
 
 /// HTTP's version on one side of the proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +32,7 @@ pub enum Ask {
 
 /// One job: who speaks what, how much, how fast.
 #[derive(Clone, Copy, Debug)]
-pub struct Scenario {
+pub struct Job {
     /// What it is called on the command line.
     pub name: &'static str,
     /// What it is, in words.
@@ -48,12 +51,14 @@ pub struct Scenario {
     pub ask: Ask,
     /// Closed loop or a fixed rate.
     pub pace: Pace,
+    /// What the proxy does about failures; none: what it does by default.
+    pub policy: Option<Policy>,
     /// Requests in the shorter of callgrind's two runs; the longer has three times as many.
     pub sample: u64,
 }
 
-impl Scenario {
-    /// The requests of this scenario, sent to `address`.
+impl Job {
+    /// The requests of this job, sent to `address`.
     pub fn target(&self, address: SocketAddr) -> Result<Target> {
         let protocol = match self.downstream {
             Version::Http1 => Protocol::Http1,
@@ -88,7 +93,7 @@ impl Scenario {
 }
 
 /// Small GETs over kept-alive connections; the others say how they differ.
-pub const SMALL_GET: Scenario = Scenario {
+pub const SMALL_GET: Job = Job {
     name: "http1-64",
     about: "HTTP/1.1, 64 keep-alive connections, small GET, closed loop",
     downstream: Version::Http1,
@@ -98,25 +103,26 @@ pub const SMALL_GET: Scenario = Scenario {
     path: "/",
     ask: Ask::Get,
     pace: Pace::Closed,
+    policy: None,
     sample: 1000,
 };
 
-/// All scenarios.
-pub const SCENARIOS: &[Scenario] = &[
+/// All jobs.
+pub const JOBS: &[Job] = &[
     SMALL_GET,
-    Scenario {
+    Job {
         name: "open-2000",
         about: "HTTP/1.1, 2,000 requests a second whatever the answers do, small GET, open loop",
         pace: Pace::Fixed(2000),
         ..SMALL_GET
     },
-    Scenario {
+    Job {
         name: "http1-1000",
         about: "HTTP/1.1, 1,000 keep-alive connections, small GET, closed loop",
         connections: 1000,
         ..SMALL_GET
     },
-    Scenario {
+    Job {
         name: "h2-http1",
         about: "h2c from the client, HTTP/1.1 to the endpoints, 16 connections x 32 streams, small GET, closed loop",
         downstream: Version::Http2,
@@ -124,7 +130,7 @@ pub const SCENARIOS: &[Scenario] = &[
         streams: 32,
         ..SMALL_GET
     },
-    Scenario {
+    Job {
         name: "h2-h2",
         about: "h2c on both sides, 16 connections x 32 streams, small GET, closed loop",
         downstream: Version::Http2,
@@ -133,7 +139,7 @@ pub const SCENARIOS: &[Scenario] = &[
         streams: 32,
         ..SMALL_GET
     },
-    Scenario {
+    Job {
         name: "post-64k",
         about: "HTTP/1.1, 16 connections, POST of 64 KiB with a short answer, closed loop",
         connections: 16,
@@ -142,7 +148,7 @@ pub const SCENARIOS: &[Scenario] = &[
         sample: 200,
         ..SMALL_GET
     },
-    Scenario {
+    Job {
         name: "get-1m",
         about: "HTTP/1.1, 16 connections, GET of 1 MiB, closed loop",
         connections: 16,
@@ -155,11 +161,11 @@ pub const SCENARIOS: &[Scenario] = &[
 /// What `compare` runs unless told otherwise.
 pub const DEFAULT: &[&str] = &["http1-64", "open-2000", "h2-http1", "h2-h2"];
 
-/// Finds a scenario by its name.
-pub fn find(name: &str) -> Result<Scenario, String> {
-    let found = SCENARIOS.iter().find(|scenario| scenario.name == name);
+/// Finds a job by its name.
+pub fn find(name: &str) -> Result<Job, String> {
+    let found = JOBS.iter().find(|job| job.name == name);
     found.copied().ok_or_else(|| {
-        let names: Vec<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
-        format!("no such scenario; there are {}", names.join(", "))
+        let names: Vec<_> = JOBS.iter().map(|job| job.name).collect();
+        format!("no such job; there are {}", names.join(", "))
     })
 }
