@@ -13,6 +13,7 @@ pub mod job;
 pub mod load;
 pub mod machine;
 pub mod peer;
+pub mod plot;
 pub mod process;
 pub mod simulate;
 pub mod stand;
