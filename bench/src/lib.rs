@@ -15,5 +15,6 @@ pub mod machine;
 pub mod peer;
 pub mod plot;
 pub mod process;
+pub mod scenario;
 pub mod simulate;
 pub mod stand;
