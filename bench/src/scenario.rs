@@ -62,6 +62,7 @@ pub async fn run(arguments: Arguments) -> Result<()> {
         .into_iter()
         .filter(|peer| arguments.proxies.is_empty() || arguments.proxies.contains(peer))
         .collect();
+    ensure!(!asked.is_empty(), "no proxy is left to be run");
     let peers = compare::runnable(&asked);
     let is_whole = arguments.only.is_empty() && peers.len() == PEERS.len() && !arguments.short;
     let mut page = page::head(&peers)?;
@@ -131,3 +132,7 @@ async fn play(scenario: &Scenario, peers: &[Peer]) -> (Vec<Outcome>, Vec<(String
     }
     (outcomes, skipped)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

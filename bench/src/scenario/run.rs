@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Before time begins: pools fill, estimates settle.
-const WARM_UP: Duration = Duration::from_secs(1);
+pub(super) const WARM_UP: Duration = Duration::from_millis(500);
 
 /// All that was seen of one run. Times count from its start; the warm-up is not in it.
 pub(super) struct Record {

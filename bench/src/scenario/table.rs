@@ -52,7 +52,7 @@ pub(super) fn markdown(
 fn heads(watch: &Watch) -> Vec<&'static str> {
     let mut heads = vec!["", "requests", "failed", "p50 ms", "p99 ms", "p99.9 ms"];
     heads.extend(match watch {
-        Watch::Bad(_) => &["share of the bad", "off it s", "back s", "normal s"][..],
+        Watch::Bad(_) => &["share of the bad %", "off it s", "back s", "normal s"][..],
         Watch::Load => &["load x", "normal s"],
         Watch::Goodput(_) => &["goodput %", "p99 x before", "normal s"],
         Watch::New(_) => &["first request ms", "to the last ms", "fair share s"],
@@ -78,7 +78,7 @@ fn row(scenario: &Scenario, outcome: &Outcome) -> Vec<String> {
     match &scenario.watch {
         Watch::Bad(_) => {
             let share = figures.share.map(|share| share * 100.0);
-            cells.push(format!("{} %", number(share, 2, "-")));
+            cells.push(number(share, 2, "-"));
             cells.push(match leaves_no_trace(scenario) {
                 true => "-".to_owned(),
                 false => number(figures.detect, 1, &during),
