@@ -9,13 +9,14 @@ mod dns;
 mod duration;
 mod filter;
 mod header;
+mod hedge;
 mod listener;
 mod matches;
 mod name;
 mod path;
-#[allow(dead_code)]
 mod percent;
 mod process;
+mod retry;
 mod route;
 
 use std::net::SocketAddr;

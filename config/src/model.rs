@@ -7,6 +7,7 @@ mod cluster;
 pub mod default;
 mod filter;
 mod listener;
+mod retry;
 mod route;
 
 use std::{net::SocketAddr, time::Duration};
@@ -16,9 +17,8 @@ pub use cluster::{
 };
 pub use filter::{Filter, HeaderEdits, PathRewrite, Redirect, Respond, Rewrite, Scheme};
 pub use listener::Listener;
-pub use route::{
-    ClusterRef, HostMatch, Match, PathMatch, Retry, RetryOn, Route, ValueMatch, WeightedCluster,
-};
+pub use retry::{Backoff, GrpcCode, Hedge, HedgeAfter, Retry, RetryBudget, RetryOn};
+pub use route::{ClusterRef, HostMatch, Match, PathMatch, Route, ValueMatch, WeightedCluster};
 
 /// A whole checked table: what the proxy compiles into its snapshot.
 #[derive(Clone, Debug, PartialEq)]

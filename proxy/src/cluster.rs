@@ -9,6 +9,8 @@ use outrigger_config::model;
 use crate::{
     balance::estimate::Decay,
     endpoint::Endpoints,
+    hedge::Latency,
+    retry::Allowance,
     telemetry::metrics::{ClusterMetrics, Registry},
 };
 
@@ -25,6 +27,10 @@ pub struct Cluster {
     pub metrics: ClusterMetrics,
     /// How fast what is known of its endpoints fades.
     pub decay: Decay,
+    /// What it may spend on retries.
+    pub retries: Arc<Allowance>,
+    /// How long its attempts took lately, if anybody asks.
+    pub latency: Arc<Latency>,
 }
 
 impl Cluster {
@@ -58,6 +64,10 @@ impl Cluster {
             endpoints,
             metrics,
             decay,
+            retries: Allowance::under(config.retry_budget, before.map(|before| &before.retries)),
+            latency: before
+                .map(|before| Arc::clone(&before.latency))
+                .unwrap_or_default(),
         };
         cluster.update(&listed, before.map(|before| &before.endpoints));
         Arc::new(cluster)
@@ -73,5 +83,7 @@ impl Cluster {
     pub fn tend(&self, now: u64) {
         self.endpoints.tend(now);
         self.endpoints.count(&self.metrics);
+        self.retries.tend(now, &self.config.name, &self.metrics);
+        self.latency.tend(now);
     }
 }

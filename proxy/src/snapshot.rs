@@ -14,6 +14,8 @@ pub use crate::{
     endpoint::{Endpoint, Endpoints},
 };
 use crate::{
+    hedge,
+    retry::Policy,
     route::{self, Router, Split},
     telemetry::metrics::{Registry, RouteMetrics},
 };
@@ -48,6 +50,10 @@ pub struct Route {
     pub config: model::Route,
     /// Its filters.
     pub filters: Vec<Filter>,
+    /// When another attempt is made.
+    pub retry: Policy,
+    /// When a second attempt is started beside a slow one.
+    pub hedge: Option<hedge::Plan>,
     /// Its golden metrics.
     pub metrics: RouteMetrics,
     split: Split,
@@ -160,15 +166,18 @@ impl Route {
             }
             model::Filter::Respond(respond) => Filter::Respond(route::Respond::new(respond)),
         });
+        let clusters: Vec<_> = config
+            .clusters
+            .iter()
+            .map(|weighted| Arc::clone(&clusters[weighted.cluster.index]))
+            .collect();
         Self {
             filters: filters.collect(),
+            retry: Policy::new(&config.retry),
+            hedge: config.hedge.map(|hedge| hedge::Plan::new(hedge, &clusters)),
             metrics: RouteMetrics::new(registry, Arc::clone(listener), Arc::clone(&config.name)),
             split: Split::new(&config.clusters),
-            clusters: config
-                .clusters
-                .iter()
-                .map(|weighted| Arc::clone(&clusters[weighted.cluster.index]))
-                .collect(),
+            clusters,
             config: config.clone(),
         }
     }

@@ -5,10 +5,11 @@ mod pool;
 
 use std::{sync::Arc, time::Duration};
 
-use super::{balancer::balancer, dns::dns, duration::duration, name::name};
+use super::{balancer::balancer, dns::dns, duration::duration, name::name, retry::retry_budget};
 use crate::{
     model::{
-        Balancer, Cluster, Dns, Endpoint, Endpoints, PoolPolicy, Protocol, default as defaults,
+        Balancer, Cluster, Dns, Endpoint, Endpoints, PoolPolicy, Protocol, RetryBudget,
+        default as defaults,
     },
     problem::Fault,
     reader::Reader,
@@ -26,6 +27,7 @@ struct Keys {
     connect_timeout: Duration,
     pool: PoolPolicy,
     slow_start: Option<Duration>,
+    retry_budget: RetryBudget,
     health_check: (),
     outlier_detection: (),
     circuit_breaker: (),
@@ -70,6 +72,8 @@ pub(super) fn cluster() -> Shape<Cluster> {
         pool: nested(pool()),
         /// How long an endpoint that is new or back takes to grow to its full share. At once when left out.
         slow_start: optional(duration()),
+        /// How much of its traffic may be retries and hedges, whatever the routes ask for.
+        retry_budget: nested(retry_budget()),
         /// Active probes; not in this version yet.
         health_check: not_yet(),
         /// Passive ejection of bad endpoints; not in this version yet.
@@ -97,6 +101,7 @@ fn from_keys(keys: Keys) -> Cluster {
         connect_timeout: keys.connect_timeout,
         pool: keys.pool,
         slow_start: keys.slow_start,
+        retry_budget: keys.retry_budget,
     }
 }
 
@@ -113,6 +118,7 @@ fn to_keys(cluster: &Cluster) -> Keys {
         connect_timeout: cluster.connect_timeout,
         pool: cluster.pool.clone(),
         slow_start: cluster.slow_start,
+        retry_budget: cluster.retry_budget,
         health_check: (),
         outlier_detection: (),
         circuit_breaker: (),

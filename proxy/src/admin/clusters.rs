@@ -35,5 +35,24 @@ fn one(cluster: &Cluster) -> Value {
             })
         })
         .collect();
-    json!({ "endpoints": endpoints })
+    let (balance, dry) = cluster.retries.show();
+    let hedged = cluster.latency.percentiles();
+    let hedged = hedged.iter().map(|percentile| {
+        let latency = percentile.latency();
+        let name = format!("p{}", (percentile.share() * 1e3).round() / 10.0);
+        (
+            name,
+            latency.map(|latency| latency.as_secs_f64() * 1e3).into(),
+        )
+    });
+    json!({
+        "endpoints": endpoints,
+        "retry_budget": {
+            "requests": balance.requests,
+            "retries": balance.retries,
+            "left": balance.left(),
+            "dry": dry,
+        },
+        "latency_ms": hedged.collect::<serde_json::Map<String, Value>>(),
+    })
 }

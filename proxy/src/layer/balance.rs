@@ -52,6 +52,7 @@ impl<S> Balance<S> {
             }
         });
         call.endpoint = Some(endpoint);
+        call.picked();
         Ok(())
     }
 }

@@ -119,6 +119,10 @@ impl Tracked {
         const UNAVAILABLE: &[u8] = b"14";
         const DATA_LOSS: &[u8] = b"15";
         let failures = [UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, DATA_LOSS];
+        // Trailers may be seen twice: when they are looked at beforehand, and when they go by.
+        if self.result == Some(AttemptResult::Failure) {
+            return;
+        }
         if trailers
             .get(GRPC_STATUS)
             .is_some_and(|status| failures.contains(&status.as_bytes()))
@@ -138,6 +142,9 @@ impl Tracked {
     }
 
     fn observe(&self, now: u64, outcome: Outcome) {
+        if outcome != Outcome::Failure {
+            self.cluster.latency.observe(now, self.took(now));
+        }
         self.endpoint
             .load
             .observe(now, self.took(now), outcome, self.cluster.decay);

@@ -52,6 +52,7 @@ use foldhash::fast::FixedState;
 use http::request::Parts;
 use outrigger_config::model::Route;
 
+pub(crate) use condition::holds;
 pub use redirect::Redirect;
 pub use respond::Respond;
 pub use rewrite::Rewrite;
