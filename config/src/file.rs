@@ -12,8 +12,8 @@ mod header;
 mod listener;
 mod matches;
 mod name;
+mod outlier_detection;
 mod path;
-#[allow(dead_code)]
 mod percent;
 mod process;
 mod route;

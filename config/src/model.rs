@@ -7,6 +7,7 @@ mod cluster;
 pub mod default;
 mod filter;
 mod listener;
+mod outlier_detection;
 mod route;
 
 use std::{net::SocketAddr, time::Duration};
@@ -16,6 +17,7 @@ pub use cluster::{
 };
 pub use filter::{Filter, HeaderEdits, PathRewrite, Redirect, Respond, Rewrite, Scheme};
 pub use listener::Listener;
+pub use outlier_detection::{FailurePercent, OutlierDetection, SlowAnswers, SuccessRate};
 pub use route::{
     ClusterRef, HostMatch, Match, PathMatch, Retry, RetryOn, Route, ValueMatch, WeightedCluster,
 };
