@@ -13,6 +13,7 @@ mod hedge;
 mod listener;
 mod matches;
 mod name;
+mod outlier_detection;
 mod path;
 mod percent;
 mod process;

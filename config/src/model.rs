@@ -7,6 +7,7 @@ mod cluster;
 pub mod default;
 mod filter;
 mod listener;
+mod outlier_detection;
 mod retry;
 mod route;
 
@@ -17,6 +18,7 @@ pub use cluster::{
 };
 pub use filter::{Filter, HeaderEdits, PathRewrite, Redirect, Respond, Rewrite, Scheme};
 pub use listener::Listener;
+pub use outlier_detection::{FailurePercent, OutlierDetection, SlowAnswers, SuccessRate};
 pub use retry::{Backoff, GrpcCode, Hedge, HedgeAfter, Retry, RetryBudget, RetryOn};
 pub use route::{ClusterRef, HostMatch, Match, PathMatch, Route, ValueMatch, WeightedCluster};
 

@@ -82,6 +82,8 @@ golden! {
     dns_without_port: cluster("    dns: { name: 'web.internal:80', min_ttl: 2m }\n");
     a_misspelt_balancer: cluster("    endpoints: []\n    balancer: ringhash\n");
     a_hash_without_key: cluster("    endpoints: []\n    balancer: { ring_hash: {} }\n");
+    bad_outlier_detection: cluster("    endpoints: []\n    outlier_detection: { consecutive_errors: 0, success_rate: false, failure_percent: { threshold: 85 }, latency: { factor: 1 }, base_ejection_time: 2m, max_ejection_percent: 0.5 }\n");
+    a_misspelt_off: cluster("    endpoints: []\n    outlier_detection: of\n");
     what_is_not_in_this_version: cluster("    endpoints: []\n    health_check: { path: /health }\n    limits: {}\n    tls: {}\n");
 
     an_empty_file: messages("# nothing but words\n");

@@ -8,8 +8,9 @@ use outrigger_config::model;
 
 use crate::{
     balance::estimate::Decay,
-    endpoint::Endpoints,
+    endpoint::{Endpoint, Endpoints},
     hedge::Latency,
+    outlier_detection::{Judgement, OutlierDetection},
     retry::Allowance,
     telemetry::metrics::{ClusterMetrics, Registry},
 };
@@ -31,6 +32,8 @@ pub struct Cluster {
     pub retries: Arc<Allowance>,
     /// How long its attempts took lately, if anybody asks.
     pub latency: Arc<Latency>,
+    /// What takes them out of service.
+    pub outliers: OutlierDetection,
 }
 
 impl Cluster {
@@ -60,6 +63,10 @@ impl Cluster {
         let endpoints = Endpoints::new(config);
         let metrics = ClusterMetrics::new(registry, Arc::clone(&config.name));
         let cluster = Self {
+            outliers: OutlierDetection::new(
+                config.outlier_detection.as_ref(),
+                before.map(|before| &before.outliers),
+            ),
             config: config.clone(),
             endpoints,
             metrics,
@@ -79,8 +86,29 @@ impl Cluster {
         self.endpoints.count(&self.metrics);
     }
 
+    /// An attempt at an endpoint is over, or as good as: here, once, that becomes what is known of the endpoint. `now` is
+    /// in microseconds.
+    pub fn judge(&self, endpoint: &Endpoint, now: u64, judgement: Judgement) {
+        let outcome = judgement.verdict.outcome();
+        if let Some(took) = judgement.took {
+            endpoint.load.measure(now, took, outcome, self.decay);
+        }
+        endpoint.load.settle(now, outcome, self.decay);
+        self.outliers.judge(self, endpoint, now, judgement);
+    }
+
+    /// The head of a response is there, but the verdict comes with its end: how long it took is known.
+    pub fn answered(&self, endpoint: &Endpoint, now: u64, judgement: Judgement) {
+        let outcome = judgement.verdict.outcome();
+        if let Some(took) = judgement.took {
+            endpoint.load.measure(now, took, outcome, self.decay);
+        }
+        self.outliers.answered(endpoint, judgement);
+    }
+
     /// What changes with time alone. `now` is in microseconds.
     pub fn tend(&self, now: u64) {
+        self.outliers.tend(self, now);
         self.endpoints.tend(now);
         self.endpoints.count(&self.metrics);
         self.retries.tend(now, &self.config.name, &self.metrics);

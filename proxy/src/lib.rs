@@ -14,6 +14,7 @@ pub mod endpoint;
 pub mod error;
 pub mod hedge;
 pub mod layer;
+pub mod outlier_detection;
 pub mod retry;
 pub mod route;
 pub mod snapshot;

@@ -15,6 +15,8 @@ mod fuzz;
 mod grpc;
 mod headers;
 mod house;
+mod outliers;
+mod outliers_return;
 mod refusals;
 mod reload;
 mod retries;

@@ -5,15 +5,18 @@ mod pool;
 
 use std::{sync::Arc, time::Duration};
 
-use super::{balancer::balancer, dns::dns, duration::duration, name::name, retry::retry_budget};
+use super::{
+    balancer::balancer, dns::dns, duration::duration, name::name,
+    outlier_detection::outlier_detection, retry::retry_budget,
+};
 use crate::{
     model::{
-        Balancer, Cluster, Dns, Endpoint, Endpoints, PoolPolicy, Protocol, RetryBudget,
-        default as defaults,
+        Balancer, Cluster, Dns, Endpoint, Endpoints, OutlierDetection, PoolPolicy, Protocol,
+        RetryBudget, default as defaults,
     },
     problem::Fault,
     reader::Reader,
-    shape::{Shape, choice, default, keys, map, nested, not_yet, optional, refused, word},
+    shape::{Shape, choice, default, keys, map, nested, not_yet, optional, or_off, refused, word},
     yaml::Node,
 };
 use endpoint::endpoints;
@@ -29,7 +32,7 @@ struct Keys {
     slow_start: Option<Duration>,
     retry_budget: RetryBudget,
     health_check: (),
-    outlier_detection: (),
+    outlier_detection: Option<OutlierDetection>,
     circuit_breaker: (),
     limits: (),
     tls: (),
@@ -76,8 +79,12 @@ pub(super) fn cluster() -> Shape<Cluster> {
         retry_budget: nested(retry_budget()),
         /// Active probes; not in this version yet.
         health_check: not_yet(),
-        /// Passive ejection of bad endpoints; not in this version yet.
-        outlier_detection: not_yet(),
+        /// What takes an endpoint out of service for a time: `{}` for every detector, `off` for none. When left out, only
+        /// connections that cannot be made do.
+        outlier_detection: default(
+            or_off(outlier_detection()),
+            Some(defaults::OUTLIER_DETECTION),
+        ),
         /// Refusal when a cluster fails; not in this version yet.
         circuit_breaker: not_yet(),
         /// Concurrency caps; not in this version yet.
@@ -102,6 +109,7 @@ fn from_keys(keys: Keys) -> Cluster {
         pool: keys.pool,
         slow_start: keys.slow_start,
         retry_budget: keys.retry_budget,
+        outlier_detection: keys.outlier_detection,
     }
 }
 
@@ -120,7 +128,7 @@ fn to_keys(cluster: &Cluster) -> Keys {
         slow_start: cluster.slow_start,
         retry_budget: cluster.retry_budget,
         health_check: (),
-        outlier_detection: (),
+        outlier_detection: cluster.outlier_detection.clone(),
         circuit_breaker: (),
         limits: (),
         tls: (),

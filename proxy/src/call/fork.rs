@@ -46,6 +46,7 @@ impl Call {
             route: self.route.clone(),
             cluster: self.cluster.clone(),
             endpoint: None,
+            probe: false,
             attempts: self.attempts,
             tried: SmallVec::from_slice(&self.tried),
             upgrade: None,

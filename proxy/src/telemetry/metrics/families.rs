@@ -58,6 +58,13 @@ pub const ENDPOINTS: Family<Gauge, 2> = Family::new(
     ["cluster", "state"],
 );
 
+/// By [`EjectionReason`](super::EjectionReason).
+pub const EJECTIONS: Family<Counter, 2> = Family::new(
+    "outrigger_ejections_total",
+    "Endpoints taken out of service for a time, by what for; each failed probe counts again.",
+    ["cluster", "reason"],
+);
+
 /// By [`Side`](super::Side).
 pub const CONNECTIONS: Family<Gauge, 1> =
     Family::new("outrigger_connections", "Open connections.", ["side"]);

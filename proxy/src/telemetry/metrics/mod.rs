@@ -22,7 +22,9 @@ mod registry;
 mod route;
 mod text;
 
-pub use cluster::{AttemptResult, ClusterMetrics, EndpointState, HedgeOutcome, RetryOutcome};
+pub use cluster::{
+    AttemptResult, ClusterMetrics, EjectionReason, EndpointState, HedgeOutcome, RetryOutcome,
+};
 pub use family::Family;
 pub use handle::{Counter, Gauge};
 pub use histogram::Histogram;
