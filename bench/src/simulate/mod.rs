@@ -6,6 +6,8 @@
 
 mod agenda;
 mod demand;
+mod outliers;
+mod picture;
 mod plan;
 mod policies;
 mod proxy;
@@ -20,46 +22,56 @@ mod total;
 mod weather;
 mod world;
 
-use std::time::Duration;
+use std::{fs, path::PathBuf, time::Duration};
+
+use anyhow::{Context, Result};
 
 use scenario::Scenario;
 
 /// What to simulate.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Only scenarios with this in their name; those of a single proxy are run only if asked for
-    #[arg(default_value = "")]
-    only: String,
-    /// Runs of each scenario and row, with seeds from 1 up
-    #[arg(long, default_value_t = 5)]
+    /// Scenarios with this in their name: a fleet's (`mesh`, `deploy`), a `sweep` over a default, or a single proxy's (`1
+    /// of 7`); the fleets' alone when left out
+    only: Option<String>,
+    /// Runs of each row, with seeds from 1 up; some scenarios are content with fewer
+    #[arg(long, default_value_t = 20)]
     seeds: u64,
+    /// Where the tables go, besides standard output; pictures go to results/simulator beside it
+    #[arg(long)]
+    output: Option<PathBuf>,
 }
 
 /// Prints a table for each scenario: a row for each balancer and set of policies.
-pub fn run(arguments: &Arguments) {
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let mut page = report::head()?;
     for scenario in scenario::all() {
         if !wanted(arguments, &scenario) {
             continue;
         }
-        println!("{}\n{}", scenario.name, report::HEAD);
-        for policies in &scenario.rows {
-            let began = std::time::Instant::now();
-            let total = runner::run(&scenario, policies, arguments.seeds);
-            println!(
-                "{}  {:?}",
-                report::Row::new(&policies.name, &total),
-                began.elapsed()
-            );
+        let seeds = arguments.seeds.min(scenario.most_seeds);
+        let rows: Vec<_> = scenario
+            .rows()
+            .map(|policies| (policies, runner::run(&scenario, policies, seeds)))
+            .collect();
+        let table = report::table(&scenario, seeds, &rows);
+        println!("{table}");
+        page.push_str(&table);
+        if let Some(output) = &arguments.output {
+            page.push_str(&report::pictures(output, &scenario, &rows)?);
         }
-        println!();
     }
+    let Some(output) = &arguments.output else {
+        return Ok(());
+    };
+    fs::write(output, page).with_context(|| format!("writing `{}`", output.display()))
 }
 
 fn wanted(arguments: &Arguments, scenario: &Scenario) -> bool {
-    if arguments.only.is_empty() {
-        return scenario.is_fleet();
+    match &arguments.only {
+        Some(only) => scenario.name.contains(only.as_str()),
+        None => scenario.is_fleet(),
     }
-    scenario.name.contains(&arguments.only)
 }
 
 /// Nanoseconds: a service time of 100 us needs more digits than the policies' clock has.

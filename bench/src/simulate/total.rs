@@ -95,10 +95,16 @@ impl Total {
         self.to_the_bad as f64 / self.attempts.max(1) as f64
     }
 
-    /// The busiest endpoint to the idlest, in the worst run.
+    /// The busiest endpoint to the idlest, of those that are well, in the worst run.
     pub(super) fn unevenness(&self) -> f64 {
         let runs = self.runs.iter().map(|run| run.unevenness);
         runs.fold(1.0, f64::max)
+    }
+
+    /// The longest that the last endpoint waited for its first request, in milliseconds, if it joined late.
+    pub(super) fn newcomer(&self) -> Option<f64> {
+        let longest = self.runs.iter().filter_map(|run| run.newcomer).max();
+        longest.map(|nanos| nanos as f64 / 1e6)
     }
 
     /// The median over the runs of how much endpoints differ.
@@ -106,11 +112,6 @@ impl Total {
         let mut all: Vec<f64> = self.runs.iter().map(|run| run.variation).collect();
         all.sort_by(f64::total_cmp);
         all.get(all.len() / 2).copied().unwrap_or(0.0)
-    }
-
-    /// The longest that the last endpoint waited for its first request, in nanoseconds, if it joined late.
-    pub(super) fn newcomer(&self) -> Option<u64> {
-        self.runs.iter().filter_map(|run| run.newcomer).max()
     }
 
     /// The seed of the run that most failed in or, if they are alike in that, whose p99 is longest (in milliseconds).

@@ -35,6 +35,17 @@ pub(super) enum Weather {
 }
 
 impl Weather {
+    /// When it comes, if it comes at a set time. `endpoints` is how many there are.
+    pub(super) fn time(&self, endpoints: usize) -> Option<Range<Duration>> {
+        match self {
+            Self::Trouble { time, .. } => Some(time.clone()),
+            Self::Deploy {
+                from, batch, every, ..
+            } => Some(*from..*from + *every * (endpoints / batch) as u32),
+            Self::Antagonists { .. } | Self::Crashes { .. } => None,
+        }
+    }
+
     /// Writes it into the plans.
     pub(super) fn strike(&self, plans: &mut Vec<Plan>, lasts: Duration, rng: &mut Rng) {
         match *self {

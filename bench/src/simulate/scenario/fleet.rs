@@ -32,11 +32,44 @@ fn calm(name: &'static str, about: &'static str) -> Scenario {
         push_lag: Duration::from_millis(500),
         endpoints: endpoints(100),
         weather: Vec::new(),
-        rows: Policies::each_balancer()
+        most_seeds: 100,
+        is_sweep: false,
+        balancers: Policies::each_balancer()
             .into_iter()
             .map(Policies::protected)
             .collect(),
+        variants: variants(),
     }
+}
+
+/// The default balancer with other policies.
+fn variants() -> Vec<Policies> {
+    let default = || Policies::default_balancer().protected();
+    vec![
+        Policies::default_balancer()
+            .out_of_the_box()
+            .named("out of the box"),
+        Policies {
+            attempts: 1,
+            ..default().named("no retries")
+        },
+        Policies {
+            budget: None,
+            ..default().named("no retry budget")
+        },
+        Policies {
+            outliers: None,
+            ..default().named("no outlier detection")
+        },
+        Policies {
+            slow_start: None,
+            ..default().named("no slow start")
+        },
+        Policies {
+            hedge: Some(0.95),
+            ..default().named("hedged at p95")
+        },
+    ]
 }
 
 /// A few gateways, some busy services, and many that seldom ask: the busiest of a thousand proxies sends an eighth of
@@ -105,6 +138,7 @@ pub(super) fn all() -> Vec<Scenario> {
     vec![
         Scenario {
             weather: vec![deploy(100, second), antagonists(0.75), crashes(0.5)],
+            most_seeds: u64::MAX,
             ..calm(
                 "mesh",
                 "All of it together: antagonists on 6 % of the machines, a crash every two seconds, and from 2 s to 7 s \
@@ -158,6 +192,7 @@ pub(super) fn all() -> Vec<Scenario> {
         },
         Scenario {
             lasts: second * 3,
+            most_seeds: 1,
             demand: demand(EACH * 10_000.0, None),
             endpoints: endpoints(10_000),
             weather: vec![antagonists(150.0), crashes(50.0)],

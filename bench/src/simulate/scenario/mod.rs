@@ -2,8 +2,9 @@
 
 mod fleet;
 pub(super) mod single;
+mod sweep;
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use fastrand::Rng;
 
@@ -25,13 +26,19 @@ pub(super) struct Scenario {
     pub push_lag: Duration,
     pub endpoints: Vec<Plan>,
     pub weather: Vec<Weather>,
-    /// What is compared: a row each.
-    pub rows: Vec<Policies>,
+    /// More seeds would only take longer.
+    pub most_seeds: u64,
+    pub is_sweep: bool,
+    /// What is compared first of all: a row each.
+    pub balancers: Vec<Policies>,
+    /// And what beside it.
+    pub variants: Vec<Policies>,
 }
 
-/// Every scenario, in the order of the report: fleets, then single proxies.
+/// Every scenario, in the order of the report: fleets, sweeps, single proxies.
 pub(super) fn all() -> Vec<Scenario> {
-    fleet::all().into_iter().chain(single::all()).collect()
+    let lists = [fleet::all(), sweep::all(), single::all()];
+    lists.into_iter().flatten().collect()
 }
 
 impl Scenario {
@@ -44,8 +51,27 @@ impl Scenario {
         plans
     }
 
-    /// Many proxies, whose picture is drawn.
+    /// Many proxies, as in a mesh.
     pub(super) fn is_fleet(&self) -> bool {
-        self.proxies > 1
+        self.proxies > 1 && !self.is_sweep
+    }
+
+    pub(super) fn rows(&self) -> impl Iterator<Item = &Policies> {
+        self.balancers.iter().chain(&self.variants)
+    }
+
+    /// When something goes on that is the same in all runs.
+    pub(super) fn shaded(&self) -> Range<Duration> {
+        let surge = match &self.demand {
+            Demand::Open(open) => open.surge.as_ref().map(|(time, _)| time.clone()),
+            Demand::Closed(_) => None,
+        };
+        let count = self.endpoints.len();
+        let mut times = self
+            .weather
+            .iter()
+            .filter_map(|it| it.time(count))
+            .chain(surge);
+        times.next().unwrap_or(Duration::ZERO..Duration::ZERO)
     }
 }

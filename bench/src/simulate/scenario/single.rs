@@ -32,7 +32,10 @@ impl Scenario {
             push_lag: Duration::ZERO,
             endpoints: vec![Plan::ordinary(); endpoints],
             weather: Vec::new(),
-            rows: Policies::each_balancer(),
+            most_seeds: 100,
+            is_sweep: false,
+            balancers: Policies::each_balancer(),
+            variants: Vec::new(),
         }
     }
 
@@ -41,8 +44,8 @@ impl Scenario {
         self
     }
 
-    fn attempting(mut self, attempts: usize) -> Self {
-        self.rows
+    fn attempting(mut self, attempts: u32) -> Self {
+        self.balancers
             .iter_mut()
             .for_each(|policies| policies.attempts = attempts);
         self

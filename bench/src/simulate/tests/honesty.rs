@@ -91,7 +91,7 @@ fn small() -> Vec<Scenario> {
 #[test]
 fn every_request_ends_exactly_once_whatever_happens() {
     for scenario in small() {
-        for policies in &scenario.rows {
+        for policies in scenario.rows() {
             let run = World::run(&scenario, policies, 3);
             let (name, ended) = (scenario.name, run.latency.len() + run.failed);
             assert!(run.sent > 1000, "{name}, {}", policies.name);
@@ -117,7 +117,7 @@ fn told(run: &Run) -> String {
 #[test]
 fn a_seed_repeats_a_run_to_the_last_request_and_another_does_not() {
     for scenario in small() {
-        for policies in &scenario.rows {
+        for policies in scenario.rows() {
             let runs = [7, 7, 8].map(|seed| told(&World::run(&scenario, policies, seed)));
             let different: BTreeSet<_> = runs.iter().collect();
             assert_eq!(runs[0], runs[1], "{}, {}", scenario.name, policies.name);
@@ -130,7 +130,7 @@ fn a_seed_repeats_a_run_to_the_last_request_and_another_does_not() {
 fn every_balancer_meets_the_same_demand() {
     for scenario in small() {
         let sent = |policies| World::run(&scenario, policies, 5).sent;
-        let sent: BTreeSet<u64> = scenario.rows.iter().map(sent).collect();
+        let sent: BTreeSet<u64> = scenario.rows().map(sent).collect();
         assert_eq!(sent.len(), 1, "{}", scenario.name);
     }
 }

@@ -11,7 +11,7 @@ impl World<'_> {
         let Some(attempt) = self.attempts.get(ticket) else {
             return;
         };
-        let endpoint = attempt.endpoint as usize;
+        let endpoint = attempt.endpoint();
         if self.servers[endpoint].refuses(self.now) {
             self.answer(ticket, Answer::Refused);
         } else if self.servers[endpoint].admit(ticket) {
@@ -32,7 +32,7 @@ impl World<'_> {
         let Some(attempt) = self.attempts.get(ticket) else {
             return;
         };
-        let endpoint = attempt.endpoint as usize;
+        let endpoint = attempt.endpoint();
         let Some(next) = self.servers[endpoint].finish(ticket) else {
             return;
         };

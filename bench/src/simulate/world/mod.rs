@@ -77,6 +77,8 @@ enum Event {
     Done { attempt: Ticket, fails: bool },
     /// An answer is at the proxy.
     Answered { attempt: Ticket, answer: Answer },
+    /// A request has gone on for long enough to get a second attempt beside the first.
+    Hedge(Ticket),
     /// A request has waited between two attempts.
     Again(Ticket),
     /// A request's time is up.
@@ -182,6 +184,7 @@ impl<'a> World<'a> {
             Event::Done { attempt, fails } => self.done(attempt, fails),
             Event::Answered { attempt, answer } => self.settle(attempt, answer),
             Event::Again(request) => self.attempt(request),
+            Event::Hedge(request) => self.hedge(request),
             Event::Late(request) => self.late(request),
             Event::Learn { proxy, version } => {
                 let table = &self.tables[version as usize];
@@ -195,7 +198,9 @@ impl<'a> World<'a> {
 
     fn tend(&mut self) {
         let now = self.micros();
-        self.proxies.iter_mut().for_each(|proxy| proxy.tend(now));
+        for proxy in &mut self.proxies {
+            proxy.tend(now, &mut self.chance.picks);
+        }
         if self.now < self.end {
             self.agenda.after(self.now, TEND, Event::Tend);
         }
