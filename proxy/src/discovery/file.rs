@@ -13,7 +13,10 @@ use std::{
 };
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::{sync::mpsc, time::sleep};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
 
 /// A writer is given this long to finish, counted from its last event.
 const SETTLE: Duration = Duration::from_millis(30);
@@ -26,6 +29,8 @@ pub struct Watch {
     path: PathBuf,
     /// Of the content when last seen; `None` if it could not be read.
     seen: Option<u64>,
+    /// When it is looked at next.
+    look: Instant,
     events: mpsc::UnboundedReceiver<()>,
     /// Stops watching when dropped.
     _watcher: Option<RecommendedWatcher>,
@@ -41,31 +46,32 @@ impl Watch {
         Self {
             path: path.to_owned(),
             seen: Some(hash(text)),
+            look: Instant::now() + POLL,
             events,
             _watcher: watcher.ok(),
         }
     }
 
     /// Waits until the content is another than when it was last seen.
+    ///
+    /// May be dropped at any moment and called anew, which happens several times a second: whoever waits has other
+    /// things to do, too. So nothing that it knows is kept in the future itself.
     pub async fn changed(&mut self) {
         loop {
             tokio::select! {
-                Some(()) = self.events.recv() => self.settle().await,
-                () = sleep(POLL) => {}
+                Some(()) = self.events.recv() => {
+                    self.look = Instant::now() + SETTLE;
+                    continue;
+                }
+                () = sleep_until(self.look) => {}
             }
+            self.look = Instant::now() + POLL;
             let now = fs::read(&self.path).ok().map(|text| hash(&text));
             if now != self.seen {
                 self.seen = now;
                 return;
             }
         }
-    }
-
-    async fn settle(&mut self) {
-        while tokio::time::timeout(SETTLE, self.events.recv())
-            .await
-            .is_ok_and(|event| event.is_some())
-        {}
     }
 }
 
@@ -88,4 +94,27 @@ fn hash(text: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_change_is_noticed_though_the_wait_for_it_is_given_up_all_the_time() {
+        let directory =
+            std::env::temp_dir().join(format!("outrigger-watch-{}", std::process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let path = directory.join("table");
+        fs::write(&path, "one").unwrap();
+        let mut watch = Watch::new(&path, b"one");
+        fs::write(&path, "two").unwrap();
+        let noticed = async { while timeout(SETTLE / 3, watch.changed()).await.is_err() {} };
+        let in_time = timeout(POLL * 5, noticed).await;
+        fs::remove_dir_all(&directory).unwrap();
+        assert!(in_time.is_ok());
+    }
 }
