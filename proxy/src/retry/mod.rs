@@ -154,7 +154,10 @@ impl<S: Handle> Handle for Retry<S> {
                         attempt: async |call: &mut Call| {
                             self.attempt(call, policy.on.codes()).await
                         },
-                        usable: |result: &Result<_, _>, grpc| !policy.wants(result, grpc),
+                        // As long as the other may still answer, an error is none.
+                        usable: |result: &Result<_, _>, grpc| {
+                            result.is_ok() && !policy.wants(result, grpc)
+                        },
                     };
                     // Its two attempts are twice the size of one.
                     let (result, hedged) = Box::pin(race.run(call, &cluster)).await;
