@@ -5,10 +5,12 @@
 
 mod config;
 mod mutate;
+mod retry_after;
 mod route;
 mod trace;
 
 pub use config::config;
 pub use mutate::mutations;
+pub use retry_after::retry_after;
 pub use route::route;
 pub use trace::trace;

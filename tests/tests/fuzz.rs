@@ -24,3 +24,8 @@ fn any_request_head_finds_a_route_or_is_refused() {
 fn any_tracing_headers_become_a_valid_trace() {
     fuzz::mutations(&corpus("trace"), 20_000, fuzz::trace);
 }
+
+#[test]
+fn any_retry_after_is_a_wait_or_nothing() {
+    fuzz::mutations(&corpus("retry_after"), 20_000, fuzz::retry_after);
+}

@@ -14,6 +14,7 @@ mod framing;
 mod fuzz;
 mod grpc;
 mod headers;
+mod hedging;
 mod house;
 mod outliers;
 mod outliers_return;

@@ -206,6 +206,11 @@ impl Call {
         {
             (self.head, self.body) = spare.unpack();
             self.taken = false;
+            // Its bytes count once, however often they are sent.
+            if let Some(counter) = self.account.as_ref().and_then(Account::counter) {
+                counter.set(0);
+                self.body.count(counter);
+            }
         }
         !self.taken
     }

@@ -1,5 +1,7 @@
 //! Hedging: a slow attempt gets company, and the first usable answer wins.
 //!
+//! Usable is a response that the route would not retry; if neither attempt has one, what came of the first stands.
+//!
 //! A part of Retry, because both make attempts beyond a request's first and share the budget for them. The second attempt
 //! goes to another endpoint; there is one at most for a request, and only for what may be sent twice: a request that is
 //! safe to repeat (or whose route says so), and whose body is all here. The one that did not win is dropped where it
