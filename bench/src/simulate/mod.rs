@@ -49,12 +49,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         if !wanted(arguments, &scenario) {
             continue;
         }
-        let seeds = arguments.seeds.min(scenario.most_seeds);
         let rows: Vec<_> = scenario
             .rows()
-            .map(|policies| (policies, runner::run(&scenario, policies, seeds)))
+            .map(|policies| {
+                let seeds = scenario.seeds(policies, arguments.seeds);
+                (policies, runner::run(&scenario, policies, seeds))
+            })
             .collect();
-        let table = report::table(&scenario, seeds, &rows);
+        let table = report::table(&scenario, arguments.seeds.min(scenario.most_seeds), &rows);
         println!("{table}");
         page.push_str(&table);
         if let Some(output) = &arguments.output {

@@ -6,11 +6,19 @@ use outrigger::{
     outlier_detection::{
         Cause, Census, Ejections, Failure, InARow, Strikes, Tally, Totals, statistics,
     },
+    telemetry::metrics::EjectionReason,
 };
 use outrigger_config::model::OutlierDetection;
 
 /// How often endpoints are compared, in microseconds: the proxy's.
 const LOOK: u64 = 500_000;
+
+/// What becomes of an endpoint that there was a cause against.
+pub(super) enum Sentence {
+    None,
+    Ejected { until: u64 },
+    Restored,
+}
 
 /// What one proxy counts against its endpoints. Times are in microseconds.
 pub(super) struct Outliers {
@@ -58,7 +66,7 @@ impl Outliers {
         too_many(in_a_row, &self.policy)
     }
 
-    /// Asks for an ejection: until when it is.
+    /// Asks for an ejection of an endpoint that fails so often among peers that stand as the census says.
     pub(super) fn eject(
         &mut self,
         endpoint: u32,
@@ -67,15 +75,30 @@ impl Outliers {
         census: &Census,
         own: f32,
         rng: &mut Rng,
-    ) -> Option<u64> {
-        let most = self.policy.max_ejection_percent;
-        let room = || census.room(most) && (!cause.is_relative() || census.stands_out(own));
-        let (id, reason) = (u64::from(endpoint), cause.reason());
-        let record = self
-            .ejections
-            .eject(id, now, reason, &self.policy, room, rng)?;
-        self.forgive(endpoint);
-        Some(record.until)
+    ) -> Sentence {
+        let reason = cause.reason();
+        let probed = reason == EjectionReason::ProbeFailed;
+        // A probe is all that it was asked lately.
+        let own = if probed { 1.0 } else { own };
+        if cause.is_relative() && !census.stands_out(own) {
+            return if probed {
+                Sentence::Restored
+            } else {
+                Sentence::None
+            };
+        }
+        let room = || census.room(self.policy.max_ejection_percent);
+        let id = u64::from(endpoint);
+        let ejections = &mut self.ejections;
+        match ejections.eject(id, now, reason, &self.policy, room, rng) {
+            Some(record) => {
+                self.forgive(endpoint);
+                Sentence::Ejected {
+                    until: record.until,
+                }
+            }
+            None => Sentence::None,
+        }
     }
 
     /// Nothing that it did before counts any more.

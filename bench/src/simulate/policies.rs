@@ -81,7 +81,7 @@ impl Policies {
         Self {
             retries_sent: true,
             attempt_timeout: Some(Duration::from_millis(250)),
-            slow_start: Some(Duration::from_secs(2)),
+            slow_start: Some(Duration::from_secs(1)),
             outliers: Some(every_detector()),
             ..self.out_of_the_box()
         }

@@ -22,7 +22,7 @@ pub(super) fn head() -> Result<String> {
          | column | |\n|---|---|\n\
          | p50, p99, p99.9 | of the requests that succeeded, in milliseconds, all attempts included |\n\
          | failed | share of the requests that did not succeed within their second |\n\
-         | load, at worst | attempts at endpoints over requests; in the worst hundredth of the time |\n\
+         | load, at worst | attempts at endpoints over requests, while the trouble of the picture lasts; in the worst hundredth of the time |\n\
          | busiest | endpoint over the idlest, of those that are well all the time, in the worst run |\n\
          | uneven | how much they differ: deviation over mean, in the middle run |\n\
          | to the unwell | share of attempts at endpoints that have some trouble in the run |\n\
@@ -36,7 +36,7 @@ pub(super) fn head() -> Result<String> {
 /// The table of a scenario.
 pub(super) fn table(scenario: &Scenario, seeds: u64, rows: &[(&Policies, Total)]) -> String {
     let mut text = format!(
-        "\n## {}\n\n{} {seeds} {}, {} proxies, {} endpoints, {:?}.\n\n\
+        "\n## {}\n\n{} Up to {seeds} {}, {} proxies, {} endpoints, {:?}.\n\n\
          | | requests | p50 | p99 | p99.9 | failed | load | at worst | busiest | uneven | to the unwell | newcomer | worst seed |\n\
          |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
         scenario.name,
@@ -47,7 +47,8 @@ pub(super) fn table(scenario: &Scenario, seeds: u64, rows: &[(&Policies, Total)]
         scenario.lasts,
     );
     for (policies, total) in rows {
-        let (load, worst) = total.load();
+        let load = total.load_within(scenario.slices());
+        let worst = total.worst_load();
         let (seed, p99) = total.worst();
         // Writing to a string cannot fail.
         let _ = writeln!(

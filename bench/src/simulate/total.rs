@@ -83,12 +83,17 @@ impl Total {
         self.failed as f64 / self.sent.max(1) as f64
     }
 
-    /// Attempts for each request, over the whole and in the worst slice of time.
-    pub(super) fn load(&self) -> (f64, f64) {
-        let slices = self.bins.iter().filter(|bin| bin.sent > 0);
-        let worst = slices.map(|bin| bin.attempts as f64 / bin.sent as f64);
-        let whole = self.attempts as f64 / self.sent.max(1) as f64;
-        (whole, worst.fold(0.0, f64::max))
+    /// The most attempts for each request in any slice.
+    pub(super) fn worst_load(&self) -> f64 {
+        let slices = (0..self.bins.len()).map(|slice| self.load_within(slice..slice + 1));
+        slices.fold(0.0, f64::max)
+    }
+
+    /// Attempts for each request in these slices of time.
+    pub(super) fn load_within(&self, slices: std::ops::Range<usize>) -> f64 {
+        let slices = &self.bins[slices];
+        let sum = |of: fn(&Bin) -> u64| slices.iter().map(of).sum::<u64>() as f64;
+        sum(|bin| bin.attempts) / sum(|bin| bin.sent).max(1.0)
     }
 
     pub(super) fn share_of_the_bad(&self) -> f64 {

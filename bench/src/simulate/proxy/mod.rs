@@ -20,7 +20,11 @@ use outrigger::{
     retry::budget::{Budget, Verdict},
 };
 
-use super::{outliers::Outliers, policies::Policies, table::Table};
+use super::{
+    outliers::{Outliers, Sentence},
+    policies::Policies,
+    table::Table,
+};
 
 /// When a probe that nothing was heard of is given up for lost, in microseconds: the proxy's.
 const PROBE_LOST: u64 = 10_000_000;
@@ -174,6 +178,8 @@ impl Proxy {
         let failure = match ending {
             Ending::Success => None,
             Ending::Failure(failure) => Some(failure),
+            // Nothing was learned: the next request is a probe, too.
+            Ending::Abandoned if picked.is_probe => return self.keep_out(picked.endpoint, now),
             Ending::Abandoned => return,
         };
         let Some(outliers) = &mut self.outliers else {
@@ -195,10 +201,16 @@ impl Proxy {
         let Some(outliers) = &mut self.outliers else {
             return;
         };
-        if let Some(until) = outliers.eject(endpoint, now, cause, &census, own, rng) {
-            self.conditions[endpoint as usize].eject(until);
-            self.next_probe = self.next_probe.min(until);
+        match outliers.eject(endpoint, now, cause, &census, own, rng) {
+            Sentence::Ejected { until } => self.keep_out(endpoint, until),
+            Sentence::Restored => self.restore(endpoint, now),
+            Sentence::None => {}
         }
+    }
+
+    fn keep_out(&mut self, endpoint: u32, until: u64) {
+        self.conditions[endpoint as usize].eject(until);
+        self.next_probe = self.next_probe.min(until);
     }
 
     fn restore(&mut self, endpoint: u32, now: u64) {
@@ -223,6 +235,13 @@ impl Proxy {
     fn is_out(&self, endpoint: u32) -> bool {
         let state = self.conditions[endpoint as usize].load().state;
         matches!(state, State::Ejected { .. } | State::Probing { .. })
+    }
+
+    /// One more attempt is made in place of one that reached nobody: it need not ask.
+    pub(super) fn charge(&mut self, now: u64) {
+        if let Some(budget) = &mut self.budget {
+            budget.charge(now, self.requests);
+        }
     }
 
     /// Whether the budget bears one more attempt.

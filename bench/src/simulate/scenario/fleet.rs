@@ -18,7 +18,7 @@ use crate::simulate::{
 const EACH: f64 = 100.0;
 
 /// Endpoints that share a machine.
-const NEIGHBOURS: usize = 4;
+pub(super) const NEIGHBOURS: usize = 4;
 
 /// Ten seconds of a mesh in which nothing happens.
 fn calm(name: &'static str, about: &'static str) -> Scenario {
@@ -32,7 +32,7 @@ fn calm(name: &'static str, about: &'static str) -> Scenario {
         push_lag: Duration::from_millis(500),
         endpoints: endpoints(100),
         weather: Vec::new(),
-        most_seeds: 100,
+        most_seeds: 50,
         is_sweep: false,
         balancers: Policies::each_balancer()
             .into_iter()
@@ -92,7 +92,7 @@ fn endpoints(count: usize) -> Vec<Plan> {
         host: index / NEIGHBOURS,
         cold: Cold {
             times: 4.0,
-            requests: 200,
+            requests: 100,
         },
         ..Plan::ordinary()
     };
@@ -114,12 +114,12 @@ fn crashes(a_second: f64) -> Weather {
     }
 }
 
-/// A fifth at a time, within five seconds from the second one on.
+/// A tenth at a time, from 1 s to 9 s: quicker than anybody should, with endpoints that warm up quicker than most do.
 fn deploy(endpoints: usize, grace: Duration) -> Weather {
     Weather::Deploy {
-        from: Duration::from_secs(2),
+        from: Duration::from_secs(1),
         batch: endpoints / 10,
-        every: Duration::from_millis(500),
+        every: Duration::from_millis(800),
         grace,
     }
 }
@@ -143,6 +143,14 @@ pub(super) fn all() -> Vec<Scenario> {
                 "mesh",
                 "All of it together: antagonists on 6 % of the machines, a crash every two seconds, and from 2 s to 7 s \
                  a rolling deploy of every endpoint.",
+            )
+        },
+        Scenario {
+            weather: vec![deploy(100, second), antagonists(0.75), crashes(0.5)],
+            proxies: 20,
+            ..calm(
+                "gateways",
+                "The same of 20 proxies, each of which meets every endpoint five times a second.",
             )
         },
         calm("calm", "Nothing happens."),
@@ -172,7 +180,7 @@ pub(super) fn all() -> Vec<Scenario> {
             weather: vec![deploy(100, second / 5)],
             ..calm(
                 "deploy",
-                "Every endpoint is replaced, ten at a time, from 2 s to 7 s. The new ones are cold; the old ones go 0.2 s \
+                "Every endpoint is replaced, ten at a time, from 1 s to 9 s. The new ones are cold; the old ones go 0.2 s \
                  after the table has dropped them, which some proxies learn only after 0.5 s.",
             )
         },

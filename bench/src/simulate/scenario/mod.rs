@@ -8,7 +8,10 @@ use std::{ops::Range, time::Duration};
 
 use fastrand::Rng;
 
-use super::{demand::Demand, plan::Plan, policies::Policies, weather::Weather};
+use super::{demand::Demand, plan::Plan, policies::Policies, result::BINS, weather::Weather};
+
+/// Enough to tell a policy by.
+const VARIANT_SEEDS: u64 = 50;
 
 /// Proxies, endpoints, what befalls them, and how long they are watched.
 #[derive(Clone, Debug)]
@@ -58,6 +61,29 @@ impl Scenario {
 
     pub(super) fn rows(&self) -> impl Iterator<Item = &Policies> {
         self.balancers.iter().chain(&self.variants)
+    }
+
+    /// The slices of time in which that is; all of them if there is no such thing.
+    pub(super) fn slices(&self) -> Range<usize> {
+        let slice = |time: Duration| {
+            let share = time.as_secs_f64() / self.lasts.as_secs_f64();
+            (share * BINS as f64).round() as usize
+        };
+        match self.shaded() {
+            shaded if shaded.is_empty() => 0..BINS,
+            shaded => slice(shaded.start)..slice(shaded.end).min(BINS),
+        }
+    }
+
+    /// How many seeds a row has, of so many that were asked for: the balancers are what many are for.
+    pub(super) fn seeds(&self, row: &Policies, asked: u64) -> u64 {
+        let is_balancer = self.balancers.iter().any(|it| it.name == row.name);
+        let most = if is_balancer {
+            self.most_seeds
+        } else {
+            VARIANT_SEEDS
+        };
+        asked.min(most).min(self.most_seeds)
     }
 
     /// When something goes on that is the same in all runs.

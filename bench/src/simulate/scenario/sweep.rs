@@ -5,7 +5,7 @@ use std::time::Duration;
 use outrigger_config::model::{Backoff, Balancer, OutlierDetection, RetryBudget};
 
 use super::{Scenario, fleet};
-use crate::simulate::policies::{BACKOFF, BUDGET, Policies, every_detector};
+use crate::simulate::policies::{BACKOFF, Policies, every_detector};
 
 /// A fleet's scenario under another name, with these rows.
 fn sweep(name: &'static str, fleet: &str, rows: Vec<Policies>) -> Option<Scenario> {
@@ -34,11 +34,11 @@ fn decays() -> Vec<Policies> {
 }
 
 fn slow_starts() -> Vec<Policies> {
-    let row = |seconds: u64| Policies {
-        slow_start: (seconds > 0).then(|| Duration::from_secs(seconds)),
-        ..default().named(&format!("slow start {seconds} s"))
+    let row = |millis: u64| Policies {
+        slow_start: (millis > 0).then(|| Duration::from_millis(millis)),
+        ..default().named(&format!("{millis} ms"))
     };
-    [0, 1, 2, 5, 10].into_iter().map(row).collect()
+    [0, 500, 1000, 2000, 5000].into_iter().map(row).collect()
 }
 
 fn outliers() -> Vec<Policies> {
@@ -81,31 +81,58 @@ fn outliers() -> Vec<Policies> {
 }
 
 fn budgets() -> Vec<Policies> {
-    let row = |percent: f64, min_per_second| Policies {
+    let row = |(percent, min_per_second, seconds): (f64, u32, u64)| Policies {
         budget: Some(RetryBudget {
             percent,
             min_per_second,
-            ..BUDGET
+            window: Duration::from_secs(seconds),
         }),
-        ..default().named(&format!("{} %, {min_per_second} a second", percent * 100.0))
+        ..default().named(&format!(
+            "{} %, {min_per_second} a second, over {seconds} s",
+            percent * 100.0
+        ))
     };
     let rows = [
-        (0.2, 10),
-        (0.2, 3),
-        (0.2, 1),
-        (0.2, 0),
-        (0.1, 1),
-        (0.5, 1),
-        (0.1, 10),
+        (0.2, 10, 10),
+        (0.2, 3, 10),
+        (0.2, 1, 10),
+        (0.2, 0, 10),
+        (0.2, 1, 2),
+        (0.1, 1, 10),
+        (0.1, 1, 2),
+        (0.5, 1, 10),
     ];
     let none = Policies {
         budget: None,
         ..default().named("none")
     };
-    rows.into_iter()
-        .map(|(percent, floor)| row(percent, floor))
-        .chain([none])
-        .collect()
+    rows.into_iter().map(row).chain([none]).collect()
+}
+
+fn attempt_timeouts() -> Vec<Policies> {
+    let row = |millis: u64| Policies {
+        attempt_timeout: Some(Duration::from_millis(millis)),
+        ..default().named(&format!("{millis} ms"))
+    };
+    let none = Policies {
+        attempt_timeout: None,
+        ..default().named("none")
+    };
+    let rows = [100, 250, 500].into_iter().map(row);
+    rows.chain([none]).collect()
+}
+
+/// Antagonists again, but who shares a machine does not stand together in the table.
+fn scattered() -> Option<Scenario> {
+    let name = "sweep of table order, antagonists";
+    let balancers = Policies::each_balancer().into_iter();
+    let rows = balancers.map(Policies::protected).collect();
+    let mut scenario = sweep(name, "antagonists", rows)?;
+    let hosts = scenario.endpoints.len() / fleet::NEIGHBOURS;
+    for (index, plan) in scenario.endpoints.iter_mut().enumerate() {
+        plan.host = index % hosts;
+    }
+    Some(scenario)
 }
 
 fn backoffs() -> Vec<Policies> {
@@ -133,6 +160,10 @@ fn hedges() -> Vec<Policies> {
 pub(super) fn all() -> Vec<Scenario> {
     let sweeps = [
         sweep("sweep of decay, antagonists", "antagonists", decays()),
+        scattered(),
+        sweep("sweep of attempt_timeout, mesh", "mesh", attempt_timeouts()),
+        sweep("sweep of attempt_timeout, hang", "hang", attempt_timeouts()),
+        sweep("sweep of slow_start, mesh", "mesh", slow_starts()),
         sweep("sweep of slow_start, deploy", "deploy", slow_starts()),
         sweep("sweep of outlier_detection, crash", "crash", outliers()),
         sweep("sweep of outlier_detection, hang", "hang", outliers()),
@@ -144,6 +175,12 @@ pub(super) fn all() -> Vec<Scenario> {
         ),
         sweep("sweep of retry_budget, overload", "overload", budgets()),
         sweep("sweep of retry_budget, mesh", "mesh", budgets()),
+        sweep("sweep of retry_budget, gateways", "gateways", budgets()),
+        sweep(
+            "sweep of outlier_detection, gateways",
+            "gateways",
+            outliers(),
+        ),
         sweep("sweep of backoff, retry_storm", "retry_storm", backoffs()),
         sweep("sweep of backoff, crash", "crash", backoffs()),
         sweep("sweep of hedge, antagonists", "antagonists", hedges()),

@@ -193,17 +193,18 @@ impl World<'_> {
         if request.attempts >= policies.attempts || !(unsent || policies.retries_sent) {
             return self.finish(ticket, false);
         }
-        let wait = match policies.backoff {
-            Some(backoff) if !unsent => {
-                backoff::wait(backoff, request.attempts, &mut self.chance.picks)
-            }
-            _ => Duration::ZERO,
-        };
+        let wait = policies.backoff.map_or(Duration::ZERO, |backoff| {
+            backoff::wait(backoff, request.attempts, &mut self.chance.picks)
+        });
         let again = self.now + nanos(wait);
         let too_late = policies
             .timeout
             .is_some_and(|it| again >= request.sent + nanos(it));
         let proxy = &mut self.proxies[request.proxy as usize];
+        if unsent {
+            proxy.charge(now);
+            return self.attempt(ticket);
+        }
         if too_late || !proxy.may_retry(now) {
             self.finish(ticket, false);
         } else if wait.is_zero() {
