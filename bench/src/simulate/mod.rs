@@ -59,7 +59,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         let table = report::table(&scenario, arguments.seeds.min(scenario.most_seeds), &rows);
         println!("{table}");
         page.push_str(&table);
-        if let Some(output) = &arguments.output {
+        if let Some(output) = &arguments.output
+            && scenario.is_fleet()
+        {
             page.push_str(&report::pictures(output, &scenario, &rows)?);
         }
     }

@@ -141,7 +141,7 @@ pub(super) fn all() -> Vec<Scenario> {
             most_seeds: u64::MAX,
             ..calm(
                 "mesh",
-                "All of it together: antagonists on 6 % of the machines, a crash every two seconds, and from 2 s to 7 s \
+                "All of it together: antagonists on 6 % of the machines, a crash every two seconds, and from 1 s to 9 s \
                  a rolling deploy of every endpoint.",
             )
         },

@@ -183,6 +183,8 @@ pub(super) fn all() -> Vec<Scenario> {
         ),
         sweep("sweep of backoff, retry_storm", "retry_storm", backoffs()),
         sweep("sweep of backoff, crash", "crash", backoffs()),
+        sweep("sweep of hedge, mesh", "mesh", hedges()),
+        sweep("sweep of hedge, gateways", "gateways", hedges()),
         sweep("sweep of hedge, antagonists", "antagonists", hedges()),
         sweep("sweep of hedge, hang", "hang", hedges()),
         sweep("sweep of hedge, overload", "overload", hedges()),

@@ -117,7 +117,13 @@ fn told(run: &Run) -> String {
 #[test]
 fn a_seed_repeats_a_run_to_the_last_request_and_another_does_not() {
     for scenario in small() {
-        for policies in scenario.rows() {
+        // Every policy once, and every kind of weather.
+        let all = if scenario.name == "mesh" {
+            usize::MAX
+        } else {
+            1
+        };
+        for policies in scenario.rows().take(all) {
             let runs = [7, 7, 8].map(|seed| told(&World::run(&scenario, policies, seed)));
             let different: BTreeSet<_> = runs.iter().collect();
             assert_eq!(runs[0], runs[1], "{}, {}", scenario.name, policies.name);

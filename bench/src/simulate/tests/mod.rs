@@ -1,4 +1,5 @@
 //! What is asserted of the policies, and of the simulator itself.
 
 mod bars;
+mod fleet;
 mod honesty;
