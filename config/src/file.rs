@@ -13,7 +13,6 @@ mod listener;
 mod matches;
 mod name;
 mod path;
-#[allow(dead_code)]
 mod percent;
 mod process;
 mod route;
@@ -42,6 +41,8 @@ pub(crate) fn config() -> Shape<Config> {
         access_log: optional(process::access_log()),
         /// How the process says goodbye after SIGTERM.
         drain: nested(process::drain()),
+        /// The zone that the process runs in. The flag `--zone` wins.
+        zone: optional(name::name()),
         /// Addresses that accept connections, with their routes.
         listeners: required(list(listener::listener())),
         /// Sets of endpoints, by name.

@@ -9,10 +9,10 @@ mod filter;
 mod listener;
 mod route;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 pub use cluster::{
-    Balancer, Cluster, Dns, DnsRecord, Endpoint, Endpoints, HashKey, PoolPolicy, Protocol,
+    Balancer, Cluster, Dns, DnsRecord, Endpoint, Endpoints, HashKey, PoolPolicy, Protocol, Zones,
 };
 pub use filter::{Filter, HeaderEdits, PathRewrite, Redirect, Respond, Rewrite, Scheme};
 pub use listener::Listener;
@@ -29,6 +29,8 @@ pub struct Config {
     pub access_log: Option<AccessLog>,
     /// How the process says goodbye.
     pub drain: Drain,
+    /// The zone that the process runs in; `None`: it knows of none.
+    pub zone: Option<Arc<str>>,
     /// Bound addresses, in file order.
     pub listeners: Vec<Listener>,
     /// Sets of endpoints, in file order. A [`ClusterRef`] is an index into this.

@@ -77,6 +77,7 @@ golden! {
     dns_without_port: cluster("    dns: { name: 'web.internal:80', min_ttl: 2m }\n");
     a_misspelt_balancer: cluster("    endpoints: []\n    balancer: ringhash\n");
     a_hash_without_key: cluster("    endpoints: []\n    balancer: { ring_hash: {} }\n");
+    zones_priorities_and_panic: cluster("    endpoints: [{ address: 127.0.0.1:80, zone: '', priority: -1 }]\n    zones: prefer-local\n    panic_threshold: 0.5\n");
     what_is_not_in_this_version: cluster("    endpoints: []\n    health_check: { path: /health }\n    limits: {}\n    tls: {}\n");
 
     an_empty_file: messages("# nothing but words\n");

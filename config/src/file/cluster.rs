@@ -2,13 +2,15 @@
 
 mod endpoint;
 mod pool;
+mod zones;
 
 use std::{sync::Arc, time::Duration};
 
-use super::{balancer::balancer, dns::dns, duration::duration, name::name};
+use super::{balancer::balancer, dns::dns, duration::duration, name::name, percent::percent};
 use crate::{
     model::{
-        Balancer, Cluster, Dns, Endpoint, Endpoints, PoolPolicy, Protocol, default as defaults,
+        Balancer, Cluster, Dns, Endpoint, Endpoints, PoolPolicy, Protocol, Zones,
+        default as defaults,
     },
     problem::Fault,
     reader::Reader,
@@ -17,6 +19,7 @@ use crate::{
 };
 use endpoint::endpoints;
 use pool::pool;
+use zones::zones;
 
 struct Keys {
     endpoints: Option<Vec<Endpoint>>,
@@ -26,6 +29,8 @@ struct Keys {
     connect_timeout: Duration,
     pool: PoolPolicy,
     slow_start: Option<Duration>,
+    zones: Zones,
+    panic_threshold: f64,
     health_check: (),
     outlier_detection: (),
     circuit_breaker: (),
@@ -70,6 +75,10 @@ pub(super) fn cluster() -> Shape<Cluster> {
         pool: nested(pool()),
         /// How long an endpoint that is new or back takes to grow to its full share. At once when left out.
         slow_start: optional(duration()),
+        /// What the zones of its endpoints mean.
+        zones: default(zones(), Zones::default()),
+        /// Below this share of available endpoints all are taken for available. `0%`: never.
+        panic_threshold: default(percent(), defaults::PANIC_THRESHOLD),
         /// Active probes; not in this version yet.
         health_check: not_yet(),
         /// Passive ejection of bad endpoints; not in this version yet.
@@ -97,6 +106,8 @@ fn from_keys(keys: Keys) -> Cluster {
         connect_timeout: keys.connect_timeout,
         pool: keys.pool,
         slow_start: keys.slow_start,
+        zones: keys.zones,
+        panic_threshold: keys.panic_threshold,
     }
 }
 
@@ -113,6 +124,8 @@ fn to_keys(cluster: &Cluster) -> Keys {
         connect_timeout: cluster.connect_timeout,
         pool: cluster.pool.clone(),
         slow_start: cluster.slow_start,
+        zones: cluster.zones,
+        panic_threshold: cluster.panic_threshold,
         health_check: (),
         outlier_detection: (),
         circuit_breaker: (),

@@ -21,6 +21,10 @@ pub struct Cluster {
     pub pool: PoolPolicy,
     /// How long an endpoint that is new or back takes to grow to its full share; `None`: it has it at once.
     pub slow_start: Option<Duration>,
+    /// What the zones of endpoints mean.
+    pub zones: Zones,
+    /// The share of endpoints, 0 to 1, below which too few are available for their state to steer; 0: never.
+    pub panic_threshold: f64,
 }
 
 /// Where a cluster's endpoints come from.
@@ -41,6 +45,18 @@ pub struct Endpoint {
     pub weight: u32,
     /// Its zone, if any.
     pub zone: Option<Arc<str>>,
+    /// Its level of failover: those of a higher number stand in for those of a lower.
+    pub priority: u16,
+}
+
+/// What the zones of endpoints mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Zones {
+    /// Requests stay in the proxy's own zone as long as it has its share of the capacity.
+    #[default]
+    PreferLocal,
+    /// Nothing.
+    Ignore,
 }
 
 /// A name that is resolved again and again.
@@ -66,7 +82,7 @@ pub enum DnsRecord {
         /// The port of every endpoint.
         port: u16,
     },
-    /// SRV: port and weight come with the record; the lowest priority is used.
+    /// SRV: port, weight and priority come with the record.
     Srv,
 }
 

@@ -22,7 +22,7 @@ mod registry;
 mod route;
 mod text;
 
-pub use cluster::{AttemptResult, ClusterMetrics, EndpointState, RetryOutcome};
+pub use cluster::{AttemptResult, ClusterMetrics, EndpointState, Locality, RetryOutcome};
 pub use family::Family;
 pub use handle::{Counter, Gauge};
 pub use histogram::Histogram;
