@@ -23,3 +23,4 @@ mod seeing;
 mod stage;
 mod streaming;
 mod upgrades;
+mod zones;
