@@ -4,16 +4,17 @@
 
 mod address;
 mod balancer;
+mod circuit_breaker;
 mod cluster;
 mod dns;
 mod duration;
 mod filter;
 mod header;
+mod health_check;
 mod listener;
 mod matches;
 mod name;
 mod path;
-#[allow(dead_code)]
 mod percent;
 mod process;
 mod route;

@@ -5,10 +5,18 @@ mod pool;
 
 use std::{sync::Arc, time::Duration};
 
-use super::{balancer::balancer, dns::dns, duration::duration, name::name};
+use super::{
+    balancer::balancer,
+    circuit_breaker::{circuit_breaker, fallback_elsewhere},
+    dns::dns,
+    duration::duration,
+    health_check::health_check,
+    name::name,
+};
 use crate::{
     model::{
-        Balancer, Cluster, Dns, Endpoint, Endpoints, PoolPolicy, Protocol, default as defaults,
+        Balancer, CircuitBreaker, Cluster, Dns, Endpoint, Endpoints, HealthCheck, PoolPolicy,
+        Protocol, default as defaults,
     },
     problem::Fault,
     reader::Reader,
@@ -26,9 +34,9 @@ struct Keys {
     connect_timeout: Duration,
     pool: PoolPolicy,
     slow_start: Option<Duration>,
-    health_check: (),
+    health_check: Option<HealthCheck>,
     outlier_detection: (),
-    circuit_breaker: (),
+    circuit_breaker: Option<CircuitBreaker>,
     limits: (),
     tls: (),
 }
@@ -47,7 +55,9 @@ pub(super) fn clusters() -> Shape<Vec<Cluster>> {
             .map(|cluster| (Arc::clone(&cluster.name), cluster.clone()))
             .collect()
     };
-    map(name(), cluster()).convert(into, from)
+    map(name(), cluster())
+        .rule(fallback_elsewhere)
+        .convert(into, from)
 }
 
 /// A cluster that does not know its name yet.
@@ -70,12 +80,12 @@ pub(super) fn cluster() -> Shape<Cluster> {
         pool: nested(pool()),
         /// How long an endpoint that is new or back takes to grow to its full share. At once when left out.
         slow_start: optional(duration()),
-        /// Active probes; not in this version yet.
-        health_check: not_yet(),
+        /// Active probes of each endpoint; `{}` is `GET /health`. None when left out.
+        health_check: optional(health_check()),
         /// Passive ejection of bad endpoints; not in this version yet.
         outlier_detection: not_yet(),
-        /// Refusal when a cluster fails; not in this version yet.
-        circuit_breaker: not_yet(),
+        /// Refusal, or a fallback, while too many of its requests fail; `{}` has the defaults. None when left out.
+        circuit_breaker: optional(circuit_breaker()),
         /// Concurrency caps; not in this version yet.
         limits: not_yet(),
         /// TLS to the endpoints; not in this version yet, and refused even when empty.
@@ -97,6 +107,8 @@ fn from_keys(keys: Keys) -> Cluster {
         connect_timeout: keys.connect_timeout,
         pool: keys.pool,
         slow_start: keys.slow_start,
+        health_check: keys.health_check,
+        circuit_breaker: keys.circuit_breaker,
     }
 }
 
@@ -113,9 +125,9 @@ fn to_keys(cluster: &Cluster) -> Keys {
         connect_timeout: cluster.connect_timeout,
         pool: cluster.pool.clone(),
         slow_start: cluster.slow_start,
-        health_check: (),
+        health_check: cluster.health_check.clone(),
         outlier_detection: (),
-        circuit_breaker: (),
+        circuit_breaker: cluster.circuit_breaker.clone(),
         limits: (),
         tls: (),
     }

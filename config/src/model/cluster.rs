@@ -4,6 +4,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use http::HeaderName;
 
+use super::{CircuitBreaker, HealthCheck};
+
 /// A named set of endpoints with one policy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cluster {
@@ -21,6 +23,10 @@ pub struct Cluster {
     pub pool: PoolPolicy,
     /// How long an endpoint that is new or back takes to grow to its full share; `None`: it has it at once.
     pub slow_start: Option<Duration>,
+    /// How each is asked whether it is well; `None`: not at all.
+    pub health_check: Option<HealthCheck>,
+    /// When it is left alone for a while; `None`: never.
+    pub circuit_breaker: Option<CircuitBreaker>,
 }
 
 /// Where a cluster's endpoints come from.
