@@ -13,7 +13,10 @@ use std::{
 };
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::{sync::mpsc, time::sleep};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
 
 /// A writer is given this long to finish, counted from its last event.
 const SETTLE: Duration = Duration::from_millis(30);
@@ -27,6 +30,10 @@ pub struct Watch {
     /// Of the content when last seen; `None` if it could not be read.
     seen: Option<u64>,
     events: mpsc::UnboundedReceiver<()>,
+    /// Something happened to it since it was looked at. Kept here, as is the time of the next look, because whoever waits
+    /// for a change may have other things to do in between, and waits anew.
+    stirred: bool,
+    next_look: Instant,
     /// Stops watching when dropped.
     _watcher: Option<RecommendedWatcher>,
 }
@@ -42,17 +49,25 @@ impl Watch {
             path: path.to_owned(),
             seen: Some(hash(text)),
             events,
+            stirred: false,
+            next_look: Instant::now() + POLL,
             _watcher: watcher.ok(),
         }
     }
 
-    /// Waits until the content is another than when it was last seen.
+    /// Waits until the content is another than when it was last seen. May be dropped and called anew: nothing is missed.
     pub async fn changed(&mut self) {
         loop {
-            tokio::select! {
-                Some(()) = self.events.recv() => self.settle().await,
-                () = sleep(POLL) => {}
+            if !self.stirred {
+                tokio::select! {
+                    Some(()) = self.events.recv() => {}
+                    () = sleep_until(self.next_look) => {}
+                }
+                self.stirred = true;
             }
+            self.settle().await;
+            self.stirred = false;
+            self.next_look = Instant::now() + POLL;
             let now = fs::read(&self.path).ok().map(|text| hash(&text));
             if now != self.seen {
                 self.seen = now;
