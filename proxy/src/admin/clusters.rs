@@ -29,6 +29,7 @@ fn one(cluster: &Cluster) -> Value {
                 "weight": listed.weight,
                 "zone": listed.zone.as_deref(),
                 "state": endpoint::state(endpoint, listed).as_str(),
+                "health_check": endpoint.health.show(),
                 "in_flight": endpoint.load.in_flight(),
                 "ewma_ms": endpoint.load.latency().map(|range| f64::from(range.high) * 1e3),
                 "failure_share": endpoint.load.failure_share(),

@@ -16,6 +16,7 @@ use outrigger_config::model;
 use crate::{
     balance::{Balancer, Member, Standing, View, seed},
     clock,
+    health_check::Report,
     telemetry::metrics::{ClusterMetrics, EndpointState, Label as _},
 };
 use atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -36,6 +37,8 @@ pub struct Endpoint {
     pub load: Load,
     /// What stands between it and its requests.
     pub condition: Condition,
+    /// What its health check last came to.
+    pub health: Report,
     /// No cluster lists it any more: its pools may go.
     pub retired: AtomicBool,
 }
@@ -49,6 +52,7 @@ impl Endpoint {
             address,
             load: Load::new(),
             condition: Condition::new(),
+            health: Report::default(),
             retired: AtomicBool::new(false),
         })
     }
