@@ -4,11 +4,13 @@
 
 mod address;
 mod balancer;
+mod circuit_breaker;
 mod cluster;
 mod dns;
 mod duration;
 mod filter;
 mod header;
+mod health_check;
 mod listener;
 mod matches;
 mod name;

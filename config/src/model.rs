@@ -3,18 +3,22 @@
 //! "Parse, don't validate": nothing here is a string that might be wrong, an integer of unnamed unit, or an
 //! `Option` that means "default". Each default is a constant with one sentence of reason.
 
+mod circuit_breaker;
 mod cluster;
 pub mod default;
 mod filter;
+mod health_check;
 mod listener;
 mod route;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+pub use circuit_breaker::{CircuitBreaker, Fallback, SlowCall};
 pub use cluster::{
     Balancer, Cluster, Dns, DnsRecord, Endpoint, Endpoints, HashKey, PoolPolicy, Protocol, Zones,
 };
 pub use filter::{Filter, HeaderEdits, PathRewrite, Redirect, Respond, Rewrite, Scheme};
+pub use health_check::{HealthCheck, HttpProbe, Probe, StatusRange};
 pub use listener::Listener;
 pub use route::{
     ClusterRef, HostMatch, Match, PathMatch, Retry, RetryOn, Route, ValueMatch, WeightedCluster,

@@ -78,7 +78,13 @@ golden! {
     a_misspelt_balancer: cluster("    endpoints: []\n    balancer: ringhash\n");
     a_hash_without_key: cluster("    endpoints: []\n    balancer: { ring_hash: {} }\n");
     zones_priorities_and_panic: cluster("    endpoints: [{ address: 127.0.0.1:80, zone: '', priority: -1 }]\n    zones: prefer-local\n    panic_threshold: 0.5\n");
-    what_is_not_in_this_version: cluster("    endpoints: []\n    health_check: { path: /health }\n    limits: {}\n    tls: {}\n");
+    a_health_check_of_two_kinds: cluster("    endpoints: []\n    health_check: { tcp: {}, grpc: {}, tcpp: {} }\n");
+    bad_health_checks: cluster("    endpoints: []\n    health_check: { http: { path: health, host: 'http://a', method: HEAD, statuses: [200, 299-200, 2xx, 600], body: ok }, jitter: 10, rise: 0 }\n");
+    a_health_check_that_nothing_passes: cluster("    endpoints: []\n    health_check: { http: { statuses: [] }, tcp: yes }\n");
+    a_breaker_that_falls_back_on_itself: cluster("    endpoints: []\n    circuit_breaker: { fallback: { cluster: web } }\n");
+    a_breaker_that_falls_back_on_nobody: cluster("    endpoints: []\n    circuit_breaker: { fallback: { cluster: wbe } }\n");
+    bad_breakers: cluster("    endpoints: []\n    circuit_breaker: { failure_percent: 0%, slow_call: { percent: 101% }, open_time: 2m, probes: 0, min_requests: 0, fallback: { respond: { status: 99 } } }\n");
+    what_is_not_in_this_version: cluster("    endpoints: []\n    outlier_detection: { path: /health }\n    limits: {}\n    tls: {}\n");
 
     an_empty_file: messages("# nothing but words\n");
     two_documents: messages("listeners: []\n---\nlisteners: []\n");

@@ -12,6 +12,7 @@ pub mod discovery;
 pub mod downstream;
 pub mod endpoint;
 pub mod error;
+pub mod health_check;
 pub mod layer;
 pub mod retry;
 pub mod route;

@@ -6,11 +6,19 @@ mod zones;
 
 use std::{sync::Arc, time::Duration};
 
-use super::{balancer::balancer, dns::dns, duration::duration, name::name, percent::percent};
+use super::{
+    balancer::balancer,
+    circuit_breaker::{circuit_breaker, fallback_elsewhere},
+    dns::dns,
+    duration::duration,
+    health_check::health_check,
+    name::name,
+    percent::percent,
+};
 use crate::{
     model::{
-        Balancer, Cluster, Dns, Endpoint, Endpoints, PoolPolicy, Protocol, Zones,
-        default as defaults,
+        Balancer, CircuitBreaker, Cluster, Dns, Endpoint, Endpoints, HealthCheck, PoolPolicy,
+        Protocol, Zones, default as defaults,
     },
     problem::Fault,
     reader::Reader,
@@ -31,9 +39,9 @@ struct Keys {
     slow_start: Option<Duration>,
     zones: Zones,
     panic_threshold: f64,
-    health_check: (),
+    health_check: Option<HealthCheck>,
     outlier_detection: (),
-    circuit_breaker: (),
+    circuit_breaker: Option<CircuitBreaker>,
     limits: (),
     tls: (),
 }
@@ -52,7 +60,9 @@ pub(super) fn clusters() -> Shape<Vec<Cluster>> {
             .map(|cluster| (Arc::clone(&cluster.name), cluster.clone()))
             .collect()
     };
-    map(name(), cluster()).convert(into, from)
+    map(name(), cluster())
+        .rule(fallback_elsewhere)
+        .convert(into, from)
 }
 
 /// A cluster that does not know its name yet.
@@ -79,12 +89,12 @@ pub(super) fn cluster() -> Shape<Cluster> {
         zones: default(zones(), Zones::default()),
         /// Below this share of available endpoints all are taken for available. `0%`: never.
         panic_threshold: default(percent(), defaults::PANIC_THRESHOLD),
-        /// Active probes; not in this version yet.
-        health_check: not_yet(),
+        /// Active probes of each endpoint; `{}` is `GET /health`. None when left out.
+        health_check: optional(health_check()),
         /// Passive ejection of bad endpoints; not in this version yet.
         outlier_detection: not_yet(),
-        /// Refusal when a cluster fails; not in this version yet.
-        circuit_breaker: not_yet(),
+        /// Refusal, or a fallback, while too many of its requests fail; `{}` has the defaults. None when left out.
+        circuit_breaker: optional(circuit_breaker()),
         /// Concurrency caps; not in this version yet.
         limits: not_yet(),
         /// TLS to the endpoints; not in this version yet, and refused even when empty.
@@ -108,6 +118,8 @@ fn from_keys(keys: Keys) -> Cluster {
         slow_start: keys.slow_start,
         zones: keys.zones,
         panic_threshold: keys.panic_threshold,
+        health_check: keys.health_check,
+        circuit_breaker: keys.circuit_breaker,
     }
 }
 
@@ -126,9 +138,9 @@ fn to_keys(cluster: &Cluster) -> Keys {
         slow_start: cluster.slow_start,
         zones: cluster.zones,
         panic_threshold: cluster.panic_threshold,
-        health_check: (),
+        health_check: cluster.health_check.clone(),
         outlier_detection: (),
-        circuit_breaker: (),
+        circuit_breaker: cluster.circuit_breaker.clone(),
         limits: (),
         tls: (),
     }

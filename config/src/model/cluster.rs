@@ -4,6 +4,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use http::HeaderName;
 
+use super::{CircuitBreaker, HealthCheck};
+
 /// A named set of endpoints with one policy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cluster {
@@ -25,6 +27,10 @@ pub struct Cluster {
     pub zones: Zones,
     /// The share of endpoints, 0 to 1, below which too few are available for their state to steer; 0: never.
     pub panic_threshold: f64,
+    /// How each is asked whether it is well; `None`: not at all.
+    pub health_check: Option<HealthCheck>,
+    /// When it is left alone for a while; `None`: never.
+    pub circuit_breaker: Option<CircuitBreaker>,
 }
 
 /// Where a cluster's endpoints come from.

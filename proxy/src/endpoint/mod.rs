@@ -20,6 +20,7 @@ use outrigger_config::model;
 use crate::{
     balance::seed,
     clock,
+    health_check::Report,
     telemetry::metrics::{ClusterMetrics, EndpointState, Label as _, Locality},
 };
 use atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -43,6 +44,8 @@ pub struct Endpoint {
     pub load: Load,
     /// What stands between it and its requests.
     pub condition: Condition,
+    /// What its health check last came to.
+    pub health: Report,
     /// No cluster lists it any more: its pools may go.
     pub retired: AtomicBool,
 }
@@ -59,6 +62,7 @@ impl Endpoint {
             address,
             load: Load::new(),
             condition: Condition::new(),
+            health: Report::default(),
             retired: AtomicBool::new(false),
         })
     }
