@@ -151,7 +151,7 @@ async fn a_cluster_that_speaks_http2_is_asked_in_http2() {
 #[tokio::test]
 async fn a_port_that_refuses_is_down_at_its_first_check_and_up_when_it_is_served() {
     let address = free_address();
-    let proxy = Proxy::start(checked([address], "tcp: {}")).await;
+    let proxy = Proxy::start(checked([address], "tcp: {}").cluster("panic_threshold: 0%")).await;
     becomes(&proxy, address, "down").await;
     let health = &shown(&proxy, address).await["health_check"];
     assert_eq!(health["last_result"], "connection refused");
@@ -288,7 +288,7 @@ async fn two_clusters_check_one_endpoint_each_by_its_own_word() {
     let proxy = Proxy::start(format!(
         "admin: {{ address: $ADMIN }}\nlisteners:\n  - address: $LISTEN\n    routes:\n      \
          - {{ match: {{ path: {{ prefix: /lax }} }}, cluster: lax }}\n      - {{ cluster: web }}\n\
-         clusters:\n  web: {{ endpoints: [{endpoint}], health_check: {{ {QUICK} }} }}\n  \
+         clusters:\n  web: {{ endpoints: [{endpoint}], panic_threshold: 0%, health_check: {{ {QUICK} }} }}\n  \
          lax: {{ endpoints: [{endpoint}], health_check: {{ {QUICK}, http: {{ statuses: [404] }} }} }}\n"
     ))
     .await;

@@ -17,6 +17,7 @@ mod grpc_health;
 mod headers;
 mod health_checks;
 mod house;
+mod panic;
 mod refusals;
 mod reload;
 mod retries;

@@ -1,6 +1,8 @@
 //! Zones, levels of failover and slow start: which endpoints take what share, counted at the endpoints.
 
-use outrigger_tests::{Endpoint, Load, Proxy, Table, Tally, eventually, refusing_address, spread};
+use outrigger_tests::{
+    Endpoint, Load, Proxy, Switched, Table, Tally, eventually, refusing_address, spread,
+};
 
 /// `a1`, `b2`, ...: an endpoint in the zone that its name begins with.
 async fn named(names: &[&'static str]) -> Vec<(&'static str, Endpoint)> {
@@ -148,6 +150,63 @@ async fn a_refusing_zone_costs_no_request() {
     let proxy = Proxy::start_with(Table::to(endpoints), &["--zone", "a"]).await;
     let tally = spread(proxy.address, 8, 1000).await;
     assert_share(&tally, "good", 1.0);
+}
+
+/// The share of the first partition, as `/clusters` has it.
+async fn first_share_becomes(proxy: &Proxy, wanted: f64) {
+    eventually(&format!("the first share is {wanted}"), async || {
+        let share = web(proxy).await["shares"][0]["share"].as_f64();
+        (share.unwrap() - wanted).abs() < 1e-6
+    })
+    .await;
+}
+
+const CHECKED: &str = "health_check: { interval: 100ms, failing_interval: 50ms, rise: 1, fall: 1 }";
+
+#[tokio::test]
+async fn a_zone_gives_away_what_its_health_checks_take_and_has_it_back() {
+    let mut endpoints = Vec::new();
+    for name in ["a1", "a2", "b1", "b2"] {
+        endpoints.push((name, Switched::start(name).await));
+    }
+    let listed = endpoints
+        .iter()
+        .map(|(name, endpoint)| format!("{{ address: \"{endpoint}\", zone: {} }}", &name[..1]));
+    let table = Table::to(listed).cluster(CHECKED);
+    let proxy = Proxy::start_with(table, &["--zone", "a"]).await;
+    assert_share(&spread(proxy.address, 2, 500).await, "a", 1.0);
+    endpoints[0].1.health.status(500);
+    first_share_becomes(&proxy, 2.0 / 3.0).await;
+    assert_share(&spread(proxy.address, 2, 3000).await, "a2", 2.0 / 3.0);
+    endpoints[1].1.health.status(500);
+    first_share_becomes(&proxy, 0.0).await;
+    assert_share(&spread(proxy.address, 2, 500).await, "b", 1.0);
+    endpoints[0].1.health.status(200);
+    endpoints[1].1.health.status(200);
+    first_share_becomes(&proxy, 1.0).await;
+    assert_share(&spread(proxy.address, 2, 500).await, "a", 1.0);
+}
+
+#[tokio::test]
+async fn a_level_gives_away_what_it_cannot_take_and_has_it_back() {
+    let mut endpoints = Vec::new();
+    for name in ["first1", "first2", "second"] {
+        endpoints.push(Switched::start(name).await);
+    }
+    let addresses: Vec<String> = endpoints.iter().map(ToString::to_string).collect();
+    let levels = addresses.iter().map(|address| &**address).zip([0, 0, 1]);
+    let proxy = Proxy::start(leveled(levels).cluster(CHECKED)).await;
+    assert_share(&spread(proxy.address, 2, 500).await, "first", 1.0);
+    endpoints[0].health.status(500);
+    first_share_becomes(&proxy, 0.7).await;
+    assert_share(&spread(proxy.address, 2, 3000).await, "first2", 0.7);
+    endpoints[1].health.status(500);
+    first_share_becomes(&proxy, 0.0).await;
+    assert_share(&spread(proxy.address, 2, 500).await, "second", 1.0);
+    endpoints[0].health.status(200);
+    endpoints[1].health.status(200);
+    first_share_becomes(&proxy, 1.0).await;
+    assert_share(&spread(proxy.address, 2, 500).await, "first", 1.0);
 }
 
 /// Endpoints with their priorities.

@@ -221,10 +221,9 @@ impl Endpoints {
         self.assess();
     }
 
-    /// Shares requests out anew if what is available has changed: a part of tending, and to be called at once by whoever
-    /// changes the condition of endpoints on the control thread. What a worker changes is seen a tending later; until
-    /// then its picks go round what is out.
-    pub fn assess(&self) {
+    /// Shares requests out anew if what is available has changed. Done in tending alone, so that no worker ever looks at
+    /// all endpoints: until then picks go round what is out.
+    fn assess(&self) {
         let set = self.set.load();
         let plan = set.planned(&self.rules);
         if plan != *set.plan() {
