@@ -271,4 +271,5 @@ pub fn state(endpoint: &Endpoint, listed: &model::Endpoint) -> EndpointState {
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used)]
 mod tests;
