@@ -17,6 +17,8 @@ mod grpc_health;
 mod headers;
 mod health_checks;
 mod house;
+mod outliers;
+mod outliers_return;
 mod panic;
 mod refusals;
 mod reload;

@@ -13,16 +13,17 @@ use super::{
     duration::duration,
     health_check::health_check,
     name::name,
+    outlier_detection::outlier_detection,
     percent::percent,
 };
 use crate::{
     model::{
-        Balancer, CircuitBreaker, Cluster, Dns, Endpoint, Endpoints, HealthCheck, PoolPolicy,
-        Protocol, Zones, default as defaults,
+        Balancer, CircuitBreaker, Cluster, Dns, Endpoint, Endpoints, HealthCheck, OutlierDetection,
+        PoolPolicy, Protocol, Zones, default as defaults,
     },
     problem::Fault,
     reader::Reader,
-    shape::{Shape, choice, default, keys, map, nested, not_yet, optional, refused, word},
+    shape::{Shape, choice, default, keys, map, nested, not_yet, optional, or_off, refused, word},
     yaml::Node,
 };
 use endpoint::endpoints;
@@ -40,8 +41,8 @@ struct Keys {
     zones: Zones,
     panic_threshold: f64,
     health_check: Option<HealthCheck>,
-    outlier_detection: (),
     circuit_breaker: Option<CircuitBreaker>,
+    outlier_detection: Option<OutlierDetection>,
     limits: (),
     tls: (),
 }
@@ -91,10 +92,14 @@ pub(super) fn cluster() -> Shape<Cluster> {
         panic_threshold: default(percent(), defaults::PANIC_THRESHOLD),
         /// Active probes of each endpoint; `{}` is `GET /health`. None when left out.
         health_check: optional(health_check()),
-        /// Passive ejection of bad endpoints; not in this version yet.
-        outlier_detection: not_yet(),
         /// Refusal, or a fallback, while too many of its requests fail; `{}` has the defaults. None when left out.
         circuit_breaker: optional(circuit_breaker()),
+        /// What takes an endpoint out of service for a time: `{}` for every detector, `off` for none. When left out, only
+        /// connections that cannot be made do.
+        outlier_detection: default(
+            or_off(outlier_detection()),
+            Some(defaults::OUTLIER_DETECTION),
+        ),
         /// Concurrency caps; not in this version yet.
         limits: not_yet(),
         /// TLS to the endpoints; not in this version yet, and refused even when empty.
@@ -120,6 +125,7 @@ fn from_keys(keys: Keys) -> Cluster {
         panic_threshold: keys.panic_threshold,
         health_check: keys.health_check,
         circuit_breaker: keys.circuit_breaker,
+        outlier_detection: keys.outlier_detection,
     }
 }
 
@@ -139,8 +145,8 @@ fn to_keys(cluster: &Cluster) -> Keys {
         zones: cluster.zones,
         panic_threshold: cluster.panic_threshold,
         health_check: cluster.health_check.clone(),
-        outlier_detection: (),
         circuit_breaker: cluster.circuit_breaker.clone(),
+        outlier_detection: cluster.outlier_detection.clone(),
         limits: (),
         tls: (),
     }

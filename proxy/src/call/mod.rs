@@ -68,6 +68,8 @@ pub struct Call {
     pub cluster: Option<Arc<Cluster>>,
     /// Picked for the attempt under way.
     pub endpoint: Option<Arc<Endpoint>>,
+    /// That attempt is to see whether an ejected endpoint is well again.
+    pub probe: bool,
     /// Attempts begun.
     pub attempts: u32,
     /// Endpoints of failed attempts, by id; the next attempt prefers others.
@@ -113,6 +115,7 @@ impl Call {
             route: None,
             cluster: None,
             endpoint: None,
+            probe: false,
             attempts: 0,
             tried: SmallVec::new(),
             upgrade: None,

@@ -10,7 +10,7 @@ use outrigger_config::model::{Balancer, HashKey};
 
 use super::Handle;
 use crate::{
-    balance, body::Body, call::Call, endpoint::Picked, error::Error, telemetry::trail::Step,
+    balance, body::Body, call::Call, endpoint::Pick, error::Error, telemetry::trail::Step,
     worker::Worker,
 };
 
@@ -41,9 +41,10 @@ impl<S> Balance<S> {
             &call.tried,
             &mut self.worker.rng.borrow_mut(),
         );
-        let Picked {
+        let Pick {
             endpoint,
             locality,
+            probe,
             panic,
         } = picked.ok_or(Error::NoEndpoint)?;
         if let Some(locality) = locality {
@@ -53,6 +54,9 @@ impl<S> Balance<S> {
             call.note(|_| Step::Panic);
         }
         call.note(|_| {
+            if probe {
+                return Step::Probe(endpoint.address);
+            }
             let estimate = endpoint
                 .load
                 .latency()
@@ -63,6 +67,7 @@ impl<S> Balance<S> {
             }
         });
         call.endpoint = Some(endpoint);
+        call.probe = probe;
         Ok(())
     }
 }

@@ -23,7 +23,9 @@ mod registry;
 mod route;
 mod text;
 
-pub use cluster::{AttemptResult, ClusterMetrics, EndpointState, Locality, RetryOutcome};
+pub use cluster::{
+    AttemptResult, ClusterMetrics, EjectionReason, EndpointState, Locality, RetryOutcome,
+};
 pub use family::Family;
 pub use handle::{Counter, Gauge};
 pub use health_check::{CheckResult, HealthCheckMetrics};
