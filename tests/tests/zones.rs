@@ -1,7 +1,7 @@
 //! Zones, levels of failover and slow start: which endpoints take what share, counted at the endpoints.
 
 use outrigger_tests::{
-    Endpoint, Load, Proxy, Switched, Table, Tally, eventually, refusing_address, spread,
+    Endpoint, Load, Proxy, Serve, Switched, Table, Tally, eventually, refusing_address, spread,
 };
 
 /// `a1`, `b2`, ...: an endpoint in the zone that its name begins with.
@@ -236,6 +236,47 @@ async fn a_level_stands_in_for_one_that_refuses_and_gives_back() {
     assert_share(&spread(proxy.address, 4, 500).await, "second", 1.0);
     proxy.reload(leveled([(&*second, 5), (&*first, 0)])).await;
     assert_share(&spread(proxy.address, 4, 500).await, "first", 1.0);
+}
+
+#[tokio::test]
+async fn a_level_gives_away_what_an_ejection_takes_and_one_that_returns_starts_slowly() {
+    let (first, second) = (
+        Endpoint::named("first").await,
+        Endpoint::named("second").await,
+    );
+    let refusing = refusing_address();
+    let addresses = [refusing, first.address, second.address].map(|address| address.to_string());
+    let levels = addresses.iter().map(|address| &**address).zip([0, 0, 1]);
+    let proxy = Proxy::start(leveled(levels).cluster("slow_start: 2s")).await;
+    let load = Load::start(proxy.address, 4);
+    first_share_becomes(&proxy, 0.7).await;
+    let before = load.so_far();
+    eventually("much has been sent since", async || {
+        load.so_far().ok > before.ok + 2000
+    })
+    .await;
+    assert_share(&since(&load.so_far(), &before), "second", 0.3);
+
+    let back = Serve::default().at(refusing).with(|_| {
+        let response = http::Response::builder().header("x-endpoint", "back");
+        std::future::ready(response.body(outrigger_tests::body::full("")).unwrap())
+    });
+    let _back = back.await;
+    for state in ["warming", "ready"] {
+        eventually(state, async || {
+            web(&proxy).await["endpoints"][0]["state"] == state
+        })
+        .await;
+    }
+    let before = load.so_far();
+    eventually("much has been sent since", async || {
+        load.so_far().ok > before.ok + 2000
+    })
+    .await;
+    let tally = since(&load.so_far(), &before);
+    assert_eq!(share(&tally, "second"), 0.0);
+    assert!(share(&tally, "back") > 0.4, "{:?}", tally.by_endpoint);
+    load.stop().await.none_failed("the flow");
 }
 
 #[tokio::test]
