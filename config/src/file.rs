@@ -9,11 +9,12 @@ mod dns;
 mod duration;
 mod filter;
 mod header;
+mod limits;
 mod listener;
 mod matches;
 mod name;
+mod overload;
 mod path;
-#[allow(dead_code)]
 mod percent;
 mod process;
 mod route;
@@ -42,6 +43,8 @@ pub(crate) fn config() -> Shape<Config> {
         access_log: optional(process::access_log()),
         /// How the process says goodbye after SIGTERM.
         drain: nested(process::drain()),
+        /// When new requests are refused so that the process stays well.
+        overload: nested(overload::overload()),
         /// Addresses that accept connections, with their routes.
         listeners: required(list(listener::listener())),
         /// Sets of endpoints, by name.

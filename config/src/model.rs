@@ -6,7 +6,9 @@
 mod cluster;
 pub mod default;
 mod filter;
+mod limits;
 mod listener;
+mod overload;
 mod route;
 
 use std::{net::SocketAddr, time::Duration};
@@ -15,7 +17,9 @@ pub use cluster::{
     Balancer, Cluster, Dns, DnsRecord, Endpoint, Endpoints, HashKey, PoolPolicy, Protocol,
 };
 pub use filter::{Filter, HeaderEdits, PathRewrite, Redirect, Respond, Rewrite, Scheme};
+pub use limits::{Adaptive, ClusterLimits, ConnectionLimit, ListenerLimits};
 pub use listener::Listener;
+pub use overload::{MemoryBound, Overload};
 pub use route::{
     ClusterRef, HostMatch, Match, PathMatch, Retry, RetryOn, Route, ValueMatch, WeightedCluster,
 };
@@ -29,6 +33,8 @@ pub struct Config {
     pub access_log: Option<AccessLog>,
     /// How the process says goodbye.
     pub drain: Drain,
+    /// When new requests are refused so that it stays well.
+    pub overload: Overload,
     /// Bound addresses, in file order.
     pub listeners: Vec<Listener>,
     /// Sets of endpoints, in file order. A [`ClusterRef`] is an index into this.

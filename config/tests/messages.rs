@@ -77,7 +77,12 @@ golden! {
     dns_without_port: cluster("    dns: { name: 'web.internal:80', min_ttl: 2m }\n");
     a_misspelt_balancer: cluster("    endpoints: []\n    balancer: ringhash\n");
     a_hash_without_key: cluster("    endpoints: []\n    balancer: { ring_hash: {} }\n");
-    what_is_not_in_this_version: cluster("    endpoints: []\n    health_check: { path: /health }\n    limits: {}\n    tls: {}\n");
+    what_is_not_in_this_version: cluster("    endpoints: []\n    health_check: { path: /health }\n    circuit_breaker: {}\n    tls: {}\n");
+    limits_that_make_no_sense: cluster("    endpoints: []\n    limits: { pending: 10, requests: 0, retry: 3, adaptive: { min: 100, max: 10 } }\n");
+    an_adaptive_limit_that_is_just_on: cluster("    endpoints: []\n    limits: { adaptive: true }\n");
+    limits_of_a_listener: messages("listeners: [{ address: 127.0.0.1:80, limits: { pending: 3 }, routes: [] }]\n");
+    bounds_of_overload: messages("listeners: []\noverload: { memory: 512MB, queueing_delay: 250 }\n");
+    shares_of_overload: messages("listeners: []\noverload: { memory: 0%, queueing_delay: 0s }\n");
 
     an_empty_file: messages("# nothing but words\n");
     two_documents: messages("listeners: []\n---\nlisteners: []\n");

@@ -5,10 +5,11 @@ mod pool;
 
 use std::{sync::Arc, time::Duration};
 
-use super::{balancer::balancer, dns::dns, duration::duration, name::name};
+use super::{balancer::balancer, dns::dns, duration::duration, limits::cluster_limits, name::name};
 use crate::{
     model::{
-        Balancer, Cluster, Dns, Endpoint, Endpoints, PoolPolicy, Protocol, default as defaults,
+        Balancer, Cluster, ClusterLimits, Dns, Endpoint, Endpoints, PoolPolicy, Protocol,
+        default as defaults,
     },
     problem::Fault,
     reader::Reader,
@@ -29,7 +30,7 @@ struct Keys {
     health_check: (),
     outlier_detection: (),
     circuit_breaker: (),
-    limits: (),
+    limits: ClusterLimits,
     tls: (),
 }
 
@@ -76,8 +77,8 @@ pub(super) fn cluster() -> Shape<Cluster> {
         outlier_detection: not_yet(),
         /// Refusal when a cluster fails; not in this version yet.
         circuit_breaker: not_yet(),
-        /// Concurrency caps; not in this version yet.
-        limits: not_yet(),
+        /// What may run at once.
+        limits: nested(cluster_limits()),
         /// TLS to the endpoints; not in this version yet, and refused even when empty.
         tls: refused(
             "TLS to endpoints is not in this version yet",
@@ -97,6 +98,7 @@ fn from_keys(keys: Keys) -> Cluster {
         connect_timeout: keys.connect_timeout,
         pool: keys.pool,
         slow_start: keys.slow_start,
+        limits: keys.limits,
     }
 }
 
@@ -116,7 +118,7 @@ fn to_keys(cluster: &Cluster) -> Keys {
         health_check: (),
         outlier_detection: (),
         circuit_breaker: (),
-        limits: (),
+        limits: cluster.limits.clone(),
         tls: (),
     }
 }

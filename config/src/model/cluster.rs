@@ -4,6 +4,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use http::HeaderName;
 
+use super::ClusterLimits;
+
 /// A named set of endpoints with one policy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cluster {
@@ -21,6 +23,8 @@ pub struct Cluster {
     pub pool: PoolPolicy,
     /// How long an endpoint that is new or back takes to grow to its full share; `None`: it has it at once.
     pub slow_start: Option<Duration>,
+    /// What may run at once.
+    pub limits: ClusterLimits,
 }
 
 /// Where a cluster's endpoints come from.

@@ -7,7 +7,7 @@ use std::{
 
 use http::StatusCode;
 
-use super::{LogFormat, RetryOn};
+use super::{LogFormat, MemoryBound, RetryOn};
 
 /// Loopback: it shows internals. Linkerd's port.
 pub const ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4191);
@@ -31,6 +31,17 @@ pub const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 pub const POOL_MAX_IDLE: usize = 256;
 /// As servers commonly allow.
 pub const POOL_MAX_STREAMS: u32 = 100;
+/// Envoy's. Of a queue that grows longer, the last would mostly be answered too late.
+pub const PENDING: u32 = 1024;
+/// Enough for an endpoint of a few cores and the way to it; below, one burst of a single client would be refused.
+pub const ADAPTIVE_MIN: u32 = 4;
+/// Envoy's.
+pub const ADAPTIVE_MAX: u32 = 1000;
+/// Past this a container is about to be killed, and with it every request; below, memory is there to be used.
+pub const OVERLOAD_MEMORY: MemoryBound = MemoryBound::Share(0.95);
+/// A worker of a healthy proxy is late by a millisecond or two; one that is late by this has been given more than it can
+/// do, and most callers' patience is not much longer.
+pub const OVERLOAD_QUEUEING_DELAY: Duration = Duration::from_millis(250);
 /// Finagle's.
 pub const EWMA_DECAY: Duration = Duration::from_secs(10);
 /// First try and two more, for what was never sent.
