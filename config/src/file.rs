@@ -14,6 +14,7 @@ mod listener;
 mod matches;
 mod name;
 mod overload;
+mod outlier_detection;
 mod path;
 mod percent;
 mod process;

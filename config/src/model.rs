@@ -9,6 +9,7 @@ mod filter;
 mod limits;
 mod listener;
 mod overload;
+mod outlier_detection;
 mod route;
 
 use std::{net::SocketAddr, time::Duration};
@@ -20,6 +21,7 @@ pub use filter::{Filter, HeaderEdits, PathRewrite, Redirect, Respond, Rewrite, S
 pub use limits::{Adaptive, ClusterLimits, ConnectionLimit, ListenerLimits};
 pub use listener::Listener;
 pub use overload::{MemoryBound, Overload};
+pub use outlier_detection::{FailurePercent, OutlierDetection, SlowAnswers, SuccessRate};
 pub use route::{
     ClusterRef, HostMatch, Match, PathMatch, Retry, RetryOn, Route, ValueMatch, WeightedCluster,
 };

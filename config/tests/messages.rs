@@ -83,6 +83,8 @@ golden! {
     limits_of_a_listener: messages("listeners: [{ address: 127.0.0.1:80, limits: { pending: 3 }, routes: [] }]\n");
     bounds_of_overload: messages("listeners: []\noverload: { memory: 512MB, queueing_delay: 250 }\n");
     shares_of_overload: messages("listeners: []\noverload: { memory: 0%, queueing_delay: 0s }\n");
+    bad_outlier_detection: cluster("    endpoints: []\n    outlier_detection: { consecutive_errors: 0, success_rate: false, failure_percent: { threshold: 85 }, latency: { factor: 1 }, base_ejection_time: 2m, max_ejection_percent: 0.5 }\n");
+    a_misspelt_off: cluster("    endpoints: []\n    outlier_detection: of\n");
 
     an_empty_file: messages("# nothing but words\n");
     two_documents: messages("listeners: []\n---\nlisteners: []\n");

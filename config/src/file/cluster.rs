@@ -5,15 +5,18 @@ mod pool;
 
 use std::{sync::Arc, time::Duration};
 
-use super::{balancer::balancer, dns::dns, duration::duration, limits::cluster_limits, name::name};
+use super::{
+    balancer::balancer, dns::dns, duration::duration, limits::cluster_limits, name::name,
+    outlier_detection::outlier_detection,
+};
 use crate::{
     model::{
-        Balancer, Cluster, ClusterLimits, Dns, Endpoint, Endpoints, PoolPolicy, Protocol,
-        default as defaults,
+        Balancer, Cluster, ClusterLimits, Dns, Endpoint, Endpoints, OutlierDetection, PoolPolicy,
+        Protocol, default as defaults,
     },
     problem::Fault,
     reader::Reader,
-    shape::{Shape, choice, default, keys, map, nested, not_yet, optional, refused, word},
+    shape::{Shape, choice, default, keys, map, nested, not_yet, optional, or_off, refused, word},
     yaml::Node,
 };
 use endpoint::endpoints;
@@ -28,7 +31,7 @@ struct Keys {
     pool: PoolPolicy,
     slow_start: Option<Duration>,
     health_check: (),
-    outlier_detection: (),
+    outlier_detection: Option<OutlierDetection>,
     circuit_breaker: (),
     limits: ClusterLimits,
     tls: (),
@@ -73,8 +76,12 @@ pub(super) fn cluster() -> Shape<Cluster> {
         slow_start: optional(duration()),
         /// Active probes; not in this version yet.
         health_check: not_yet(),
-        /// Passive ejection of bad endpoints; not in this version yet.
-        outlier_detection: not_yet(),
+        /// What takes an endpoint out of service for a time: `{}` for every detector, `off` for none. When left out, only
+        /// connections that cannot be made do.
+        outlier_detection: default(
+            or_off(outlier_detection()),
+            Some(defaults::OUTLIER_DETECTION),
+        ),
         /// Refusal when a cluster fails; not in this version yet.
         circuit_breaker: not_yet(),
         /// What may run at once.
@@ -99,6 +106,7 @@ fn from_keys(keys: Keys) -> Cluster {
         pool: keys.pool,
         slow_start: keys.slow_start,
         limits: keys.limits,
+        outlier_detection: keys.outlier_detection,
     }
 }
 
@@ -116,7 +124,7 @@ fn to_keys(cluster: &Cluster) -> Keys {
         pool: cluster.pool.clone(),
         slow_start: cluster.slow_start,
         health_check: (),
-        outlier_detection: (),
+        outlier_detection: cluster.outlier_detection.clone(),
         circuit_breaker: (),
         limits: cluster.limits.clone(),
         tls: (),

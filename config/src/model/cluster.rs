@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use http::HeaderName;
 
-use super::ClusterLimits;
+use super::{ClusterLimits, OutlierDetection};
 
 /// A named set of endpoints with one policy.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +25,8 @@ pub struct Cluster {
     pub slow_start: Option<Duration>,
     /// What may run at once.
     pub limits: ClusterLimits,
+    /// What takes an endpoint out of service; `None`: nothing does.
+    pub outlier_detection: Option<OutlierDetection>,
 }
 
 /// Where a cluster's endpoints come from.
