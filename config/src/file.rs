@@ -4,17 +4,19 @@
 
 mod address;
 mod balancer;
+mod circuit_breaker;
 mod cluster;
 mod dns;
 mod duration;
 mod filter;
 mod header;
+mod health_check;
 mod limits;
 mod listener;
 mod matches;
 mod name;
-mod overload;
 mod outlier_detection;
+mod overload;
 mod path;
 mod percent;
 mod process;

@@ -3,25 +3,29 @@
 //! "Parse, don't validate": nothing here is a string that might be wrong, an integer of unnamed unit, or an
 //! `Option` that means "default". Each default is a constant with one sentence of reason.
 
+mod circuit_breaker;
 mod cluster;
 pub mod default;
 mod filter;
+mod health_check;
 mod limits;
 mod listener;
-mod overload;
 mod outlier_detection;
+mod overload;
 mod route;
 
 use std::{net::SocketAddr, time::Duration};
 
+pub use circuit_breaker::{CircuitBreaker, Fallback, SlowCall};
 pub use cluster::{
     Balancer, Cluster, Dns, DnsRecord, Endpoint, Endpoints, HashKey, PoolPolicy, Protocol,
 };
 pub use filter::{Filter, HeaderEdits, PathRewrite, Redirect, Respond, Rewrite, Scheme};
+pub use health_check::{HealthCheck, HttpProbe, Probe, StatusRange};
 pub use limits::{Adaptive, ClusterLimits, ConnectionLimit, ListenerLimits};
 pub use listener::Listener;
-pub use overload::{MemoryBound, Overload};
 pub use outlier_detection::{FailurePercent, OutlierDetection, SlowAnswers, SuccessRate};
+pub use overload::{MemoryBound, Overload};
 pub use route::{
     ClusterRef, HostMatch, Match, PathMatch, Retry, RetryOn, Route, ValueMatch, WeightedCluster,
 };

@@ -6,17 +6,23 @@ mod pool;
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    balancer::balancer, dns::dns, duration::duration, limits::cluster_limits, name::name,
+    balancer::balancer,
+    circuit_breaker::{circuit_breaker, fallback_elsewhere},
+    dns::dns,
+    duration::duration,
+    health_check::health_check,
+    limits::cluster_limits,
+    name::name,
     outlier_detection::outlier_detection,
 };
 use crate::{
     model::{
-        Balancer, Cluster, ClusterLimits, Dns, Endpoint, Endpoints, OutlierDetection, PoolPolicy,
-        Protocol, default as defaults,
+        Balancer, CircuitBreaker, Cluster, ClusterLimits, Dns, Endpoint, Endpoints, HealthCheck,
+        OutlierDetection, PoolPolicy, Protocol, default as defaults,
     },
     problem::Fault,
     reader::Reader,
-    shape::{Shape, choice, default, keys, map, nested, not_yet, optional, or_off, refused, word},
+    shape::{Shape, choice, default, keys, map, nested, optional, or_off, refused, word},
     yaml::Node,
 };
 use endpoint::endpoints;
@@ -30,10 +36,10 @@ struct Keys {
     connect_timeout: Duration,
     pool: PoolPolicy,
     slow_start: Option<Duration>,
-    health_check: (),
     outlier_detection: Option<OutlierDetection>,
-    circuit_breaker: (),
     limits: ClusterLimits,
+    health_check: Option<HealthCheck>,
+    circuit_breaker: Option<CircuitBreaker>,
     tls: (),
 }
 
@@ -51,7 +57,9 @@ pub(super) fn clusters() -> Shape<Vec<Cluster>> {
             .map(|cluster| (Arc::clone(&cluster.name), cluster.clone()))
             .collect()
     };
-    map(name(), cluster()).convert(into, from)
+    map(name(), cluster())
+        .rule(fallback_elsewhere)
+        .convert(into, from)
 }
 
 /// A cluster that does not know its name yet.
@@ -74,18 +82,18 @@ pub(super) fn cluster() -> Shape<Cluster> {
         pool: nested(pool()),
         /// How long an endpoint that is new or back takes to grow to its full share. At once when left out.
         slow_start: optional(duration()),
-        /// Active probes; not in this version yet.
-        health_check: not_yet(),
         /// What takes an endpoint out of service for a time: `{}` for every detector, `off` for none. When left out, only
         /// connections that cannot be made do.
         outlier_detection: default(
             or_off(outlier_detection()),
             Some(defaults::OUTLIER_DETECTION),
         ),
-        /// Refusal when a cluster fails; not in this version yet.
-        circuit_breaker: not_yet(),
         /// What may run at once.
         limits: nested(cluster_limits()),
+        /// Active probes of each endpoint; `{}` is `GET /health`. None when left out.
+        health_check: optional(health_check()),
+        /// Refusal, or a fallback, while too many of its requests fail; `{}` has the defaults. None when left out.
+        circuit_breaker: optional(circuit_breaker()),
         /// TLS to the endpoints; not in this version yet, and refused even when empty.
         tls: refused(
             "TLS to endpoints is not in this version yet",
@@ -107,6 +115,8 @@ fn from_keys(keys: Keys) -> Cluster {
         slow_start: keys.slow_start,
         limits: keys.limits,
         outlier_detection: keys.outlier_detection,
+        health_check: keys.health_check,
+        circuit_breaker: keys.circuit_breaker,
     }
 }
 
@@ -123,10 +133,10 @@ fn to_keys(cluster: &Cluster) -> Keys {
         connect_timeout: cluster.connect_timeout,
         pool: cluster.pool.clone(),
         slow_start: cluster.slow_start,
-        health_check: (),
         outlier_detection: cluster.outlier_detection.clone(),
-        circuit_breaker: (),
         limits: cluster.limits.clone(),
+        health_check: cluster.health_check.clone(),
+        circuit_breaker: cluster.circuit_breaker.clone(),
         tls: (),
     }
 }

@@ -12,7 +12,8 @@ use crate::{
     shape::{Shape, choice, list, variant},
     yaml::Node,
 };
-use {redirect::redirect, respond::respond, rewrite::rewrite};
+pub(super) use respond::respond;
+use {redirect::redirect, rewrite::rewrite};
 
 /// Filters that end a request: what follows them is never reached.
 const ANSWERS: [&str; 2] = ["redirect", "respond"];

@@ -17,6 +17,7 @@ use crate::{
     shape::{Shape, choice, default, keys, list, nested, optional, whole, word},
     yaml::Node,
 };
+pub(super) use destination::reference as cluster_reference;
 use destination::{cluster, clusters};
 
 struct Keys {

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use http::HeaderName;
 
-use super::{ClusterLimits, OutlierDetection};
+use super::{CircuitBreaker, ClusterLimits, HealthCheck, OutlierDetection};
 
 /// A named set of endpoints with one policy.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +27,10 @@ pub struct Cluster {
     pub limits: ClusterLimits,
     /// What takes an endpoint out of service; `None`: nothing does.
     pub outlier_detection: Option<OutlierDetection>,
+    /// How each is asked whether it is well; `None`: not at all.
+    pub health_check: Option<HealthCheck>,
+    /// When it is left alone for a while; `None`: never.
+    pub circuit_breaker: Option<CircuitBreaker>,
 }
 
 /// Where a cluster's endpoints come from.

@@ -8,7 +8,8 @@ use std::{
 use http::StatusCode;
 
 use super::{
-    FailurePercent, LogFormat, MemoryBound, OutlierDetection, RetryOn, SlowAnswers, SuccessRate,
+    FailurePercent, LogFormat, MemoryBound, OutlierDetection, RetryOn, SlowAnswers, StatusRange,
+    SuccessRate,
 };
 
 /// Loopback: it shows internals. Linkerd's port.
@@ -116,3 +117,39 @@ pub const REDIRECT_STATUS: StatusCode = StatusCode::FOUND;
 pub const RESPOND_STATUS: StatusCode = StatusCode::OK;
 /// A body in a file is text.
 pub const RESPOND_CONTENT_TYPE: &str = "text/plain; charset=utf-8";
+/// What most services answer, Traefik's and Caddy's examples among them.
+pub const HEALTH_PATH: &str = "/health";
+/// A redirect is an answer to somebody else.
+pub const HEALTH_STATUSES: [StatusRange; 1] = [StatusRange {
+    first: 200,
+    last: 299,
+}];
+/// With [`HEALTH_FALL`] and [`HEALTH_FAILING_INTERVAL`] a dead endpoint is found within 7 s by checks alone (HAProxy: 6 s,
+/// Envoy's and Traefik's common 30 s or more); what it does to requests is noticed before that.
+pub const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
+/// Doubt is settled quickly, and an endpoint that is back is back within 2 s.
+pub const HEALTH_FAILING_INTERVAL: Duration = Duration::from_secs(1);
+/// An endpoint that needs longer to say that it is well is not.
+pub const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
+/// HAProxy's, and Envoy's advice.
+pub const HEALTH_RISE: u32 = 2;
+/// HAProxy's: one lost check takes nobody out.
+pub const HEALTH_FALL: u32 = 3;
+/// Enough that proxies which began together are out of step within a minute.
+pub const HEALTH_JITTER: f64 = 0.1;
+/// Half of all requests: an ordinary bad hour is not enough. Hystrix' and Resilience4j's.
+pub const BREAKER_FAILURE_PERCENT: f64 = 0.5;
+/// Far beyond what a caller waits for in good times.
+pub const BREAKER_SLOW_CALL: Duration = Duration::from_secs(1);
+/// As for failures.
+pub const BREAKER_SLOW_PERCENT: f64 = 0.5;
+/// Hystrix': long enough for a share to mean something, short enough to notice within seconds.
+pub const BREAKER_WINDOW: Duration = Duration::from_secs(10);
+/// Hystrix': ten failures of twenty are no accident.
+pub const BREAKER_MIN_REQUESTS: u32 = 20;
+/// Hystrix': a restart takes about as long.
+pub const BREAKER_OPEN_TIME: Duration = Duration::from_secs(5);
+/// A cluster that is back is found within a minute.
+pub const BREAKER_MAX_OPEN_TIME: Duration = Duration::from_secs(60);
+/// One success may be luck; three cost a broken cluster little.
+pub const BREAKER_PROBES: u32 = 3;
