@@ -13,9 +13,9 @@ mod listener;
 mod matches;
 mod name;
 mod path;
-#[allow(dead_code)]
 mod percent;
 mod process;
+mod rate_limit;
 mod route;
 
 use std::net::SocketAddr;

@@ -5,8 +5,10 @@
 
 mod cluster;
 pub mod default;
+mod fault;
 mod filter;
 mod listener;
+mod rate_limit;
 mod route;
 
 use std::{net::SocketAddr, time::Duration};
@@ -14,8 +16,10 @@ use std::{net::SocketAddr, time::Duration};
 pub use cluster::{
     Balancer, Cluster, Dns, DnsRecord, Endpoint, Endpoints, HashKey, PoolPolicy, Protocol,
 };
+pub use fault::{Abort, AbortFault, Delay, Fault};
 pub use filter::{Filter, HeaderEdits, PathRewrite, Redirect, Respond, Rewrite, Scheme};
 pub use listener::Listener;
+pub use rate_limit::{RateLimit, RateLimitKey};
 pub use route::{
     ClusterRef, HostMatch, Match, PathMatch, Retry, RetryOn, Route, ValueMatch, WeightedCluster,
 };

@@ -7,11 +7,12 @@ use super::{
     duration::duration,
     matches::identity,
     name::name,
+    rate_limit::rate_limit,
     route::route,
 };
 use crate::{
     Network,
-    model::{Listener, Route, default as defaults},
+    model::{Listener, RateLimit, Route, default as defaults},
     problem::Fault,
     reader::Reader,
     shape::{Shape, default, flag, keys, list, list_where, optional, required, whole},
@@ -29,6 +30,7 @@ struct Keys {
     idle_timeout: Duration,
     max_header_bytes: usize,
     max_streams: u32,
+    rate_limit: Option<RateLimit>,
     routes: Vec<Route>,
 }
 
@@ -55,6 +57,8 @@ pub(super) fn listener() -> Shape<Listener> {
         max_header_bytes: default(whole(8_192..=1_048_576), defaults::MAX_HEADER_BYTES),
         /// HTTP/2 streams that a connection may have open.
         max_streams: default(whole(1..=2_147_483_647), defaults::MAX_STREAMS),
+        /// How many requests it takes in a time, whatever their route. Any number when left out.
+        rate_limit: optional(rate_limit()),
         /// Which requests go where. The most specific match takes a request, whatever the order.
         routes: required(routes()),
     });
@@ -80,6 +84,7 @@ fn from_keys(keys: Keys) -> Listener {
         idle_timeout: keys.idle_timeout,
         max_header_bytes: keys.max_header_bytes,
         max_streams: keys.max_streams,
+        rate_limit: keys.rate_limit,
         routes,
     }
 }
@@ -97,6 +102,7 @@ fn to_keys(listener: &Listener) -> Keys {
         idle_timeout: listener.idle_timeout,
         max_header_bytes: listener.max_header_bytes,
         max_streams: listener.max_streams,
+        rate_limit: listener.rate_limit,
         routes: listener.routes,
     }
 }

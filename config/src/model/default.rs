@@ -51,3 +51,5 @@ pub const REDIRECT_STATUS: StatusCode = StatusCode::FOUND;
 pub const RESPOND_STATUS: StatusCode = StatusCode::OK;
 /// A body in a file is text.
 pub const RESPOND_CONTENT_TYPE: &str = "text/plain; charset=utf-8";
+/// A fault that says no share is for every request: so it is seen at once in a test.
+pub const FAULT_SHARE: f64 = 1.0;
