@@ -20,6 +20,7 @@ mod overload;
 mod path;
 mod percent;
 mod process;
+mod rate_limit;
 mod route;
 
 use std::net::SocketAddr;

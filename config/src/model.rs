@@ -6,12 +6,14 @@
 mod circuit_breaker;
 mod cluster;
 pub mod default;
+mod fault;
 mod filter;
 mod health_check;
 mod limits;
 mod listener;
 mod outlier_detection;
 mod overload;
+mod rate_limit;
 mod route;
 
 use std::{net::SocketAddr, time::Duration};
@@ -20,12 +22,14 @@ pub use circuit_breaker::{CircuitBreaker, Fallback, SlowCall};
 pub use cluster::{
     Balancer, Cluster, Dns, DnsRecord, Endpoint, Endpoints, HashKey, PoolPolicy, Protocol,
 };
+pub use fault::{Abort, AbortFault, Delay, Fault};
 pub use filter::{Filter, HeaderEdits, PathRewrite, Redirect, Respond, Rewrite, Scheme};
 pub use health_check::{HealthCheck, HttpProbe, Probe, StatusRange};
 pub use limits::{Adaptive, ClusterLimits, ConnectionLimit, ListenerLimits};
 pub use listener::Listener;
 pub use outlier_detection::{FailurePercent, OutlierDetection, SlowAnswers, SuccessRate};
 pub use overload::{MemoryBound, Overload};
+pub use rate_limit::{RateLimit, RateLimitKey};
 pub use route::{
     ClusterRef, HostMatch, Match, PathMatch, Retry, RetryOn, Route, ValueMatch, WeightedCluster,
 };

@@ -8,11 +8,12 @@ use super::{
     limits::listener_limits,
     matches::identity,
     name::name,
+    rate_limit::rate_limit,
     route::route,
 };
 use crate::{
     Network,
-    model::{Listener, ListenerLimits, Route, default as defaults},
+    model::{Listener, ListenerLimits, RateLimit, Route, default as defaults},
     problem::Fault,
     reader::Reader,
     shape::{Shape, default, flag, keys, list, list_where, nested, optional, required, whole},
@@ -31,6 +32,7 @@ struct Keys {
     max_header_bytes: usize,
     max_streams: u32,
     limits: ListenerLimits,
+    rate_limit: Option<RateLimit>,
     routes: Vec<Route>,
 }
 
@@ -59,6 +61,8 @@ pub(super) fn listener() -> Shape<Listener> {
         max_streams: default(whole(1..=2_147_483_647), defaults::MAX_STREAMS),
         /// What may run at once.
         limits: nested(listener_limits()),
+        /// How many requests it takes in a time, whatever their route. Any number when left out.
+        rate_limit: optional(rate_limit()),
         /// Which requests go where. The most specific match takes a request, whatever the order.
         routes: required(routes()),
     });
@@ -85,6 +89,7 @@ fn from_keys(keys: Keys) -> Listener {
         max_header_bytes: keys.max_header_bytes,
         max_streams: keys.max_streams,
         limits: keys.limits,
+        rate_limit: keys.rate_limit,
         routes,
     }
 }
@@ -103,6 +108,7 @@ fn to_keys(listener: &Listener) -> Keys {
         max_header_bytes: listener.max_header_bytes,
         max_streams: listener.max_streams,
         limits: listener.limits,
+        rate_limit: listener.rate_limit,
         routes: listener.routes,
     }
 }

@@ -153,3 +153,5 @@ pub const BREAKER_OPEN_TIME: Duration = Duration::from_secs(5);
 pub const BREAKER_MAX_OPEN_TIME: Duration = Duration::from_secs(60);
 /// One success may be luck; three cost a broken cluster little.
 pub const BREAKER_PROBES: u32 = 3;
+/// A fault that says no share is for every request: so it is seen at once in a test.
+pub const FAULT_SHARE: f64 = 1.0;
