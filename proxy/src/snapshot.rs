@@ -14,8 +14,10 @@ pub use crate::{
     endpoint::{Endpoint, Endpoints},
 };
 use crate::{
+    fault::Fault,
+    rate_limit::RateLimit,
     route::{self, Router, Split},
-    telemetry::metrics::{Registry, RouteMetrics},
+    telemetry::metrics::{FilterMetrics, Registry, RouteMetrics},
 };
 
 /// A table in force.
@@ -38,6 +40,8 @@ pub struct Listener {
     pub config: model::Listener,
     /// Of requests that no route took.
     pub unrouted: RouteMetrics,
+    /// Of all its requests.
+    pub rate_limit: Option<Arc<RateLimit>>,
     router: Router,
     routes: Vec<Arc<Route>>,
 }
@@ -66,6 +70,10 @@ pub enum Filter {
     Redirect(route::Redirect),
     /// See `model::Filter`.
     Respond(route::Respond),
+    /// See `model::Filter`.
+    RateLimit(Arc<RateLimit>),
+    /// See `model::Filter`.
+    Fault(Fault),
 }
 
 impl Snapshot {
@@ -82,7 +90,10 @@ impl Snapshot {
         let listeners = config
             .listeners
             .iter()
-            .map(|listener| Arc::new(Listener::compile(listener, &clusters, registry)))
+            .map(|listener| {
+                let before = before.and_then(|before| before.named(&listener.name));
+                Arc::new(Listener::compile(listener, &clusters, before, registry))
+            })
             .collect();
         Self {
             version: before.map_or(0, |before| before.version) + 1,
@@ -98,6 +109,12 @@ impl Snapshot {
         self.listeners
             .iter()
             .find(|listener| listener.config.address == address)
+    }
+
+    fn named(&self, name: &str) -> Option<&Arc<Listener>> {
+        self.listeners
+            .iter()
+            .find(|listener| &*listener.config.name == name)
     }
 
     fn cluster(&self, name: &str) -> Option<&Arc<Cluster>> {
@@ -119,14 +136,23 @@ impl Snapshot {
 }
 
 impl Listener {
-    fn compile(config: &model::Listener, clusters: &[Arc<Cluster>], registry: &Registry) -> Self {
+    fn compile(
+        config: &model::Listener,
+        clusters: &[Arc<Cluster>],
+        before: Option<&Arc<Self>>,
+        registry: &Registry,
+    ) -> Self {
         let name = &config.name;
+        let metrics = FilterMetrics::new(registry, Arc::clone(name), "".into());
+        let limits = before.and_then(|before| before.rate_limit.clone());
+        let limits = RateLimit::compile(&config.rate_limit, limits, &metrics);
         let routes = config
             .routes
             .iter()
-            .map(|route| Arc::new(Route::compile(route, name, clusters, registry)));
+            .map(|route| Arc::new(Route::compile(route, name, clusters, before, registry)));
         Self {
             unrouted: RouteMetrics::new(registry, Arc::clone(name), "".into()),
+            rate_limit: limits.into_iter().next(),
             router: Router::new(&config.routes),
             routes: routes.collect(),
             // Each route has its own part of the file.
@@ -135,6 +161,19 @@ impl Listener {
                 ..config.clone()
             },
         }
+    }
+
+    /// The rate limits of a route.
+    fn rate_limits(&self, route: &str) -> impl Iterator<Item = Arc<RateLimit>> {
+        let route = self
+            .routes
+            .iter()
+            .find(move |known| &*known.config.name == route);
+        let filters = route.into_iter().flat_map(|route| &route.filters);
+        filters.filter_map(|filter| match filter {
+            Filter::RateLimit(limit) => Some(Arc::clone(limit)),
+            _ => None,
+        })
     }
 
     /// The route that takes a request.
@@ -148,17 +187,35 @@ impl Route {
         config: &model::Route,
         listener: &Arc<str>,
         clusters: &[Arc<Cluster>],
+        before: Option<&Arc<Listener>>,
         registry: &Registry,
     ) -> Self {
         let path = &config.matches.path;
-        let filters = config.filters.iter().map(|filter| match filter {
-            model::Filter::RequestHeaders(edits) => Filter::RequestHeaders(edits.clone()),
-            model::Filter::ResponseHeaders(edits) => Filter::ResponseHeaders(edits.clone()),
-            model::Filter::Rewrite(rewrite) => Filter::Rewrite(route::Rewrite::new(rewrite, path)),
-            model::Filter::Redirect(redirect) => {
-                Filter::Redirect(route::Redirect::new(redirect, path))
-            }
-            model::Filter::Respond(respond) => Filter::Respond(route::Respond::new(respond)),
+        let metrics = FilterMetrics::new(registry, Arc::clone(listener), Arc::clone(&config.name));
+        let limits = config.filters.iter().filter_map(|filter| match filter {
+            model::Filter::RateLimit(limit) => Some(limit),
+            _ => None,
+        });
+        let before = before.into_iter();
+        let before = before.flat_map(|before| before.rate_limits(&config.name));
+        let mut limits = RateLimit::compile(limits, before, &metrics).into_iter();
+        let filters = config.filters.iter().filter_map(|filter| {
+            Some(match filter {
+                model::Filter::RequestHeaders(edits) => Filter::RequestHeaders(edits.clone()),
+                model::Filter::ResponseHeaders(edits) => Filter::ResponseHeaders(edits.clone()),
+                model::Filter::Rewrite(rewrite) => {
+                    Filter::Rewrite(route::Rewrite::new(rewrite, path))
+                }
+                model::Filter::Redirect(redirect) => {
+                    Filter::Redirect(route::Redirect::new(redirect, path))
+                }
+                model::Filter::Respond(respond) => Filter::Respond(route::Respond::new(respond)),
+                // One for each, in their order.
+                model::Filter::RateLimit(_) => Filter::RateLimit(limits.next()?),
+                model::Filter::Fault(fault) => {
+                    Filter::Fault(Fault::new(fault, Arc::clone(&metrics)))
+                }
+            })
         });
         Self {
             filters: filters.collect(),

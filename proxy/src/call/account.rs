@@ -137,7 +137,7 @@ impl Account {
     /// Counts the call, which is over.
     pub fn close(&mut self, metrics: &RouteMetrics) {
         if self.to_head.is_none() {
-            self.reason = Some("downstream_gone");
+            self.reason = self.reason.or(Some("downstream_gone"));
         }
         metrics.record(&self.method, self.status, self.grpc_status, self.took());
     }

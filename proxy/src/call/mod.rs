@@ -23,6 +23,7 @@ use crate::{
         survey::{Survey, X_OUTRIGGER_TRAIL},
     },
     error::Error,
+    rate_limit::Quota,
     snapshot::{Cluster, Endpoint, Listener, Route},
     telemetry::{
         trace::TraceContext,
@@ -68,6 +69,8 @@ pub struct Call {
     pub cluster: Option<Arc<Cluster>>,
     /// Picked for the attempt under way.
     pub endpoint: Option<Arc<Endpoint>>,
+    /// The tightest of the rate limits that it met, to be told to the client.
+    pub quota: Option<Box<Quota>>,
     /// Attempts begun.
     pub attempts: u32,
     /// Endpoints of failed attempts, by id; the next attempt prefers others.
@@ -113,6 +116,7 @@ impl Call {
             route: None,
             cluster: None,
             endpoint: None,
+            quota: None,
             attempts: 0,
             tried: SmallVec::new(),
             upgrade: None,

@@ -188,6 +188,7 @@ fn outcome(error: &Error) -> AttemptResult {
         | Error::NoRoute
         | Error::NotImplemented(_)
         | Error::RateLimited { .. }
+        | Error::Fault(_)
         | Error::Overloaded(_)
         | Error::LimitReached(_)
         | Error::CircuitOpen { .. }

@@ -7,6 +7,7 @@
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::StatusCode;
+use outrigger_config::model::Abort;
 use smallvec::SmallVec;
 
 /// Cluster, pick, result.
@@ -34,6 +35,10 @@ pub enum Step {
     Backoff(Duration),
     /// A policy did not let it through.
     Refused(&'static str),
+    /// A fault held it up on purpose.
+    Delayed(Duration),
+    /// A fault ended it on purpose.
+    Aborted(Abort),
 }
 
 /// The steps of one request so far.
@@ -106,6 +111,10 @@ impl fmt::Display for Step {
             Self::Retry => f.write_str("retry"),
             Self::Backoff(wait) => write!(f, "backoff={}", Millis(*wait)),
             Self::Refused(policy) => write!(f, "refused={policy}"),
+            Self::Delayed(time) => write!(f, "fault=delay({})", Millis(*time)),
+            Self::Aborted(Abort::Status(status)) => write!(f, "fault={}", status.as_str()),
+            Self::Aborted(Abort::GrpcStatus(status)) => write!(f, "fault=grpc({status})"),
+            Self::Aborted(Abort::Reset) => f.write_str("fault=reset"),
         }
     }
 }
@@ -169,6 +178,20 @@ mod tests {
         assert_eq!(
             trail.to_string(),
             "api pick=[::1]:80(0.1ms) connect retry backoff=25.0ms refused=budget"
+        );
+    }
+
+    #[test]
+    fn faults_are_told_from_failures() {
+        let trail = trail([
+            Step::Delayed(Duration::from_millis(100)),
+            Step::Aborted(Abort::Status(StatusCode::SERVICE_UNAVAILABLE)),
+            Step::Aborted(Abort::GrpcStatus(14)),
+            Step::Aborted(Abort::Reset),
+        ]);
+        assert_eq!(
+            trail.to_string(),
+            "fault=delay(100.0ms) fault=503 fault=grpc(14) fault=reset"
         );
     }
 

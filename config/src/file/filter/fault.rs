@@ -33,6 +33,7 @@ const GRPC: [&str; 16] = [
     "unauthenticated",
 ];
 
+#[derive(Clone, Copy)]
 struct AbortKeys {
     status: Option<StatusCode>,
     grpc_status: Option<u8>,

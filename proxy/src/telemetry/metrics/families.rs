@@ -44,6 +44,20 @@ pub const ENDPOINTS: Family<Gauge, 2> = Family::new(
     ["cluster", "state"],
 );
 
+/// By where the limit stands; `route` is empty for a listener's own.
+pub const RATE_LIMITED: Family<Counter, 2> = Family::new(
+    "outrigger_rate_limited_total",
+    "Requests refused because the caller had its share.",
+    ["listener", "route"],
+);
+
+/// `fault` is `delay` or `abort`.
+pub const FAULTS: Family<Counter, 3> = Family::new(
+    "outrigger_faults_total",
+    "Trouble made on purpose.",
+    ["listener", "route", "fault"],
+);
+
 /// By [`Side`](super::Side).
 pub const CONNECTIONS: Family<Gauge, 1> =
     Family::new("outrigger_connections", "Open connections.", ["side"]);

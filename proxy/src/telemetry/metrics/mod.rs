@@ -12,6 +12,7 @@ mod cluster;
 mod counter_table;
 pub mod families;
 mod family;
+mod filter;
 mod handle;
 mod histogram;
 mod label;
@@ -24,6 +25,7 @@ mod text;
 
 pub use cluster::{AttemptResult, ClusterMetrics, EndpointState, RetryOutcome};
 pub use family::Family;
+pub use filter::{FaultKind, FilterMetrics};
 pub use handle::{Counter, Gauge};
 pub use histogram::Histogram;
 pub use label::Label;
