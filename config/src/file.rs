@@ -49,6 +49,8 @@ pub(crate) fn config() -> Shape<Config> {
         drain: nested(process::drain()),
         /// When new requests are refused so that the process stays well.
         overload: nested(overload::overload()),
+        /// The zone that the process runs in. The flag `--zone` wins.
+        zone: optional(name::name()),
         /// Addresses that accept connections, with their routes.
         listeners: required(list(listener::listener())),
         /// Sets of endpoints, by name.

@@ -16,11 +16,11 @@ mod overload;
 mod rate_limit;
 mod route;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 pub use circuit_breaker::{CircuitBreaker, Fallback, SlowCall};
 pub use cluster::{
-    Balancer, Cluster, Dns, DnsRecord, Endpoint, Endpoints, HashKey, PoolPolicy, Protocol,
+    Balancer, Cluster, Dns, DnsRecord, Endpoint, Endpoints, HashKey, PoolPolicy, Protocol, Zones,
 };
 pub use fault::{Abort, AbortFault, Delay, Fault};
 pub use filter::{Filter, HeaderEdits, PathRewrite, Redirect, Respond, Rewrite, Scheme};
@@ -45,6 +45,8 @@ pub struct Config {
     pub drain: Drain,
     /// When new requests are refused so that it stays well.
     pub overload: Overload,
+    /// The zone that the process runs in; `None`: it knows of none.
+    pub zone: Option<Arc<str>>,
     /// Bound addresses, in file order.
     pub listeners: Vec<Listener>,
     /// Sets of endpoints, in file order. A [`ClusterRef`] is an index into this.

@@ -6,7 +6,7 @@ use std::{
     collections::HashMap,
     fs, io,
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -79,15 +79,26 @@ fn hint(error: &io::Error) -> &'static str {
 /// What kept it from starting, or from ending well.
 pub fn run(args: &Serve) -> Result<(), Failure> {
     let path = args.config.clone().unwrap_or_default();
-    let config = outrigger_config::load(&path).map_err(Failure::Config)?;
+    let config = load(&path, args.zone.as_ref()).map_err(Failure::Config)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async { App::start(args, path, config)?.serve().await })
 }
 
+/// The table in a file, with what the command line says in place of it.
+fn load(path: &Path, zone: Option<&Arc<str>>) -> Result<Config, Problems> {
+    let mut config = outrigger_config::load(path)?;
+    // What an orchestrator fills in may be empty.
+    let zone = zone.filter(|zone| !zone.is_empty());
+    config.zone = zone.cloned().or(config.zone);
+    Ok(config)
+}
+
 struct App {
     path: PathBuf,
+    /// Of the command line.
+    zone: Option<Arc<str>>,
     shared: Arc<Shared>,
     status: Arc<Status>,
     workers: Vec<mpsc::UnboundedSender<Order>>,
@@ -148,6 +159,7 @@ impl App {
         let count = args.workers();
         let mut app = Self {
             path,
+            zone: args.zone.clone(),
             shared,
             status,
             workers: Vec::new(),
@@ -200,7 +212,7 @@ impl App {
 
     /// Puts the file in force if it is right, else says what is wrong and leaves everything as it is.
     fn reload(&mut self) {
-        let refused = match outrigger_config::load(&self.path) {
+        let refused = match load(&self.path, self.zone.as_ref()) {
             Ok(config) if config == *self.shared.snapshot.load().config => {
                 self.status.offered(None);
                 tracing::info!("the table says the same as the one in force");

@@ -2,7 +2,13 @@
 //!
 //! Workers decide on each request; the control thread tends, four times a second, what changes with time alone.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use outrigger_config::model;
 
@@ -25,17 +31,23 @@ pub struct Cluster {
     pub metrics: ClusterMetrics,
     /// How fast what is known of its endpoints fades.
     pub decay: Decay,
+    /// The zone that the process runs in.
+    zone: Option<Arc<str>>,
+    /// Whether there was panic when it was last told.
+    panic: AtomicBool,
 }
 
 impl Cluster {
-    /// Made ready from what the file says. What is known from `before`, the cluster of this name so far, carries over.
+    /// Made ready from what the file says, for a process that runs in `zone`. What is known from `before`, the cluster of this name so far, carries over.
     pub fn compile(
         config: &model::Cluster,
+        zone: Option<&Arc<str>>,
         before: Option<&Arc<Self>>,
         registry: &Registry,
     ) -> Arc<Self> {
         if let Some(before) = before
             && before.config == *config
+            && before.zone.as_ref() == zone
         {
             return Arc::clone(before);
         }
@@ -51,13 +63,15 @@ impl Cluster {
                 .map(|before| before.endpoints.listed())
                 .unwrap_or_default(),
         };
-        let endpoints = Endpoints::new(config);
+        let endpoints = Endpoints::new(config, zone);
         let metrics = ClusterMetrics::new(registry, Arc::clone(&config.name));
         let cluster = Self {
             config: config.clone(),
             endpoints,
             metrics,
             decay,
+            zone: zone.cloned(),
+            panic: AtomicBool::new(before.is_some_and(|before| before.panic.load(Relaxed))),
         };
         cluster.update(&listed, before.map(|before| &before.endpoints));
         Arc::new(cluster)
@@ -66,12 +80,38 @@ impl Cluster {
     /// Lists other endpoints. Those that stay, by address, keep their state; so do those `before` had.
     pub fn update(&self, listed: &[model::Endpoint], before: Option<&Endpoints>) {
         self.endpoints.update(listed, before);
-        self.endpoints.count(&self.metrics);
+        self.show();
     }
 
     /// What changes with time alone. `now` is in microseconds.
     pub fn tend(&self, now: u64) {
         self.endpoints.tend(now);
+        self.show();
+    }
+
+    /// The condition of endpoints was changed on the control thread: requests are shared out accordingly, at once.
+    pub fn assess(&self) {
+        self.endpoints.assess();
+        self.show();
+    }
+
+    fn show(&self) {
         self.endpoints.count(&self.metrics);
+        let set = self.endpoints.load();
+        let plan = set.plan();
+        if self.panic.swap(plan.panic(), Relaxed) == plan.panic() {
+            return;
+        }
+        self.metrics.panic(plan.panic());
+        let cluster = &self.config.name;
+        let percent = |share: f64| format!("{:.1}%", share * 100.0);
+        let available = percent(plan.available());
+        let threshold = percent(self.config.panic_threshold);
+        let endpoints = set.members().len();
+        if plan.panic() {
+            tracing::warn!(%cluster, available, threshold, endpoints, "panic: all endpoints are taken for available");
+        } else {
+            tracing::info!(%cluster, available, threshold, endpoints, "the panic is over");
+        }
     }
 }

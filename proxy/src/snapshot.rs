@@ -84,7 +84,7 @@ impl Snapshot {
             .iter()
             .map(|cluster| {
                 let before = before.and_then(|before| before.cluster(&cluster.name));
-                Cluster::compile(cluster, before, registry)
+                Cluster::compile(cluster, config.zone.as_ref(), before, registry)
             })
             .collect();
         let listeners = config

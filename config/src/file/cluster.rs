@@ -2,6 +2,7 @@
 
 mod endpoint;
 mod pool;
+mod zones;
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,11 +15,12 @@ use super::{
     limits::cluster_limits,
     name::name,
     outlier_detection::outlier_detection,
+    percent::percent,
 };
 use crate::{
     model::{
         Balancer, CircuitBreaker, Cluster, ClusterLimits, Dns, Endpoint, Endpoints, HealthCheck,
-        OutlierDetection, PoolPolicy, Protocol, default as defaults,
+        OutlierDetection, PoolPolicy, Protocol, Zones, default as defaults,
     },
     problem::Fault,
     reader::Reader,
@@ -27,6 +29,7 @@ use crate::{
 };
 use endpoint::endpoints;
 use pool::pool;
+use zones::zones;
 
 struct Keys {
     endpoints: Option<Vec<Endpoint>>,
@@ -40,6 +43,8 @@ struct Keys {
     limits: ClusterLimits,
     health_check: Option<HealthCheck>,
     circuit_breaker: Option<CircuitBreaker>,
+    zones: Zones,
+    panic_threshold: f64,
     tls: (),
 }
 
@@ -94,6 +99,10 @@ pub(super) fn cluster() -> Shape<Cluster> {
         health_check: optional(health_check()),
         /// Refusal, or a fallback, while too many of its requests fail; `{}` has the defaults. None when left out.
         circuit_breaker: optional(circuit_breaker()),
+        /// What the zones of its endpoints mean.
+        zones: default(zones(), Zones::default()),
+        /// Below this share of available endpoints all are taken for available. `0%`: never.
+        panic_threshold: default(percent(), defaults::PANIC_THRESHOLD),
         /// TLS to the endpoints; not in this version yet, and refused even when empty.
         tls: refused(
             "TLS to endpoints is not in this version yet",
@@ -117,6 +126,8 @@ fn from_keys(keys: Keys) -> Cluster {
         outlier_detection: keys.outlier_detection,
         health_check: keys.health_check,
         circuit_breaker: keys.circuit_breaker,
+        zones: keys.zones,
+        panic_threshold: keys.panic_threshold,
     }
 }
 
@@ -137,6 +148,8 @@ fn to_keys(cluster: &Cluster) -> Keys {
         limits: cluster.limits.clone(),
         health_check: cluster.health_check.clone(),
         circuit_breaker: cluster.circuit_breaker.clone(),
+        zones: cluster.zones,
+        panic_threshold: cluster.panic_threshold,
         tls: (),
     }
 }

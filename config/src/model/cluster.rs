@@ -31,6 +31,10 @@ pub struct Cluster {
     pub health_check: Option<HealthCheck>,
     /// When it is left alone for a while; `None`: never.
     pub circuit_breaker: Option<CircuitBreaker>,
+    /// What the zones of endpoints mean.
+    pub zones: Zones,
+    /// The share of endpoints, 0 to 1, below which too few are available for their state to steer; 0: never.
+    pub panic_threshold: f64,
 }
 
 /// Where a cluster's endpoints come from.
@@ -51,6 +55,18 @@ pub struct Endpoint {
     pub weight: u32,
     /// Its zone, if any.
     pub zone: Option<Arc<str>>,
+    /// Its level of failover: those of a higher number stand in for those of a lower.
+    pub priority: u16,
+}
+
+/// What the zones of endpoints mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Zones {
+    /// Requests stay in the proxy's own zone as long as it has its share of the capacity.
+    #[default]
+    PreferLocal,
+    /// Nothing.
+    Ignore,
 }
 
 /// A name that is resolved again and again.
@@ -76,7 +92,7 @@ pub enum DnsRecord {
         /// The port of every endpoint.
         port: u16,
     },
-    /// SRV: port and weight come with the record; the lowest priority is used.
+    /// SRV: port, weight and priority come with the record.
     Srv,
 }
 

@@ -111,6 +111,11 @@ pub const OUTLIER_DETECTION: OutlierDetection = OutlierDetection {
 };
 /// Endpoints that say nothing are equal.
 pub const ENDPOINT_WEIGHT: u32 = 1;
+/// All on one level.
+pub const ENDPOINT_PRIORITY: u16 = 0;
+/// When nothing is left: a request that may fail beats one that must. Above that, an operator's or a check's word counts:
+/// Envoy's 50 % sends half of the requests to endpoints known to be down while the other half could take them.
+pub const PANIC_THRESHOLD: f64 = 0.01;
 /// As the Gateway API: a client asks again next time, so a mistake can be taken back.
 pub const REDIRECT_STATUS: StatusCode = StatusCode::FOUND;
 /// A direct response that names no trouble has none.

@@ -1,9 +1,9 @@
-//! `/clusters`: what is known of each endpoint.
+//! `/clusters`: what is known of each endpoint, and how requests are shared out.
 
 use serde_json::{Value, json};
 
 use crate::{
-    endpoint,
+    endpoint::{self, Set},
     snapshot::{Cluster, Snapshot},
     telemetry::metrics::Label as _,
 };
@@ -28,6 +28,7 @@ fn one(cluster: &Cluster) -> Value {
                 "address": endpoint.address,
                 "weight": listed.weight,
                 "zone": listed.zone.as_deref(),
+                "priority": listed.priority,
                 "state": endpoint::state(endpoint, listed).as_str(),
                 "in_flight": endpoint.load.in_flight(),
                 "ewma_ms": endpoint.load.latency().map(|range| f64::from(range.high) * 1e3),
@@ -35,5 +36,25 @@ fn one(cluster: &Cluster) -> Value {
             })
         })
         .collect();
-    json!({ "endpoints": endpoints })
+    json!({
+        "available": set.plan().available(),
+        "panic": set.plan().panic(),
+        "shares": shares(&set),
+        "endpoints": endpoints,
+    })
+}
+
+/// The share of requests of each level of failover, and of each zone in it where zones matter.
+fn shares(set: &Set) -> Vec<Value> {
+    let shares = set.partitions().iter().zip(set.plan().shares());
+    shares
+        .map(|(partition, share)| {
+            let mut shown = json!({ "priority": partition.priority, "share": share });
+            if let Some(locality) = partition.locality {
+                shown["locality"] = locality.as_str().into();
+                shown["zone"] = partition.zone.as_deref().into();
+            }
+            shown
+        })
+        .collect()
 }

@@ -10,7 +10,8 @@ use outrigger_config::model::{Balancer, HashKey};
 
 use super::Handle;
 use crate::{
-    balance, body::Body, call::Call, error::Error, telemetry::trail::Step, worker::Worker,
+    balance, body::Body, call::Call, endpoint::Picked, error::Error, telemetry::trail::Step,
+    worker::Worker,
 };
 
 /// See the module.
@@ -40,7 +41,17 @@ impl<S> Balance<S> {
             &call.tried,
             &mut self.worker.rng.borrow_mut(),
         );
-        let endpoint = picked.ok_or(Error::NoEndpoint)?;
+        let Picked {
+            endpoint,
+            locality,
+            panic,
+        } = picked.ok_or(Error::NoEndpoint)?;
+        if let Some(locality) = locality {
+            cluster.metrics.zone(locality);
+        }
+        if panic {
+            call.note(|_| Step::Panic);
+        }
         call.note(|_| {
             let estimate = endpoint
                 .load

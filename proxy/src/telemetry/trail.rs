@@ -18,6 +18,8 @@ const STEPS_OF_ONE_ATTEMPT: usize = 3;
 pub enum Step {
     /// The route sends the request to this cluster.
     Cluster(Arc<str>),
+    /// So few endpoints are available that all are taken for available.
+    Panic,
     /// The balancer chose this endpoint.
     Pick {
         /// Its address.
@@ -108,6 +110,7 @@ impl fmt::Display for Step {
             } => write!(f, "pick={endpoint}"),
             Self::Status(status) => f.write_str(status.as_str()),
             Self::Error(reason) => f.write_str(reason),
+            Self::Panic => f.write_str("panic"),
             Self::Retry => f.write_str("retry"),
             Self::Backoff(wait) => write!(f, "backoff={}", Millis(*wait)),
             Self::Refused(policy) => write!(f, "refused={policy}"),
@@ -169,6 +172,7 @@ mod tests {
     fn failures_waits_and_refusals_have_their_words() {
         let trail = trail([
             Step::Cluster("api".into()),
+            Step::Panic,
             pick("[::1]:80", 120),
             Step::Error("connect"),
             Step::Retry,
@@ -177,7 +181,7 @@ mod tests {
         ]);
         assert_eq!(
             trail.to_string(),
-            "api pick=[::1]:80(0.1ms) connect retry backoff=25.0ms refused=budget"
+            "api panic pick=[::1]:80(0.1ms) connect retry backoff=25.0ms refused=budget"
         );
     }
 

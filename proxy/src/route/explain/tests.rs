@@ -19,6 +19,7 @@ fn config(routes: Vec<Route>) -> Config {
             address: ([127, 0, 0, 1], 4191).into(),
         },
         access_log: None,
+        zone: None,
         drain: Drain {
             delay: Duration::ZERO,
             timeout: Duration::ZERO,

@@ -64,6 +64,16 @@ labels! {
     }
 }
 
+labels! {
+    /// Whether an endpoint is in the proxy's own zone.
+    pub enum Locality {
+        /// It is.
+        Local = "local",
+        /// It is in another, or in none that is known.
+        Other = "other",
+    }
+}
+
 /// Lives as long as the cluster. Series are made when first used.
 #[derive(Debug)]
 pub struct ClusterMetrics {
@@ -73,6 +83,8 @@ pub struct ClusterMetrics {
     duration: OnceLock<Histogram>,
     retries: ByLabel<RetryOutcome, Counter>,
     endpoints: ByLabel<EndpointState, Gauge>,
+    zones: ByLabel<Locality, Counter>,
+    panic: OnceLock<Gauge>,
 }
 
 impl ClusterMetrics {
@@ -85,6 +97,8 @@ impl ClusterMetrics {
             duration: OnceLock::new(),
             retries: ByLabel::new(),
             endpoints: ByLabel::new(),
+            zones: ByLabel::new(),
+            panic: OnceLock::new(),
         }
     }
 
@@ -122,6 +136,23 @@ impl ClusterMetrics {
         };
         self.endpoints.get(state, register).set(count as f64);
     }
+
+    /// One attempt, where zones matter.
+    pub fn zone(&self, locality: Locality) {
+        let register = |label| {
+            self.registry
+                .handle(&families::ZONE_ATTEMPTS, [&self.cluster, label])
+        };
+        self.zones.get(locality, register).increment();
+    }
+
+    /// Whether there is panic. A cluster that never was in any is not shown.
+    pub fn panic(&self, panic: bool) {
+        let register = || self.registry.handle(&families::PANIC, [&self.cluster]);
+        self.panic
+            .get_or_init(register)
+            .set(f64::from(u8::from(panic)));
+    }
 }
 
 #[cfg(test)]
@@ -138,6 +169,8 @@ mod tests {
         cluster.attempt(AttemptResult::Success, Duration::from_millis(3));
         cluster.retry(RetryOutcome::Success);
         cluster.endpoints(EndpointState::Ready, 3);
+        cluster.zone(Locality::Local);
+        cluster.panic(true);
         let page = registry.render(Instant::now());
         let lines = page
             .lines()
@@ -148,7 +181,9 @@ mod tests {
         outrigger_attempts_total{cluster="api",result="connect_failure"} 1
         outrigger_attempts_total{cluster="api",result="success"} 1
         outrigger_endpoints{cluster="api",state="ready"} 3
+        outrigger_panic{cluster="api"} 1
         outrigger_retries_total{cluster="api",outcome="success"} 1
+        outrigger_zone_attempts_total{cluster="api",zone="local"} 1
         "#);
     }
 

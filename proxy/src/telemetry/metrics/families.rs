@@ -58,6 +58,20 @@ pub const FAULTS: Family<Counter, 3> = Family::new(
     ["listener", "route", "fault"],
 );
 
+/// By [`Locality`](super::Locality), for clusters in which zones matter.
+pub const ZONE_ATTEMPTS: Family<Counter, 2> = Family::new(
+    "outrigger_zone_attempts_total",
+    "Attempts at endpoints of the proxy's own zone, and of others.",
+    ["cluster", "zone"],
+);
+
+/// 1 while it lasts.
+pub const PANIC: Family<Gauge, 1> = Family::new(
+    "outrigger_panic",
+    "Whether so few endpoints are available that all are taken for available.",
+    ["cluster"],
+);
+
 /// By [`Side`](super::Side).
 pub const CONNECTIONS: Family<Gauge, 1> =
     Family::new("outrigger_connections", "Open connections.", ["side"]);

@@ -23,7 +23,7 @@ mod registry;
 mod route;
 mod text;
 
-pub use cluster::{AttemptResult, ClusterMetrics, EndpointState, RetryOutcome};
+pub use cluster::{AttemptResult, ClusterMetrics, EndpointState, Locality, RetryOutcome};
 pub use family::Family;
 pub use filter::{FaultKind, FilterMetrics};
 pub use handle::{Counter, Gauge};
