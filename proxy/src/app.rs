@@ -25,6 +25,7 @@ use crate::{
     clock, cluster,
     discovery::{self, file::Watch},
     downstream::accept::bind,
+    health_check::HealthChecks,
     snapshot::Snapshot,
     status::{Refused, Status},
     telemetry::{Telemetry, metrics::ReloadOutcome},
@@ -105,6 +106,7 @@ struct App {
     /// Is closed when the last worker has ended.
     running: mpsc::Receiver<()>,
     discovery: discovery::Discovery,
+    health_checks: HealthChecks,
     watch: Watch,
     signals: Signals,
     drain_asked: mpsc::Receiver<()>,
@@ -165,6 +167,7 @@ impl App {
             workers: Vec::new(),
             running: mpsc::channel(1).1,
             discovery: discovery::Discovery::default(),
+            health_checks: HealthChecks::default(),
             watch,
             signals,
             drain_asked,
@@ -203,11 +206,14 @@ impl App {
     }
 
     /// Lets time do its work on the clusters.
-    fn tend(&self) {
+    fn tend(&mut self) {
         let now = clock::now();
-        for cluster in &self.shared.snapshot.load().clusters {
+        let snapshot = self.shared.snapshot.load();
+        for cluster in &snapshot.clusters {
             cluster.tend(now);
         }
+        self.health_checks
+            .follow(&snapshot, &self.shared.telemetry.registry);
     }
 
     /// Puts the file in force if it is right, else says what is wrong and leaves everything as it is.

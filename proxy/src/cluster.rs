@@ -89,12 +89,6 @@ impl Cluster {
         self.show();
     }
 
-    /// The condition of endpoints was changed on the control thread: requests are shared out accordingly, at once.
-    pub fn assess(&self) {
-        self.endpoints.assess();
-        self.show();
-    }
-
     fn show(&self) {
         self.endpoints.count(&self.metrics);
         let set = self.endpoints.load();

@@ -4,11 +4,13 @@
 //! toolchain has no coverage guidance.
 
 mod config;
+mod grpc_health;
 mod mutate;
 mod route;
 mod trace;
 
 pub use config::config;
+pub use grpc_health::grpc_health;
 pub use mutate::mutations;
 pub use route::route;
 pub use trace::trace;

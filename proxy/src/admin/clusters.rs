@@ -30,6 +30,7 @@ fn one(cluster: &Cluster) -> Value {
                 "zone": listed.zone.as_deref(),
                 "priority": listed.priority,
                 "state": endpoint::state(endpoint, listed).as_str(),
+                "health_check": endpoint.health.show(),
                 "in_flight": endpoint.load.in_flight(),
                 "ewma_ms": endpoint.load.latency().map(|range| f64::from(range.high) * 1e3),
                 "failure_share": endpoint.load.failure_share(),

@@ -20,6 +20,7 @@ use outrigger_config::model;
 use crate::{
     balance::seed,
     clock,
+    health_check::Report,
     telemetry::metrics::{ClusterMetrics, EndpointState, Label as _, Locality},
 };
 use atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -43,6 +44,8 @@ pub struct Endpoint {
     pub load: Load,
     /// What stands between it and its requests.
     pub condition: Condition,
+    /// What its health check last came to.
+    pub health: Report,
     /// No cluster lists it any more: its pools may go.
     pub retired: AtomicBool,
 }
@@ -59,6 +62,7 @@ impl Endpoint {
             address,
             load: Load::new(),
             condition: Condition::new(),
+            health: Report::default(),
             retired: AtomicBool::new(false),
         })
     }
@@ -217,10 +221,9 @@ impl Endpoints {
         self.assess();
     }
 
-    /// Shares requests out anew if what is available has changed: a part of tending, and to be called at once by whoever
-    /// changes the condition of endpoints on the control thread. What a worker changes is seen a tending later; until
-    /// then its picks go round what is out.
-    pub fn assess(&self) {
+    /// Shares requests out anew if what is available has changed. Done in tending alone, so that no worker ever looks at
+    /// all endpoints: until then picks go round what is out.
+    fn assess(&self) {
         let set = self.set.load();
         let plan = set.planned(&self.rules);
         if plan != *set.plan() {
@@ -268,4 +271,5 @@ pub fn state(endpoint: &Endpoint, listed: &model::Endpoint) -> EndpointState {
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used)]
 mod tests;

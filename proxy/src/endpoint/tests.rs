@@ -129,6 +129,28 @@ fn what_the_own_zone_cannot_take_is_spread_evenly_over_the_others() {
 }
 
 #[test]
+fn weights_are_honoured_within_a_zone_and_between_zones() {
+    let listed = [("a", 1), ("a", 3), ("b", 2), ("b", 10)];
+    let listed: Vec<model::Endpoint> = (1..)
+        .zip(listed)
+        .map(|(port, (zone, weight))| model::Endpoint {
+            weight,
+            ..endpoint(port, Some(zone), 0)
+        })
+        .collect();
+    // The points of a ring are few for a light endpoint.
+    for balancer in &every_balancer()[..4] {
+        let endpoints = endpoints(balancer, 0.0, None);
+        endpoints.update(&listed, None);
+        let counts = counts(&endpoints, 0, 10_000);
+        // Half of the callers, a quarter of the capacity.
+        for (port, wanted) in [(1, 0.125), (2, 0.375), (3, 0.5 / 6.0), (4, 2.5 / 6.0)] {
+            assert_near(share(&counts, port..=port), wanted, &(port, balancer));
+        }
+    }
+}
+
+#[test]
 fn levels_fail_over_and_back() {
     let listed = [("", 0), ("", 0), ("", 0), ("", 0), ("", 7), ("", 7)];
     for balancer in every_balancer() {

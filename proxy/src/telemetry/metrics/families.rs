@@ -72,6 +72,13 @@ pub const PANIC: Family<Gauge, 1> = Family::new(
     ["cluster"],
 );
 
+/// By [`CheckResult`](super::CheckResult).
+pub const HEALTH_CHECKS: Family<Counter, 2> = Family::new(
+    "outrigger_health_checks_total",
+    "Health checks by how they ended.",
+    ["cluster", "result"],
+);
+
 /// By [`Side`](super::Side).
 pub const CONNECTIONS: Family<Gauge, 1> =
     Family::new("outrigger_connections", "Open connections.", ["side"]);

@@ -14,6 +14,7 @@ pub mod families;
 mod family;
 mod filter;
 mod handle;
+mod health_check;
 mod histogram;
 mod label;
 mod process;
@@ -27,6 +28,7 @@ pub use cluster::{AttemptResult, ClusterMetrics, EndpointState, Locality, RetryO
 pub use family::Family;
 pub use filter::{FaultKind, FilterMetrics};
 pub use handle::{Counter, Gauge};
+pub use health_check::{CheckResult, HealthCheckMetrics};
 pub use histogram::Histogram;
 pub use label::Label;
 pub use proxy::{DownstreamError, OpenConnection, ProxyMetrics, ReloadOutcome, Side};
