@@ -36,5 +36,8 @@ fn one(cluster: &Cluster) -> Value {
             })
         })
         .collect();
-    json!({ "endpoints": endpoints })
+    json!({
+        "endpoints": endpoints,
+        "circuit_breaker": cluster.circuit_breaker.as_ref().map(|breaker| breaker.show()),
+    })
 }

@@ -16,6 +16,7 @@ use smallvec::SmallVec;
 
 use crate::{
     body::{Body, Progress},
+    circuit_breaker::Permit,
     clock,
     downstream::{
         Connection,
@@ -23,7 +24,7 @@ use crate::{
         survey::{Survey, X_OUTRIGGER_TRAIL},
     },
     error::Error,
-    snapshot::{Cluster, Endpoint, Listener, Route},
+    snapshot::{Cluster, Endpoint, Fallback, Listener, Route},
     telemetry::{
         trace::TraceContext,
         trail::{Step, Trail},
@@ -68,6 +69,10 @@ pub struct Call {
     pub cluster: Option<Arc<Cluster>>,
     /// Picked for the attempt under way.
     pub endpoint: Option<Arc<Endpoint>>,
+    /// Its cluster is not the one that the router chose, but the fallback of that one.
+    pub diverted: bool,
+    /// A circuit breaker let the attempt under way through, and wants to know what comes of it.
+    pub permit: Option<Box<Permit>>,
     /// Attempts begun.
     pub attempts: u32,
     /// Endpoints of failed attempts, by id; the next attempt prefers others.
@@ -113,6 +118,8 @@ impl Call {
             route: None,
             cluster: None,
             endpoint: None,
+            diverted: false,
+            permit: None,
             attempts: 0,
             tried: SmallVec::new(),
             upgrade: None,
@@ -127,6 +134,12 @@ impl Call {
     /// When its head had been read, in microseconds of [`clock`].
     pub fn received(&self) -> u64 {
         self.account.received()
+    }
+
+    /// What stands in for its cluster. Nothing does for one that stands in itself.
+    pub fn fallback(&self) -> Option<&Fallback> {
+        let (route, cluster) = self.route.as_deref().zip(self.cluster.as_ref())?;
+        route.fallback(cluster).filter(|_| !self.diverted)
     }
 
     /// The method that the client used.

@@ -2,6 +2,7 @@
 
 pub mod attempt_timeout;
 pub mod balance;
+pub mod circuit_breaker;
 pub mod deadline;
 pub mod filters;
 pub mod hop;

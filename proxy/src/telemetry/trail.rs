@@ -34,6 +34,8 @@ pub enum Step {
     Backoff(Duration),
     /// A policy did not let it through.
     Refused(&'static str),
+    /// It goes to this cluster in place of the one before.
+    Fallback(Arc<str>),
 }
 
 /// The steps of one request so far.
@@ -64,7 +66,7 @@ impl Trail {
     /// The cluster that was chosen last.
     pub fn cluster(&self) -> Option<&Arc<str>> {
         self.0.iter().rev().find_map(|step| match step {
-            Step::Cluster(name) => Some(name),
+            Step::Cluster(name) | Step::Fallback(name) => Some(name),
             _ => None,
         })
     }
@@ -106,6 +108,7 @@ impl fmt::Display for Step {
             Self::Retry => f.write_str("retry"),
             Self::Backoff(wait) => write!(f, "backoff={}", Millis(*wait)),
             Self::Refused(policy) => write!(f, "refused={policy}"),
+            Self::Fallback(name) => write!(f, "fallback={name}"),
         }
     }
 }
