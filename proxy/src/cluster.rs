@@ -14,6 +14,7 @@ use outrigger_config::model;
 
 use crate::{
     balance::estimate::Decay,
+    circuit_breaker::CircuitBreaker,
     endpoint::Endpoints,
     telemetry::metrics::{ClusterMetrics, Registry},
 };
@@ -35,6 +36,8 @@ pub struct Cluster {
     zone: Option<Arc<str>>,
     /// Whether there was panic when it was last told.
     panic: AtomicBool,
+    /// Keeps requests away while it is open, if the cluster has one.
+    pub circuit_breaker: Option<Arc<CircuitBreaker>>,
 }
 
 impl Cluster {
@@ -65,8 +68,13 @@ impl Cluster {
         };
         let endpoints = Endpoints::new(config, zone);
         let metrics = ClusterMetrics::new(registry, Arc::clone(&config.name));
+        let circuit_breaker = config.circuit_breaker.as_ref().map(|policy| {
+            let before = before.and_then(|before| before.circuit_breaker.as_ref());
+            CircuitBreaker::compile(policy, before, &config.name, registry)
+        });
         let cluster = Self {
             config: config.clone(),
+            circuit_breaker,
             endpoints,
             metrics,
             decay,

@@ -5,6 +5,7 @@ pub mod app;
 pub mod balance;
 pub mod body;
 pub mod call;
+pub mod circuit_breaker;
 pub mod cli;
 pub mod clock;
 pub mod cluster;

@@ -56,6 +56,16 @@ pub struct Route {
     pub metrics: RouteMetrics,
     split: Split,
     clusters: Vec<Arc<Cluster>>,
+    /// Of each of its clusters, what is done while that one's circuit breaker is open.
+    fallbacks: Vec<Option<Fallback>>,
+}
+
+/// What is done in place of asking a cluster whose circuit breaker is open.
+pub enum Fallback {
+    /// Another one is asked.
+    Cluster(Arc<Cluster>),
+    /// This is answered.
+    Respond(route::Respond),
 }
 
 /// A filter, ready for use.
@@ -221,6 +231,11 @@ impl Route {
             filters: filters.collect(),
             metrics: RouteMetrics::new(registry, Arc::clone(listener), Arc::clone(&config.name)),
             split: Split::new(&config.clusters),
+            fallbacks: config
+                .clusters
+                .iter()
+                .map(|weighted| Fallback::of(&clusters[weighted.cluster.index], clusters))
+                .collect(),
             clusters: config
                 .clusters
                 .iter()
@@ -230,8 +245,27 @@ impl Route {
         }
     }
 
+    /// What stands in for one of its clusters. A route has few.
+    pub fn fallback(&self, cluster: &Arc<Cluster>) -> Option<&Fallback> {
+        let index = self
+            .clusters
+            .iter()
+            .position(|own| Arc::ptr_eq(own, cluster))?;
+        self.fallbacks[index].as_ref()
+    }
+
     /// One of its clusters, by weight; `None` if it has none.
     pub fn split(&self, rng: &mut fastrand::Rng) -> Option<&Arc<Cluster>> {
         self.split.pick(rng).map(|index| &self.clusters[index])
+    }
+}
+
+impl Fallback {
+    fn of(cluster: &Cluster, clusters: &[Arc<Cluster>]) -> Option<Self> {
+        let fallback = cluster.config.circuit_breaker.as_ref()?.fallback.as_ref()?;
+        Some(match fallback {
+            model::Fallback::Cluster(other) => Self::Cluster(Arc::clone(&clusters[other.index])),
+            model::Fallback::Respond(respond) => Self::Respond(route::Respond::new(respond)),
+        })
     }
 }

@@ -6,9 +6,9 @@ use tower::ServiceBuilder;
 
 use crate::{
     layer::{
-        admit::Admit, attempt_timeout::AttemptTimeout, balance::Balance, deadline::Deadline,
-        filters::Filters, hop::Hop, observe::Observe, respond::Respond, router::Router,
-        track::Track,
+        admit::Admit, attempt_timeout::AttemptTimeout, balance::Balance,
+        circuit_breaker::CircuitBreaker, deadline::Deadline, filters::Filters, hop::Hop,
+        observe::Observe, respond::Respond, router::Router, track::Track,
     },
     retry::Retry,
     upstream::dispatch::Dispatch,
@@ -17,9 +17,10 @@ use crate::{
 
 /// One statically typed stack a worker; each step reads its own part of the call's route or cluster and steps aside
 /// when that is absent.
-pub type Stack = Observe<
-    Respond<Admit<Hop<Router<Filters<Deadline<Retry<AttemptTimeout<Balance<Track<Dispatch>>>>>>>>>>,
->;
+pub type Stack = Observe<Respond<Admit<Hop<Router<Filters<Deadline<Retry<Attempt>>>>>>>>;
+
+/// What happens to each attempt.
+type Attempt = AttemptTimeout<CircuitBreaker<Balance<Track<Dispatch>>>>;
 
 /// The stack over the connections of `worker`.
 pub fn stack(worker: &Rc<Worker>) -> Stack {
@@ -43,6 +44,8 @@ pub fn stack(worker: &Rc<Worker>) -> Stack {
         .layer_fn(Retry::new)
         // One attempt's time. Above Balance and Track, so that what an endpoint did not do in time is held against it.
         .layer_fn(AttemptTimeout::new)
+        // Leaves a cluster alone that is broken, or falls back on another. Above Balance: no endpoint is picked then.
+        .layer_fn(CircuitBreaker::new)
         // Picks an endpoint, another one than before. Right above Track: nothing may happen between pick and count.
         .layer_fn(|next| Balance::new(Rc::clone(worker), next))
         // Counts the request in flight at its endpoint to the end of the body, and its latency and outcome.

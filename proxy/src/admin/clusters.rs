@@ -41,6 +41,7 @@ fn one(cluster: &Cluster) -> Value {
         "available": set.plan().available(),
         "panic": set.plan().panic(),
         "shares": shares(&set),
+        "circuit_breaker": cluster.circuit_breaker.as_ref().map(|breaker| breaker.show()),
         "endpoints": endpoints,
     })
 }

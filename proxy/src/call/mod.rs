@@ -16,6 +16,7 @@ use smallvec::SmallVec;
 
 use crate::{
     body::{Body, Progress},
+    circuit_breaker::Permit,
     clock,
     downstream::{
         Connection,
@@ -24,7 +25,7 @@ use crate::{
     },
     error::Error,
     rate_limit::Quota,
-    snapshot::{Cluster, Endpoint, Listener, Route},
+    snapshot::{Cluster, Endpoint, Fallback, Listener, Route},
     telemetry::{
         trace::TraceContext,
         trail::{Step, Trail},
@@ -71,6 +72,10 @@ pub struct Call {
     pub endpoint: Option<Arc<Endpoint>>,
     /// The tightest of the rate limits that it met, to be told to the client.
     pub quota: Option<Box<Quota>>,
+    /// Its cluster is not the one that the router chose, but the fallback of that one.
+    pub diverted: bool,
+    /// A circuit breaker let the attempt under way through, and wants to know what comes of it.
+    pub permit: Option<Box<Permit>>,
     /// Attempts begun.
     pub attempts: u32,
     /// Endpoints of failed attempts, by id; the next attempt prefers others.
@@ -117,6 +122,8 @@ impl Call {
             cluster: None,
             endpoint: None,
             quota: None,
+            diverted: false,
+            permit: None,
             attempts: 0,
             tried: SmallVec::new(),
             upgrade: None,
@@ -131,6 +138,12 @@ impl Call {
     /// When its head had been read, in microseconds of [`clock`].
     pub fn received(&self) -> u64 {
         self.account.received()
+    }
+
+    /// What stands in for its cluster. Nothing does for one that stands in itself.
+    pub fn fallback(&self) -> Option<&Fallback> {
+        let (route, cluster) = self.route.as_deref().zip(self.cluster.as_ref())?;
+        route.fallback(cluster).filter(|_| !self.diverted)
     }
 
     /// The method that the client used.

@@ -3,6 +3,7 @@
 pub mod admit;
 pub mod attempt_timeout;
 pub mod balance;
+pub mod circuit_breaker;
 pub mod deadline;
 pub mod filters;
 pub mod hop;

@@ -12,7 +12,7 @@ use http::{
 use outrigger_config::model::Abort;
 
 use super::{Handle, hop};
-use crate::{body::Body, call::Call, error::Error};
+use crate::{body::Body, call::Call, error::Error, snapshot::Fallback};
 
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -58,7 +58,11 @@ impl<S: Handle> Respond<S> {
 
 fn response(call: &mut Call, error: &Error) -> Response<Body> {
     call.failed(error);
-    let mut response = if call.survey.grpc {
+    let mut response = if let (Error::CircuitOpen { .. }, Some(Fallback::Respond(respond))) =
+        (error, call.fallback())
+    {
+        respond.response()
+    } else if call.survey.grpc {
         trailers_only(error)
     } else {
         plain(error.status())

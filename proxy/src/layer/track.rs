@@ -13,6 +13,7 @@ use super::Handle;
 use crate::{
     body::{Body, Progress},
     call::Call,
+    circuit_breaker::Permit,
     clock,
     endpoint::load::Outcome,
     error::{Blame, Error},
@@ -69,10 +70,12 @@ pub struct Tracked {
     ended: Option<u64>,
     /// What came of it, once anything has.
     result: Option<AttemptResult>,
+    /// Of the cluster's circuit breaker, if it has one.
+    permit: Option<Box<Permit>>,
 }
 
 impl Tracked {
-    fn begin(cluster: Arc<Cluster>, endpoint: Arc<Endpoint>, call: &Call) -> Self {
+    fn begin(cluster: Arc<Cluster>, endpoint: Arc<Endpoint>, call: &mut Call) -> Self {
         endpoint.load.begin();
         Self {
             cluster,
@@ -81,6 +84,7 @@ impl Tracked {
             until: call.until,
             ended: None,
             result: None,
+            permit: call.permit.take(),
         }
     }
 
@@ -98,6 +102,16 @@ impl Tracked {
         } else {
             AttemptResult::Success
         });
+        if let Some(permit) = &mut self.permit {
+            permit.answer(match call.survey.expect {
+                true => Duration::ZERO,
+                false => Duration::from_micros(call.now.saturating_sub(self.began)),
+            });
+        }
+        // Of gRPC it is known at the end.
+        if failed || !call.survey.grpc {
+            self.judge(call.now, failed);
+        }
         if call.survey.grpc {
             self.trailers(response.headers(), call.now);
         }
@@ -107,6 +121,7 @@ impl Tracked {
     fn failed(&mut self, error: &Error, now: u64) {
         if error.blame() == Blame::Upstream {
             self.observe(now, Outcome::Failure);
+            self.judge(now, true);
         }
         self.result = Some(outcome(error));
     }
@@ -124,6 +139,7 @@ impl Tracked {
             .is_some_and(|status| failures.contains(&status.as_bytes()))
         {
             self.observe(now, Outcome::Failure);
+            self.judge(now, true);
             self.result = Some(AttemptResult::Failure);
         }
     }
@@ -133,6 +149,7 @@ impl Tracked {
         self.ended = Some(now);
         if progress == Progress::Broken {
             self.observe(now, Outcome::Failure);
+            self.judge(now, true);
             self.result = Some(AttemptResult::Reset);
         }
     }
@@ -141,6 +158,13 @@ impl Tracked {
         self.endpoint
             .load
             .observe(now, self.took(now), outcome, self.cluster.decay);
+    }
+
+    /// What the circuit breaker hears.
+    fn judge(&mut self, now: u64, failed: bool) {
+        if let Some(permit) = &mut self.permit {
+            permit.judge(now, failed);
+        }
     }
 
     fn took(&self, now: u64) -> Duration {
@@ -155,21 +179,19 @@ impl Drop for Tracked {
         self.endpoint.load.end();
         let now = self.ended.unwrap_or_else(clock::now);
         let result = self.result.unwrap_or_else(|| {
-            let late = now >= self.until;
-            self.observe(
-                now,
-                if late {
-                    Outcome::Failure
-                } else {
-                    Outcome::Abandoned
-                },
-            );
-            if late {
+            if now >= self.until {
+                self.observe(now, Outcome::Failure);
                 AttemptResult::Timeout
             } else {
+                self.observe(now, Outcome::Abandoned);
                 AttemptResult::Cancelled
             }
         });
+        match result {
+            AttemptResult::Success => self.judge(now, false),
+            AttemptResult::Timeout => self.judge(now, true),
+            _ => {}
+        }
         self.cluster.metrics.attempt(result, self.took(now));
     }
 }

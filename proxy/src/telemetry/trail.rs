@@ -41,6 +41,8 @@ pub enum Step {
     Delayed(Duration),
     /// A fault ended it on purpose.
     Aborted(Abort),
+    /// It goes to this cluster in place of the one before.
+    Fallback(Arc<str>),
 }
 
 /// The steps of one request so far.
@@ -71,7 +73,7 @@ impl Trail {
     /// The cluster that was chosen last.
     pub fn cluster(&self) -> Option<&Arc<str>> {
         self.0.iter().rev().find_map(|step| match step {
-            Step::Cluster(name) => Some(name),
+            Step::Cluster(name) | Step::Fallback(name) => Some(name),
             _ => None,
         })
     }
@@ -118,6 +120,7 @@ impl fmt::Display for Step {
             Self::Aborted(Abort::Status(status)) => write!(f, "fault={}", status.as_str()),
             Self::Aborted(Abort::GrpcStatus(status)) => write!(f, "fault=grpc({status})"),
             Self::Aborted(Abort::Reset) => f.write_str("fault=reset"),
+            Self::Fallback(name) => write!(f, "fallback={name}"),
         }
     }
 }

@@ -44,6 +44,27 @@ pub const ENDPOINTS: Family<Gauge, 2> = Family::new(
     ["cluster", "state"],
 );
 
+/// 1 for the [`BreakerState`](super::BreakerState) that it is in, 0 for the others.
+pub const CIRCUIT_BREAKER_STATE: Family<Gauge, 2> = Family::new(
+    "outrigger_circuit_breaker_state",
+    "The state that a cluster's circuit breaker is in.",
+    ["cluster", "state"],
+);
+
+/// By the [`BreakerState`](super::BreakerState) that it came to.
+pub const CIRCUIT_BREAKER_TRANSITIONS: Family<Counter, 2> = Family::new(
+    "outrigger_circuit_breaker_transitions_total",
+    "Changes of a circuit breaker's state.",
+    ["cluster", "to"],
+);
+
+/// Whatever was then done in place of the attempt.
+pub const CIRCUIT_BREAKER_REFUSALS: Family<Counter, 1> = Family::new(
+    "outrigger_circuit_breaker_refusals_total",
+    "Attempts that a circuit breaker did not let through.",
+    ["cluster"],
+);
+
 /// By where the limit stands; `route` is empty for a listener's own.
 pub const RATE_LIMITED: Family<Counter, 2> = Family::new(
     "outrigger_rate_limited_total",

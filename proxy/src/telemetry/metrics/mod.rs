@@ -8,6 +8,7 @@
 //! [`ProxyMetrics`]), the handles in them ([`Counter`], [`Gauge`], [`Histogram`]), and the [`Registry`] that can find
 //! and render them all. [`families`] is the list of all that is there to see.
 
+mod circuit_breaker;
 mod cluster;
 mod counter_table;
 pub mod families;
@@ -24,6 +25,7 @@ mod registry;
 mod route;
 mod text;
 
+pub use circuit_breaker::{BreakerState, CircuitBreakerMetrics};
 pub use cluster::{AttemptResult, ClusterMetrics, EndpointState, Locality, RetryOutcome};
 pub use family::Family;
 pub use filter::{FaultKind, FilterMetrics};
