@@ -16,6 +16,7 @@ pub mod error;
 pub mod fault;
 pub mod health_check;
 pub mod layer;
+pub mod outlier_detection;
 pub mod rate_limit;
 pub mod retry;
 pub mod route;

@@ -19,6 +19,8 @@ mod grpc_health;
 mod headers;
 mod health_checks;
 mod house;
+mod outliers;
+mod outliers_return;
 mod panic;
 mod rate_limits;
 mod refusals;

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// More says that the key was misunderstood.
-const MOST: u64 = 1_000_000;
+const MOST: u64 = 10_000;
 
 pub(super) fn outlier_detection() -> Shape<OutlierDetection> {
     let errors = Some(defaults::CONSECUTIVE_ERRORS);
@@ -76,7 +76,7 @@ fn latency() -> Shape<SlowAnswers> {
         /// And slower than that by at least this.
         at_least: default(duration(), usual.at_least),
         /// Endpoints that must have their requests, or nothing is compared.
-        min_endpoints: default(whole(2..=MOST), usual.min_endpoints),
+        min_endpoints: default(whole(3..=MOST), usual.min_endpoints),
         /// Answers of an endpoint within the window, or it is left out.
         min_requests: default(whole(1..=MOST), usual.min_requests),
     })

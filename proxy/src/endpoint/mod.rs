@@ -11,7 +11,11 @@ mod plan;
 mod set;
 mod slow_start;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use foldhash::HashMap;
@@ -21,6 +25,7 @@ use crate::{
     balance::seed,
     clock,
     health_check::Report,
+    outlier_detection::{Strikes, Tally},
     telemetry::metrics::{ClusterMetrics, EndpointState, Label as _, Locality},
 };
 use atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -32,7 +37,7 @@ pub use set::Set;
 use slow_start::SlowStart;
 
 /// When a probe that nothing was heard of is given up for lost: its request may be a long one.
-const PROBE_LOST: Duration = Duration::from_secs(10);
+pub const PROBE_LOST: Duration = Duration::from_secs(10);
 
 /// One address of a cluster, for as long as the cluster lists it.
 pub struct Endpoint {
@@ -46,6 +51,10 @@ pub struct Endpoint {
     pub condition: Condition,
     /// What its health check last came to.
     pub health: Report,
+    /// Its failures in a row.
+    pub strikes: Strikes,
+    /// What it did lately, if anything looks at that.
+    pub tally: OnceLock<Box<Tally>>,
     /// No cluster lists it any more: its pools may go.
     pub retired: AtomicBool,
 }
@@ -63,8 +72,15 @@ impl Endpoint {
             load: Load::new(),
             condition: Condition::new(),
             health: Report::default(),
+            strikes: Strikes::new(),
+            tally: OnceLock::new(),
             retired: AtomicBool::new(false),
         })
+    }
+
+    /// What it did lately, from now on.
+    pub fn tally(&self) -> &Tally {
+        self.tally.get_or_init(Box::default)
     }
 }
 
@@ -83,6 +99,8 @@ pub struct Picked {
     pub endpoint: Arc<Endpoint>,
     /// Whether it is in the proxy's own zone; `None` where zones mean nothing.
     pub locality: Option<Locality>,
+    /// The request is sent to see whether an ejected endpoint is well again.
+    pub probe: bool,
     /// All were taken for available, because next to none is.
     pub panic: bool,
 }
@@ -172,11 +190,9 @@ impl Endpoints {
             slow_start: self.slow_start,
             panic: set.plan().panic(),
         };
-        let probe = || {
-            let due = now >= self.next_probe.load(Relaxed) && tried.is_empty();
-            due.then(|| self.probe(&set, now)).flatten()
-        };
-        let picked = probe().or_else(|| set.pick(attempt, key, rng));
+        let due = now >= self.next_probe.load(Relaxed) && tried.is_empty();
+        let probed = due.then(|| self.probe(&set, now)).flatten();
+        let picked = probed.or_else(|| set.pick(attempt, key, rng));
         // The last one may have gone since the plan was made.
         let picked = picked.or_else(|| {
             attempt.panic = self.rules.panic_threshold > 0.0;
@@ -186,6 +202,7 @@ impl Endpoints {
         Some(Picked {
             endpoint: Arc::clone(endpoint),
             locality: set.locality(picked),
+            probe: probed.is_some(),
             panic: attempt.panic,
         })
     }
@@ -204,6 +221,13 @@ impl Endpoints {
     pub fn eject(&self, endpoint: &Endpoint, until: u64) {
         endpoint.condition.eject(until);
         self.next_probe.fetch_min(until, Relaxed);
+    }
+
+    /// The probe of an endpoint came to nothing: the next request is another one.
+    pub fn probe_again(&self, endpoint: &Endpoint, now: u64) {
+        if endpoint.condition.probe_again(now) {
+            self.next_probe.fetch_min(now, Relaxed);
+        }
     }
 
     /// What changes with time alone. `now` is in microseconds.

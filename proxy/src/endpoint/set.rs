@@ -136,7 +136,7 @@ impl Set {
                 .filter_map(|(endpoint, _)| match endpoint.condition.load() {
                     Seen {
                         down: false,
-                        state: State::Ejected { until } | State::Probing { until },
+                        state: State::Ejected { until },
                     } => Some(until),
                     _ => None,
                 });

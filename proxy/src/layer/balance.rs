@@ -45,6 +45,7 @@ impl<S> Balance<S> {
             endpoint,
             locality,
             panic,
+            probe,
         } = picked.ok_or(Error::NoEndpoint)?;
         if let Some(locality) = locality {
             cluster.metrics.zone(locality);
@@ -53,6 +54,9 @@ impl<S> Balance<S> {
             call.note(|_| Step::Panic);
         }
         call.note(|_| {
+            if probe {
+                return Step::Probe(endpoint.address);
+            }
             let estimate = endpoint
                 .load
                 .latency()
@@ -63,6 +67,7 @@ impl<S> Balance<S> {
             }
         });
         call.endpoint = Some(endpoint);
+        call.probe = probe;
         Ok(())
     }
 }

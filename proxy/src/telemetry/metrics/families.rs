@@ -44,6 +44,13 @@ pub const ENDPOINTS: Family<Gauge, 2> = Family::new(
     ["cluster", "state"],
 );
 
+/// By [`EjectionReason`](super::EjectionReason).
+pub const EJECTIONS: Family<Counter, 2> = Family::new(
+    "outrigger_ejections_total",
+    "Endpoints taken out of service for a time, by what for; each failed probe counts again.",
+    ["cluster", "reason"],
+);
+
 /// 1 for the [`BreakerState`](super::BreakerState) that it is in, 0 for the others.
 pub const CIRCUIT_BREAKER_STATE: Family<Gauge, 2> = Family::new(
     "outrigger_circuit_breaker_state",

@@ -26,7 +26,9 @@ mod route;
 mod text;
 
 pub use circuit_breaker::{BreakerState, CircuitBreakerMetrics};
-pub use cluster::{AttemptResult, ClusterMetrics, EndpointState, Locality, RetryOutcome};
+pub use cluster::{
+    AttemptResult, ClusterMetrics, EjectionReason, EndpointState, Locality, RetryOutcome,
+};
 pub use family::Family;
 pub use filter::{FaultKind, FilterMetrics};
 pub use handle::{Counter, Gauge};
