@@ -11,6 +11,7 @@ mod duration;
 mod filter;
 mod header;
 mod health_check;
+mod hedge;
 mod limits;
 mod listener;
 mod matches;
@@ -21,6 +22,7 @@ mod path;
 mod percent;
 mod process;
 mod rate_limit;
+mod retry;
 mod route;
 
 use std::net::SocketAddr;

@@ -14,6 +14,7 @@ mod listener;
 mod outlier_detection;
 mod overload;
 mod rate_limit;
+mod retry;
 mod route;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -30,9 +31,8 @@ pub use listener::Listener;
 pub use outlier_detection::{FailurePercent, OutlierDetection, SlowAnswers, SuccessRate};
 pub use overload::{MemoryBound, Overload};
 pub use rate_limit::{RateLimit, RateLimitKey};
-pub use route::{
-    ClusterRef, HostMatch, Match, PathMatch, Retry, RetryOn, Route, ValueMatch, WeightedCluster,
-};
+pub use retry::{Backoff, GrpcCode, Hedge, HedgeAfter, Retry, RetryBudget, RetryOn};
+pub use route::{ClusterRef, HostMatch, Match, PathMatch, Route, ValueMatch, WeightedCluster};
 
 /// A whole checked table: what the proxy compiles into its snapshot.
 #[derive(Clone, Debug, PartialEq)]

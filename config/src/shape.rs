@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::{problem::Fault, reader::Reader, yaml::Node};
 
-pub(crate) use choice::{choice, either, variant, variant_with, word};
+pub(crate) use choice::{Variant, choice, either, split, variant, variant_with, word};
 pub(crate) use collection::{list, list_where, map};
 pub(crate) use field::{
     absent, check_keys, default, keys, mapping_schema, nested, optional, refused, required,

@@ -69,6 +69,11 @@ golden! {
     a_redirect_to_itself: route("      - filters: [{ redirect: { status: 301 } }]\n");
     an_attempt_longer_than_the_whole: route("      - cluster: cart\n        timeout: 1s\n        attempt_timeout: 2s\n");
     attempts_count_the_first: route("      - cluster: cart\n        retry: { attempts: 0, on: [5XX, attempt_timeout] }\n");
+    bad_retry_conditions: route("      - cluster: cart\n        retry: { on: [5x, 200, '503', Unavailable, invalid_argument, { header: {} }, { header: { x-a: { regx: b } } }, gateway_errors] }\n");
+    a_grpc_code_that_could_never_be_retried: route("      - cluster: cart\n        retry: { on: [reset, unavailable] }\n");
+    bad_backoffs: route("      - cluster: cart\n        retry: { backoff: { base: 1s }, body_limit: 1GiB, max_retry_after: 5 }\n");
+    bad_hedges: route("      - cluster: cart\n        hedge: { after: p100 }\n      - cluster: cart\n        match: { path: { prefix: /a } }\n        hedge: { after: 95% }\n      - cluster: cart\n        match: { path: { prefix: /b } }\n        hedge: {}\n      - cluster: cart\n        match: { path: { prefix: /c } }\n        timeout: 1s\n        hedge: { after: 2s }\n");
+    bad_retry_budgets: cluster("    endpoints: []\n    retry_budget: { percent: 20, min_per_second: -1, window: 0s }\n");
     two_routes_with_one_match: route("      - name: a\n        match: { path: { prefix: /v2 }, methods: [GET, POST] }\n        cluster: cart\n      - name: a\n        match: { methods: [POST, GET], path: { prefix: /v2/ } }\n        cluster: web\n");
     two_listeners_at_one_address: messages("admin: { address: 127.0.0.1:1 }\nlisteners:\n  - { name: a, address: 127.0.0.1:80, routes: [] }\n  - { name: a, address: 127.0.0.1:80, routes: [] }\n  - { address: 127.0.0.1:1, routes: [] }\n");
     an_endpoint_listed_twice: cluster("    endpoints: [127.0.0.1:80, { address: 127.0.0.1:80, weight: 2 }]\n");

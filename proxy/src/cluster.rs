@@ -15,8 +15,10 @@ use outrigger_config::model;
 use crate::{
     balance::estimate::Decay,
     circuit_breaker::CircuitBreaker,
-    endpoint::{Endpoint, Endpoints},
+    endpoint::{Endpoint, Endpoints, load::Outcome},
+    hedge::Latency,
     outlier_detection::{Judgement, OutlierDetection},
+    retry::Allowance,
     telemetry::metrics::{ClusterMetrics, Registry},
 };
 
@@ -41,6 +43,10 @@ pub struct Cluster {
     pub circuit_breaker: Option<Arc<CircuitBreaker>>,
     /// What takes them out of service.
     pub outliers: OutlierDetection,
+    /// What it may spend on retries.
+    pub retries: Arc<Allowance>,
+    /// How long its attempts took lately, if anybody asks.
+    pub latency: Arc<Latency>,
 }
 
 impl Cluster {
@@ -87,6 +93,10 @@ impl Cluster {
             decay,
             zone: zone.cloned(),
             panic: AtomicBool::new(before.is_some_and(|before| before.panic.load(Relaxed))),
+            retries: Allowance::under(config.retry_budget, before.map(|before| &before.retries)),
+            latency: before
+                .map(|before| Arc::clone(&before.latency))
+                .unwrap_or_default(),
         };
         cluster.update(&listed, before.map(|before| &before.endpoints));
         Arc::new(cluster)
@@ -103,7 +113,7 @@ impl Cluster {
     pub fn judge(&self, endpoint: &Endpoint, now: u64, judgement: Judgement) {
         let outcome = judgement.verdict.outcome();
         if let Some(took) = judgement.took {
-            endpoint.load.measure(now, took, outcome, self.decay);
+            self.measure(endpoint, now, took, outcome);
         }
         endpoint.load.settle(now, outcome, self.decay);
         self.outliers.judge(self, endpoint, now, judgement);
@@ -113,9 +123,16 @@ impl Cluster {
     pub fn answered(&self, endpoint: &Endpoint, now: u64, judgement: Judgement) {
         let outcome = judgement.verdict.outcome();
         if let Some(took) = judgement.took {
-            endpoint.load.measure(now, took, outcome, self.decay);
+            self.measure(endpoint, now, took, outcome);
         }
         self.outliers.answered(endpoint, judgement);
+    }
+
+    fn measure(&self, endpoint: &Endpoint, now: u64, took: Duration, outcome: Outcome) {
+        endpoint.load.measure(now, took, outcome, self.decay);
+        if outcome != Outcome::Failure {
+            self.latency.observe(now, took);
+        }
     }
 
     /// What changes with time alone. `now` is in microseconds.
@@ -123,6 +140,8 @@ impl Cluster {
         self.outliers.tend(self, now);
         self.endpoints.tend(now);
         self.show();
+        self.retries.tend(now, &self.config.name, &self.metrics);
+        self.latency.tend(now);
     }
 
     fn show(&self) {

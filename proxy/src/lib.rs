@@ -15,6 +15,7 @@ pub mod endpoint;
 pub mod error;
 pub mod fault;
 pub mod health_check;
+pub mod hedge;
 pub mod layer;
 pub mod outlier_detection;
 pub mod rate_limit;

@@ -15,7 +15,9 @@ pub use crate::{
 };
 use crate::{
     fault::Fault,
+    hedge,
     rate_limit::RateLimit,
+    retry::Policy,
     route::{self, Router, Split},
     telemetry::metrics::{FilterMetrics, Registry, RouteMetrics},
 };
@@ -52,6 +54,10 @@ pub struct Route {
     pub config: model::Route,
     /// Its filters.
     pub filters: Vec<Filter>,
+    /// When another attempt is made.
+    pub retry: Policy,
+    /// When a second attempt is started beside a slow one.
+    pub hedge: Option<hedge::Plan>,
     /// Its golden metrics.
     pub metrics: RouteMetrics,
     split: Split,
@@ -227,20 +233,24 @@ impl Route {
                 }
             })
         });
+        let chosen = || {
+            config
+                .clusters
+                .iter()
+                .map(|weighted| &clusters[weighted.cluster.index])
+        };
+        let fallbacks = chosen()
+            .map(|cluster| Fallback::of(cluster, clusters))
+            .collect();
+        let clusters: Vec<_> = chosen().map(Arc::clone).collect();
         Self {
             filters: filters.collect(),
+            retry: Policy::new(&config.retry),
+            hedge: config.hedge.map(|hedge| hedge::Plan::new(hedge, &clusters)),
             metrics: RouteMetrics::new(registry, Arc::clone(listener), Arc::clone(&config.name)),
             split: Split::new(&config.clusters),
-            fallbacks: config
-                .clusters
-                .iter()
-                .map(|weighted| Fallback::of(&clusters[weighted.cluster.index], clusters))
-                .collect(),
-            clusters: config
-                .clusters
-                .iter()
-                .map(|weighted| Arc::clone(&clusters[weighted.cluster.index]))
-                .collect(),
+            fallbacks,
+            clusters,
             config: config.clone(),
         }
     }

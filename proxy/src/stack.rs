@@ -41,7 +41,7 @@ pub fn stack(worker: &Rc<Worker>) -> Stack {
         // The whole request's time. Above Retry, so that no attempt outlives it.
         .layer_fn(Deadline::new)
         // Judges what came back and tries again, elsewhere. Above all that belongs to one attempt.
-        .layer_fn(Retry::new)
+        .layer_fn(|next| Retry::new(Rc::clone(worker), next))
         // One attempt's time. Above Balance and Track, so that what an endpoint did not do in time is held against it.
         .layer_fn(AttemptTimeout::new)
         // Leaves a cluster alone that is broken, or falls back on another. Above Balance: no endpoint is picked then.

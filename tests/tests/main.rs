@@ -18,6 +18,7 @@ mod grpc;
 mod grpc_health;
 mod headers;
 mod health_checks;
+mod hedging;
 mod house;
 mod outliers;
 mod outliers_return;

@@ -16,11 +16,12 @@ use super::{
     name::name,
     outlier_detection::outlier_detection,
     percent::percent,
+    retry::retry_budget,
 };
 use crate::{
     model::{
         Balancer, CircuitBreaker, Cluster, ClusterLimits, Dns, Endpoint, Endpoints, HealthCheck,
-        OutlierDetection, PoolPolicy, Protocol, Zones, default as defaults,
+        OutlierDetection, PoolPolicy, Protocol, RetryBudget, Zones, default as defaults,
     },
     problem::Fault,
     reader::Reader,
@@ -45,6 +46,7 @@ struct Keys {
     circuit_breaker: Option<CircuitBreaker>,
     zones: Zones,
     panic_threshold: f64,
+    retry_budget: RetryBudget,
     tls: (),
 }
 
@@ -103,6 +105,8 @@ pub(super) fn cluster() -> Shape<Cluster> {
         zones: default(zones(), Zones::default()),
         /// Below this share of available endpoints all are taken for available. `0%`: never.
         panic_threshold: default(percent(), defaults::PANIC_THRESHOLD),
+        /// How much of its traffic may be retries and hedges, whatever the routes ask for.
+        retry_budget: nested(retry_budget()),
         /// TLS to the endpoints; not in this version yet, and refused even when empty.
         tls: refused(
             "TLS to endpoints is not in this version yet",
@@ -128,6 +132,7 @@ fn from_keys(keys: Keys) -> Cluster {
         circuit_breaker: keys.circuit_breaker,
         zones: keys.zones,
         panic_threshold: keys.panic_threshold,
+        retry_budget: keys.retry_budget,
     }
 }
 
@@ -150,6 +155,7 @@ fn to_keys(cluster: &Cluster) -> Keys {
         circuit_breaker: cluster.circuit_breaker.clone(),
         zones: cluster.zones,
         panic_threshold: cluster.panic_threshold,
+        retry_budget: cluster.retry_budget,
         tls: (),
     }
 }

@@ -45,7 +45,7 @@ pub(super) fn identity(matches: &Match) -> String {
     format!("{matches:?}")
 }
 
-/// A value, or `{ regex: ... }`.
+/// Text, or `{ regex: ... }`.
 pub(super) fn value_match() -> Shape<ValueMatch> {
     let exact = text().convert(ValueMatch::Exact, |value| match value {
         ValueMatch::Exact(text) => text.clone(),

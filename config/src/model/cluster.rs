@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use http::HeaderName;
 
-use super::{CircuitBreaker, ClusterLimits, HealthCheck, OutlierDetection};
+use super::{CircuitBreaker, ClusterLimits, HealthCheck, OutlierDetection, RetryBudget};
 
 /// A named set of endpoints with one policy.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +35,8 @@ pub struct Cluster {
     pub zones: Zones,
     /// The share of endpoints, 0 to 1, below which too few are available for their state to steer; 0: never.
     pub panic_threshold: f64,
+    /// How much of its traffic may be retries.
+    pub retry_budget: RetryBudget,
 }
 
 /// Where a cluster's endpoints come from.

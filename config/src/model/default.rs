@@ -49,6 +49,20 @@ pub const OVERLOAD_QUEUEING_DELAY: Duration = Duration::from_millis(250);
 pub const EWMA_DECAY: Duration = Duration::from_secs(10);
 /// First try and two more, for what was never sent.
 pub const RETRY_ATTEMPTS: u32 = 3;
+/// Envoy's: long enough for a moment's trouble to pass, short beside what a person notices.
+pub const BACKOFF_BASE: Duration = Duration::from_millis(25);
+/// Envoy's: ten times the base.
+pub const BACKOFF_MAX: Duration = Duration::from_millis(250);
+/// Nobody who waits for an answer wants to wait longer for another try; whoever asked can wait on its own.
+pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Linkerd's. What a worker holds at most is this times the requests that are being sent.
+pub const RETRY_BODY_LIMIT: usize = 64 * 1024;
+/// Finagle's: endpoints that fail altogether are asked 1.2 times as often, not three times.
+pub const RETRY_BUDGET_PERCENT: f64 = 0.2;
+/// Finagle's: a quiet cluster may retry whatever it likes.
+pub const RETRY_BUDGET_MIN_PER_SECOND: u32 = 10;
+/// Finagle's: a burst of failures may use what the calm before it has earned.
+pub const RETRY_BUDGET_WINDOW: Duration = Duration::from_secs(10);
 /// A record of TTL 0 is asked for once a second at most.
 pub const DNS_MIN_TTL: Duration = Duration::from_secs(1);
 /// A record of a day is asked for every minute: failover by DNS must work.

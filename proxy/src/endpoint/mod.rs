@@ -207,6 +207,18 @@ impl Endpoints {
         })
     }
 
+    /// Whether an attempt could go to an endpoint whose id is not in `tried`.
+    pub fn untried(&self, tried: &[u64]) -> bool {
+        self.set.load().members().iter().any(|(endpoint, listed)| {
+            let takes = match endpoint.condition.load() {
+                Seen { down, state } => {
+                    !down && matches!(state, State::Ready | State::Warming { .. })
+                }
+            };
+            takes && listed.weight > 0 && !tried.contains(&endpoint.id)
+        })
+    }
+
     /// An ejected endpoint whose time is up: the request that asks becomes its probe.
     fn probe(&self, set: &Set, now: u64) -> Option<usize> {
         let lost = now + clock::micros(PROBE_LOST);

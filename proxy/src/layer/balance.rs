@@ -68,6 +68,7 @@ impl<S> Balance<S> {
         });
         call.endpoint = Some(endpoint);
         call.probe = probe;
+        call.picked();
         Ok(())
     }
 }

@@ -62,7 +62,7 @@ impl Conditions {
 }
 
 /// Whether a value is the wanted one. What is not UTF-8 matches no regex.
-fn holds(wanted: &ValueMatch, value: &[u8]) -> bool {
+pub(crate) fn holds(wanted: &ValueMatch, value: &[u8]) -> bool {
     match wanted {
         ValueMatch::Exact(exact) => exact.as_bytes() == value,
         ValueMatch::Regex(pattern) => {

@@ -53,6 +53,7 @@ use http::request::Parts;
 use outrigger_config::model::Route;
 
 pub use condition::Conditions;
+pub(crate) use condition::holds;
 pub use redirect::Redirect;
 pub use respond::Respond;
 pub use rewrite::Rewrite;

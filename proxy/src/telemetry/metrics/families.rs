@@ -37,6 +37,20 @@ pub const RETRIES: Family<Counter, 2> = Family::new(
     ["cluster", "outcome"],
 );
 
+/// Of clusters that ever retried.
+pub const RETRY_BUDGET_LEFT: Family<Gauge, 1> = Family::new(
+    "outrigger_retry_budget_left",
+    "Retries and hedges that the cluster's budget has room for now.",
+    ["cluster"],
+);
+
+/// By [`HedgeOutcome`](super::HedgeOutcome).
+pub const HEDGES: Family<Counter, 2> = Family::new(
+    "outrigger_hedges_total",
+    "Second attempts beside slow ones, and those that were wanted but not made.",
+    ["cluster", "outcome"],
+);
+
 /// By [`EndpointState`](super::EndpointState).
 pub const ENDPOINTS: Family<Gauge, 2> = Family::new(
     "outrigger_endpoints",

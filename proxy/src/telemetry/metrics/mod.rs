@@ -27,7 +27,8 @@ mod text;
 
 pub use circuit_breaker::{BreakerState, CircuitBreakerMetrics};
 pub use cluster::{
-    AttemptResult, ClusterMetrics, EjectionReason, EndpointState, Locality, RetryOutcome,
+    AttemptResult, ClusterMetrics, EjectionReason, EndpointState, HedgeOutcome, Locality,
+    RetryOutcome,
 };
 pub use family::Family;
 pub use filter::{FaultKind, FilterMetrics};
