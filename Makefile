@@ -1,7 +1,7 @@
 # Every target sets up what it needs from the package registries; nothing has to be installed by hand but a Rust tool chain.
 CARGO ?= cargo
 
-.PHONY: demo test interop bench bench-check fuzz schema
+.PHONY: demo test interop bench bench-check scenarios fuzz schema
 
 ## demo: builds, starts sample endpoints and the proxy, sends traffic, shows what happens
 demo:
@@ -31,6 +31,12 @@ bench-check:
 	bench/install-peers.sh valgrind
 	$(CARGO) build -q --release -p outrigger -p outrigger-bench
 	target/release/outrigger-bench check
+
+## scenarios: failures of endpoints, beside the peers, into bench/SCENARIOS.md; a quarter of an hour
+scenarios:
+	bench/install-peers.sh nginx haproxy envoy python3
+	$(CARGO) build -q --release -p outrigger -p outrigger-bench
+	target/release/outrigger-bench scenario
 
 ## schema: writes config/schema.json anew
 schema:

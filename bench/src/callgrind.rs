@@ -10,31 +10,31 @@ use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 
 use crate::{
+    job::Job,
     load::{Fleet, Pace, Plan},
     peer::Peer,
-    scenario::Scenario,
     stand::{Stand, scratch},
 };
 
 /// A bound for a run that hangs; the longest ordinary one takes a tenth.
 const RUN_LIMIT: Duration = Duration::from_secs(120);
 
-/// Counts for `peer`, alone, doing `scenario`'s job.
+/// Counts for `peer`, alone, doing `job`.
 pub async fn instructions_a_request(
     peer: Peer,
-    scenario: &Scenario,
+    job: &Job,
     endpoints: &[SocketAddr],
 ) -> Result<f64> {
-    let (short, long) = (scenario.sample, scenario.sample * 3);
-    let first = instructions(peer, scenario, endpoints, short).await?;
-    let second = instructions(peer, scenario, endpoints, long).await?;
+    let (short, long) = (job.sample, job.sample * 3);
+    let first = instructions(peer, job, endpoints, short).await?;
+    let second = instructions(peer, job, endpoints, long).await?;
     Ok((second as f64 - first as f64) / (long - short) as f64)
 }
 
 /// The instructions of one process's whole life with so many requests in it.
 async fn instructions(
     peer: Peer,
-    scenario: &Scenario,
+    job: &Job,
     endpoints: &[SocketAddr],
     requests: u64,
 ) -> Result<u64> {
@@ -47,8 +47,8 @@ async fn instructions(
         "--fair-sched=yes".to_owned(),
         format!("--callgrind-out-file={}", counts.display()),
     ];
-    let stand = Stand::start(peer, scenario, endpoints, &wrapper).await?;
-    let fleet = Fleet::connect(scenario.target(stand.address)?, scenario.connections).await?;
+    let stand = Stand::start(peer, job, endpoints, &wrapper).await?;
+    let fleet = Fleet::connect(job.target(stand.address)?, job.connections).await?;
     let plan = Plan {
         pace: Pace::Closed,
         duration: RUN_LIMIT,

@@ -10,9 +10,9 @@ use tokio::task::LocalSet;
 
 use crate::{
     callgrind,
+    job::{Ask, Job, SMALL_GET, Version},
     peer::Peer,
     process::core,
-    scenario::{Ask, SMALL_GET, Scenario, Version},
     stand::Endpoints,
 };
 
@@ -21,30 +21,30 @@ const ALLOWED_GROWTH: f64 = 0.03;
 
 /// One request at a time. How many of 64 connections are ready at once is chance, and so is the share of a
 /// turn of the event loop that each pays: counts then differ by up to 2.5 % between runs.
-const ONE_BY_ONE: Scenario = Scenario {
+const ONE_BY_ONE: Job = Job {
     connections: 1,
     streams: 1,
     ..SMALL_GET
 };
 
 /// The main paths through the proxy.
-const PATHS: &[Scenario] = &[
-    Scenario {
+const PATHS: &[Job] = &[
+    Job {
         name: "http1-get",
         ..ONE_BY_ONE
     },
-    Scenario {
+    Job {
         name: "http1-post",
         path: "/discard",
         ask: Ask::Post(4096),
         ..ONE_BY_ONE
     },
-    Scenario {
+    Job {
         name: "h2-to-http1",
         downstream: Version::Http2,
         ..ONE_BY_ONE
     },
-    Scenario {
+    Job {
         name: "grpc",
         downstream: Version::Http2,
         upstream: Version::Http2,

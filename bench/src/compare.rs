@@ -4,7 +4,6 @@
 //! client and the endpoints. Machines drift by 10 to 15 % within minutes, so the peers take turns within
 //! each round, the median of the rounds counts, and only ratios within one run mean something.
 
-mod machine;
 mod sample;
 mod syscalls;
 mod table;
@@ -17,10 +16,11 @@ use tokio::task::LocalSet;
 
 use crate::{
     callgrind,
+    job::{self, Job},
     load::Pace,
+    machine,
     peer::Peer,
     process::core,
-    scenario::{self, Scenario},
     stand::Endpoints,
 };
 use sample::Sample;
@@ -30,9 +30,9 @@ use table::{Row, Table};
 #[derive(clap::Args)]
 pub struct Arguments {
     /// What to run; may be repeated
-    #[arg(long = "scenario", value_parser = scenario::find, default_values = scenario::DEFAULT)]
-    scenarios: Vec<Scenario>,
-    /// Run all scenarios
+    #[arg(long = "job", value_parser = job::find, default_values = job::DEFAULT)]
+    jobs: Vec<Job>,
+    /// Run all jobs
     #[arg(long)]
     all: bool,
     /// Whom to compare; may be repeated, all by default
@@ -56,18 +56,18 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments) -> Result<()> {
     let core = core::pin_to_one()?;
     let peers = runnable(&arguments.peers);
-    let scenarios = if arguments.all {
-        scenario::SCENARIOS
+    let jobs = if arguments.all {
+        job::JOBS
     } else {
-        &arguments.scenarios
+        &arguments.jobs
     };
     let measurements = async {
         let endpoints =
             Endpoints::start(&[&["--name", "a"], &["--name", "b"], &["--name", "c"]]).await?;
-        let mut text = machine::heading(core, &peers, arguments.rounds, arguments.duration)?;
-        for scenario in scenarios {
-            eprintln!("{}: {}", scenario.name, scenario.about);
-            let table = compare(scenario, &peers, &endpoints, &arguments).await;
+        let mut text = heading(core, &peers, &arguments)?;
+        for job in jobs {
+            eprintln!("{}: {}", job.name, job.about);
+            let table = compare(job, &peers, &endpoints, &arguments).await;
             text.push_str(&table.to_string());
         }
         anyhow::Ok(text)
@@ -78,8 +78,24 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     fs::write(output, text).with_context(|| format!("writing `{}`", output.display()))
 }
 
+fn heading(core: usize, peers: &[(Peer, String)], arguments: &Arguments) -> Result<String> {
+    let Arguments {
+        rounds, duration, ..
+    } = arguments;
+    Ok(format!(
+        "# Outrigger and its peers, measured\n\n\
+         {machine}\n\n\
+         Proxy, client and three endpoints on one core (core {core}); the same job for each: one worker, keep-alive on \
+         both sides, no access log. Medians of {rounds} interleaved runs of {duration:?}. CPU, memory and system calls \
+         are those of the proxy's process tree; instructions are user instructions a request by callgrind. The machine \
+         drifts by 10 to 15 %: only ratios within one table count.\n\n{versions}",
+        machine = machine::sentence()?,
+        versions = machine::versions(peers),
+    ))
+}
+
 /// Those asked for that can be run here, with their versions; the others are named loudly.
-fn runnable(asked: &[Peer]) -> Vec<(Peer, String)> {
+pub(crate) fn runnable(asked: &[Peer]) -> Vec<(Peer, String)> {
     let all = if asked.is_empty() {
         Peer::value_variants()
     } else {
@@ -96,20 +112,20 @@ fn runnable(asked: &[Peer]) -> Vec<(Peer, String)> {
 }
 
 async fn compare(
-    scenario: &Scenario,
+    job: &Job,
     peers: &[(Peer, String)],
     endpoints: &Endpoints,
     arguments: &Arguments,
 ) -> Table {
-    let mut table = Table::new(*scenario);
+    let mut table = Table::new(*job);
     let mut samples: BTreeMap<Peer, Vec<Sample>> = BTreeMap::new();
     for round in 1..=arguments.rounds {
         for &(peer, _) in peers {
-            if let Some(reason) = peer.refuses(scenario.upstream) {
+            if let Some(reason) = peer.refuses(job.upstream) {
                 table.skip(peer, reason);
                 continue;
             }
-            match sample::take(peer, scenario, &endpoints.addresses, arguments.duration).await {
+            match sample::take(peer, job, &endpoints.addresses, arguments.duration).await {
                 Ok(sample) => {
                     eprintln!("  round {round} {:9} {sample}", peer.name());
                     samples.entry(peer).or_default().push(sample);
@@ -120,9 +136,8 @@ async fn compare(
     }
     for (peer, samples) in samples {
         let mut row = Row::new(peer, &samples);
-        if peer != Peer::Direct && scenario.pace == Pace::Closed && !arguments.no_instructions {
-            let count =
-                callgrind::instructions_a_request(peer, scenario, &endpoints.addresses).await;
+        if peer != Peer::Direct && job.pace == Pace::Closed && !arguments.no_instructions {
+            let count = callgrind::instructions_a_request(peer, job, &endpoints.addresses).await;
             match count {
                 Ok(count) => row.instructions = Some(count),
                 Err(error) => table.skip(peer, format!("no instruction count: {error:#}")),

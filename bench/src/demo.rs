@@ -9,9 +9,9 @@ use anyhow::{Context, Result};
 use tokio::{signal::ctrl_c, task::LocalSet};
 
 use crate::{
+    job::SMALL_GET,
     load::{Fleet, Pace, Plan, Report},
     peer::Peer,
-    scenario::SMALL_GET,
     stand::{Endpoints, Stand},
 };
 use metrics::Metrics;

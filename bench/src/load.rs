@@ -15,8 +15,10 @@ use http::{HeaderName, HeaderValue, Method, Uri};
 use tokio::task::LocalSet;
 
 pub use fleet::{Fleet, Plan};
+pub(crate) use link::Link;
 pub use link::fetch;
 pub use pace::Pace;
+pub(crate) use pace::Schedule;
 pub use report::{Percentiles, Report, Share};
 pub use tally::Failure;
 pub use target::{Protocol, Target};

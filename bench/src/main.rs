@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
-use outrigger_bench::{check, compare, demo, endpoint, load, process::leash, simulate};
+use outrigger_bench::{check, compare, demo, endpoint, load, process::leash, scenario, simulate};
 
 /// Sample endpoints, load, peers side by side, instruction counts, the demo.
 #[derive(Parser)]
@@ -24,6 +24,8 @@ enum Command {
     Compare(compare::Arguments),
     /// Compare Outrigger's instructions a request with the checked-in ones
     Check(check::Arguments),
+    /// Play failures to the proxies and see what the client gets
+    Scenario(scenario::Arguments),
     /// Drive the balancers on a virtual clock through good and bad days
     Simulate(simulate::Arguments),
     /// Show a proxy at work on three endpoints, one of them slow
@@ -38,7 +40,8 @@ async fn main() -> ExitCode {
         Command::Endpoint(arguments) => endpoint::run(arguments).await,
         Command::Load(arguments) => load::run(arguments).await,
         Command::Compare(arguments) => interruptible(Box::pin(compare::run(arguments))).await,
-        Command::Check(arguments) => interruptible(check::run(arguments)).await,
+        Command::Check(arguments) => interruptible(Box::pin(check::run(arguments))).await,
+        Command::Scenario(arguments) => interruptible(Box::pin(scenario::run(arguments))).await,
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Simulate(arguments) => {
             simulate::run(&arguments);

@@ -4,19 +4,23 @@ mod envoy;
 mod haproxy;
 mod nginx;
 pub mod outrigger;
+mod policy;
 
 use std::{
+    fs,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use anyhow::{Context, Result, ensure};
+use rustix::process::Signal;
 
-use crate::scenario::Version;
+use crate::job::Version;
+pub use policy::{Balancer, Policy, Retry};
 
-/// The job: listen here, balance over those, keep connections alive on both sides, one worker, no access log.
-pub struct Job {
+/// A job made concrete: listen here, balance over those, keep connections alive on both sides, one worker, no access log.
+pub struct Setup {
     /// Where the proxy listens.
     pub address: SocketAddr,
     /// Where its metrics are, if it has an address for them.
@@ -27,8 +31,17 @@ pub struct Job {
     pub downstream: Version,
     /// Spoken by the endpoints.
     pub upstream: Version,
+    /// What to do about failures; without one each peer does what it does by default.
+    pub policy: Option<Policy>,
     /// For the configuration and whatever else the proxy writes.
     pub directory: PathBuf,
+}
+
+impl Setup {
+    /// Whether another list of endpoints will have to be taken over while it runs.
+    fn reloads(&self) -> bool {
+        self.policy.is_some_and(|policy| policy.reload)
+    }
 }
 
 /// A proxy, or none.
@@ -87,19 +100,58 @@ impl Peer {
     }
 
     /// Writes its configuration; returns the command that runs it in the foreground, or none for `Direct`.
-    pub fn prepare(self, job: &Job) -> Result<Option<Vec<String>>> {
-        let path = job.directory.join(self.config_file());
-        let file = path.display().to_string();
-        let (config, command) = match self {
-            Self::Direct => return Ok(None),
-            Self::Nginx => (nginx::config(job), nginx::command(&file, job)),
-            Self::Haproxy => (haproxy::config(job), haproxy::command(&file)),
-            Self::Envoy => (envoy::config(job), envoy::command(&file)),
-            Self::Outrigger => (outrigger::config(job), outrigger::command(&file)?),
-        };
-        std::fs::write(&path, config).with_context(|| format!("writing `{file}`"))?;
-        Ok(Some(command))
+    pub fn prepare(self, setup: &Setup) -> Result<Option<Vec<String>>> {
+        self.write(setup)?;
+        let file = setup.directory.join(self.config_file());
+        let file = file.display().to_string();
+        Ok(match self {
+            Self::Direct => None,
+            Self::Nginx => Some(nginx::command(&file, setup)),
+            Self::Haproxy => Some(haproxy::command(&file, setup)),
+            Self::Envoy => Some(envoy::command(&file)),
+            Self::Outrigger => Some(outrigger::command(&file)?),
+        })
     }
+
+    /// Whether the process is a master of others, which outlive it unless it has the time to end them.
+    pub fn is_master(self, setup: &Setup) -> bool {
+        setup.reloads() && matches!(self, Self::Nginx | Self::Haproxy)
+    }
+
+    /// Writes its configuration anew, for a process that runs by it; returns the signal that makes it look, if it
+    /// does not by itself.
+    pub fn rewrite(self, setup: &Setup) -> Result<Option<Signal>> {
+        self.write(setup)?;
+        Ok(match self {
+            Self::Nginx => Some(Signal::HUP),
+            Self::Haproxy => Some(Signal::USR2),
+            Self::Direct | Self::Envoy | Self::Outrigger => None,
+        })
+    }
+
+    fn write(self, setup: &Setup) -> Result<()> {
+        let config = match self {
+            Self::Direct => return Ok(()),
+            Self::Nginx => nginx::config(setup),
+            Self::Haproxy => haproxy::config(setup),
+            Self::Envoy => {
+                if setup.reloads() {
+                    replace(&setup.directory, envoy::ENDPOINTS, envoy::endpoints(setup))?;
+                }
+                envoy::config(setup)
+            }
+            Self::Outrigger => outrigger::config(setup),
+        };
+        replace(&setup.directory, self.config_file(), config)
+    }
+}
+
+/// Puts a file in place whole: who watches it never sees half of it.
+fn replace(directory: &Path, name: &str, text: String) -> Result<()> {
+    let (draft, path) = (directory.join("draft"), directory.join(name));
+    fs::write(&draft, text)
+        .and_then(|()| fs::rename(&draft, &path))
+        .with_context(|| format!("writing `{}`", path.display()))
 }
 
 /// The version in the first line that `program` prints, on either stream.
@@ -127,3 +179,6 @@ fn version(program: &Path, arguments: &[&str]) -> Result<String> {
 fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
     words.map(str::to_owned).to_vec()
 }
+
+#[cfg(test)]
+mod tests;

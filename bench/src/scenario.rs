@@ -1,165 +1,138 @@
-//! The jobs on which the proxies are compared, as data.
+//! Failure scenarios: what goes wrong around a proxy, and how little of it the client sees, beside the peers.
+//!
+//! Real processes and real sockets. Endpoints turn bad and good again while they run, by a timeline that is data; the
+//! client sends in an open loop and keeps the fate of each request; figures, plots and verdicts are read from that
+//! afterwards. Where `simulate` shows what the policies decide, this shows what users get.
 
-use std::net::SocketAddr;
+mod bar;
+mod catalogue;
+mod client;
+mod contestant;
+mod endpoint;
+mod measure;
+mod outcome;
+mod page;
+mod picture;
+mod run;
+mod series;
+mod table;
+mod timeline;
 
-use anyhow::Result;
-use http::{HeaderName, HeaderValue, Method, header};
+use std::{fs, path::PathBuf};
 
-use crate::load::{Pace, Protocol, Target};
+use anyhow::{Context, Result, ensure};
+use tokio::task::LocalSet;
 
-/// HTTP's version on one side of the proxy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
-    /// HTTP/1.1, keep-alive.
-    Http1,
-    /// HTTP/2 in cleartext, prior knowledge.
-    Http2,
+use crate::{compare, peer::Peer};
+use catalogue::Scenario;
+use outcome::Outcome;
+
+/// A short run has its timeline shrunk to this part: enough to see that all works, too short to compare.
+const SHORT: f64 = 0.4;
+
+/// Who is run, in the order of tables and plots.
+const PEERS: [Peer; 4] = [Peer::Outrigger, Peer::Nginx, Peer::Haproxy, Peer::Envoy];
+
+/// What `outrigger-bench scenario` takes.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Run this scenario; may be repeated, all by default
+    #[arg(long = "only", value_name = "NAME")]
+    only: Vec<String>,
+    /// Whom to run, such as `outrigger,envoy`; all by default
+    #[arg(long, value_delimiter = ',')]
+    proxies: Vec<Peer>,
+    /// Requests a second, instead of each scenario's own; `overload` keeps to its capacity
+    #[arg(long)]
+    rate: Option<u32>,
+    /// Everything in less than half the time: to try it, not to compare
+    #[arg(long)]
+    short: bool,
+    /// Where pictures and numbers go
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/results/scenarios"))]
+    output: PathBuf,
+    /// Where the page goes that shows them; written when everything was run
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/SCENARIOS.md"))]
+    page: PathBuf,
 }
 
-/// What the client sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ask {
-    /// A GET.
-    Get,
-    /// A POST with a body of so many bytes.
-    Post(usize),
-    /// The form of a unary gRPC call: a message of 13 bytes there and back, then trailers.
-    Grpc,
-}
-
-/// One job: who speaks what, how much, how fast.
-#[derive(Clone, Copy, Debug)]
-pub struct Scenario {
-    /// What it is called on the command line.
-    pub name: &'static str,
-    /// What it is, in words.
-    pub about: &'static str,
-    /// Between client and proxy.
-    pub downstream: Version,
-    /// Between proxy and endpoints.
-    pub upstream: Version,
-    /// Connections of the client.
-    pub connections: usize,
-    /// Requests at a time on each of them.
-    pub streams: usize,
-    /// What is asked for.
-    pub path: &'static str,
-    /// How.
-    pub ask: Ask,
-    /// Closed loop or a fixed rate.
-    pub pace: Pace,
-    /// Requests in the shorter of callgrind's two runs; the longer has three times as many.
-    pub sample: u64,
-}
-
-impl Scenario {
-    /// The requests of this scenario, sent to `address`.
-    pub fn target(&self, address: SocketAddr) -> Result<Target> {
-        let protocol = match self.downstream {
-            Version::Http1 => Protocol::Http1,
-            Version::Http2 => Protocol::Http2 {
-                streams: self.streams,
-            },
-        };
-        let url = format!("http://{address}{}", self.path).parse()?;
-        // Few real requests have fewer headers than these.
-        let target = Target::new(&url, protocol)?
-            .header(
-                header::USER_AGENT,
-                HeaderValue::from_static("outrigger-bench/0.1"),
-            )
-            .header(header::ACCEPT, HeaderValue::from_static("*/*"));
-        Ok(match self.ask {
-            Ask::Get => target,
-            Ask::Post(size) => target.method(Method::POST).body(size),
-            Ask::Grpc => target
-                .method(Method::POST)
-                .body(13)
-                .header(
-                    header::CONTENT_TYPE,
-                    HeaderValue::from_static("application/grpc"),
-                )
-                .header(
-                    HeaderName::from_static("te"),
-                    HeaderValue::from_static("trailers"),
-                ),
-        })
+/// Plays the scenarios one by one, to each proxy in turn, and writes what came out.
+pub async fn run(arguments: Arguments) -> Result<()> {
+    let asked: Vec<Peer> = PEERS
+        .into_iter()
+        .filter(|peer| arguments.proxies.is_empty() || arguments.proxies.contains(peer))
+        .collect();
+    ensure!(!asked.is_empty(), "no proxy is left to be run");
+    let peers = compare::runnable(&asked);
+    let is_whole = arguments.only.is_empty() && peers.len() == PEERS.len() && !arguments.short;
+    let mut page = page::head(&peers)?;
+    for scenario in wanted(&arguments)? {
+        eprintln!("{}: {}", scenario.name, scenario.about());
+        let peers: Vec<Peer> = peers.iter().map(|(peer, _)| *peer).collect();
+        let (outcomes, skipped) = LocalSet::new().run_until(play(&scenario, &peers)).await;
+        let table = table::markdown(&scenario, &outcomes, &skipped);
+        println!("\n{}: {}\n\n{table}", scenario.name, scenario.about());
+        page::write(&arguments.output, &scenario, &outcomes)?;
+        page.push_str(&page::section(&scenario, &table, "results/scenarios"));
     }
+    if is_whole {
+        let path = &arguments.page;
+        fs::write(path, page).with_context(|| format!("writing `{}`", path.display()))?;
+    }
+    Ok(())
 }
 
-/// Small GETs over kept-alive connections; the others say how they differ.
-pub const SMALL_GET: Scenario = Scenario {
-    name: "http1-64",
-    about: "HTTP/1.1, 64 keep-alive connections, small GET, closed loop",
-    downstream: Version::Http1,
-    upstream: Version::Http1,
-    connections: 64,
-    streams: 1,
-    path: "/",
-    ask: Ask::Get,
-    pace: Pace::Closed,
-    sample: 1000,
-};
-
-/// All scenarios.
-pub const SCENARIOS: &[Scenario] = &[
-    SMALL_GET,
-    Scenario {
-        name: "open-2000",
-        about: "HTTP/1.1, 2,000 requests a second whatever the answers do, small GET, open loop",
-        pace: Pace::Fixed(2000),
-        ..SMALL_GET
-    },
-    Scenario {
-        name: "http1-1000",
-        about: "HTTP/1.1, 1,000 keep-alive connections, small GET, closed loop",
-        connections: 1000,
-        ..SMALL_GET
-    },
-    Scenario {
-        name: "h2-http1",
-        about: "h2c from the client, HTTP/1.1 to the endpoints, 16 connections x 32 streams, small GET, closed loop",
-        downstream: Version::Http2,
-        connections: 16,
-        streams: 32,
-        ..SMALL_GET
-    },
-    Scenario {
-        name: "h2-h2",
-        about: "h2c on both sides, 16 connections x 32 streams, small GET, closed loop",
-        downstream: Version::Http2,
-        upstream: Version::Http2,
-        connections: 16,
-        streams: 32,
-        ..SMALL_GET
-    },
-    Scenario {
-        name: "post-64k",
-        about: "HTTP/1.1, 16 connections, POST of 64 KiB with a short answer, closed loop",
-        connections: 16,
-        path: "/discard",
-        ask: Ask::Post(64 << 10),
-        sample: 200,
-        ..SMALL_GET
-    },
-    Scenario {
-        name: "get-1m",
-        about: "HTTP/1.1, 16 connections, GET of 1 MiB, closed loop",
-        connections: 16,
-        path: "/bytes/1048576",
-        sample: 50,
-        ..SMALL_GET
-    },
-];
-
-/// What `compare` runs unless told otherwise.
-pub const DEFAULT: &[&str] = &["http1-64", "open-2000", "h2-http1", "h2-h2"];
-
-/// Finds a scenario by its name.
-pub fn find(name: &str) -> Result<Scenario, String> {
-    let found = SCENARIOS.iter().find(|scenario| scenario.name == name);
-    found.copied().ok_or_else(|| {
-        let names: Vec<_> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
-        format!("no such scenario; there are {}", names.join(", "))
-    })
+fn wanted(arguments: &Arguments) -> Result<Vec<Scenario>> {
+    let all = catalogue::all();
+    for name in &arguments.only {
+        let names: Vec<&str> = all.iter().map(|scenario| scenario.name).collect();
+        ensure!(
+            names.contains(&name.as_str()),
+            "no scenario `{name}`; there are {}",
+            names.join(", ")
+        );
+    }
+    let only = &arguments.only;
+    let wanted = all
+        .into_iter()
+        .filter(|scenario| only.is_empty() || only.iter().any(|name| name == scenario.name));
+    let shaped = wanted.map(|scenario| {
+        let scenario = match arguments.rate {
+            Some(rate) => scenario.at_rate(rate),
+            None => scenario,
+        };
+        match arguments.short {
+            true => scenario.scaled(SHORT),
+            false => scenario,
+        }
+    });
+    Ok(shaped.collect())
 }
+
+/// The outcomes, and who has none for what reason: named at once, and in the table.
+async fn play(scenario: &Scenario, peers: &[Peer]) -> (Vec<Outcome>, Vec<(String, String)>) {
+    let (mut outcomes, mut skipped) = (Vec::new(), Vec::new());
+    for contestant in scenario.versus.contestants(peers) {
+        let name = contestant.name();
+        match run::run(scenario, contestant).await {
+            Ok(record) => {
+                let outcome = Outcome::new(scenario, contestant, &record);
+                let figures = &outcome.figures;
+                eprintln!(
+                    "  {name}: {} of {} failed",
+                    figures.failed, figures.requests
+                );
+                outcomes.push(outcome);
+            }
+            Err(error) => {
+                eprintln!("  SKIPPED {name}: {error:#}");
+                skipped.push((name, format!("{error:#}")));
+            }
+        }
+    }
+    (outcomes, skipped)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

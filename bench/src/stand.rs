@@ -1,4 +1,4 @@
-//! A test stand: sample endpoints, and one proxy in front of them doing one scenario's job.
+//! A test stand: sample endpoints, and one proxy in front of them doing one job.
 
 use std::{
     fs,
@@ -16,10 +16,10 @@ use tokio::{
 };
 
 use crate::{
+    job::{Job, Version},
     load::{Fleet, Pace, Plan},
-    peer::{Job, Peer},
+    peer::{Peer, Setup},
     process::{Process, free_address},
-    scenario::{Scenario, Version},
 };
 
 /// How long a proxy may take to its first 200; under callgrind it starts fifty times slower.
@@ -75,7 +75,9 @@ pub fn scratch() -> Result<TempDir> {
 
 /// A proxy that serves, or the bare endpoint that `Peer::Direct` stands for.
 pub struct Stand {
+    peer: Peer,
     proxy: Option<Process>,
+    setup: Setup,
     directory: TempDir,
     /// Where to send requests.
     pub address: SocketAddr,
@@ -91,43 +93,60 @@ impl Stand {
     /// Starts `peer`, its command behind `wrapper` (empty, or valgrind and its flags), and waits until it serves.
     pub async fn start(
         peer: Peer,
-        scenario: &Scenario,
+        job: &Job,
         endpoints: &[SocketAddr],
         wrapper: &[String],
     ) -> Result<Self> {
         let directory = scratch()?;
-        let job = Job {
+        let setup = Setup {
             address: free_address()?,
             admin: free_address()?,
             endpoints: endpoints.to_vec(),
-            downstream: scenario.downstream,
-            upstream: scenario.upstream,
+            downstream: job.downstream,
+            upstream: job.upstream,
+            policy: job.policy,
             directory: directory.path().to_owned(),
         };
         let mut stand = Self {
+            peer,
             proxy: None,
             directory,
-            address: job.address,
-            admin: job.admin,
-            config: job.directory.join(peer.config_file()),
+            address: setup.address,
+            admin: setup.admin,
+            config: setup.directory.join(peer.config_file()),
+            setup,
             start_time: Duration::ZERO,
         };
-        match peer.prepare(&job)? {
+        match peer.prepare(&stand.setup)? {
             None => stand.address = *endpoints.first().context("no endpoint")?,
             Some(command) => {
                 let command = [wrapper, &command].concat();
                 let started = Instant::now();
-                stand.proxy = Some(Process::start(&command, &stand.log())?);
-                stand.until_it_serves(scenario.downstream, started).await?;
+                let start = match peer.is_master(&stand.setup) {
+                    true => Process::start_master,
+                    false => Process::start,
+                };
+                stand.proxy = Some(start(&command, &stand.log())?);
+                stand.until_it_serves(job.downstream, started).await?;
             }
         }
         Ok(stand)
     }
 
+    /// Gives the proxy another list of endpoints while it serves; its policy must have announced that.
+    pub fn rewrite(&mut self, endpoints: &[SocketAddr]) -> Result<()> {
+        self.setup.endpoints = endpoints.to_vec();
+        let signal = self.peer.rewrite(&self.setup)?;
+        match (&self.proxy, signal) {
+            (Some(proxy), Some(signal)) => proxy.signal(signal),
+            _ => Ok(()),
+        }
+    }
+
     async fn until_it_serves(&mut self, version: Version, started: Instant) -> Result<()> {
-        let probe = Scenario {
+        let probe = Job {
             downstream: version,
-            ..crate::scenario::SMALL_GET
+            ..crate::job::SMALL_GET
         };
         let once = Plan {
             pace: Pace::Closed,

@@ -6,10 +6,15 @@
 mod circuit_breaker;
 mod cluster;
 pub mod default;
+mod fault;
 mod filter;
 mod health_check;
+mod limits;
 mod listener;
 mod outlier_detection;
+mod overload;
+mod rate_limit;
+mod retry;
 mod route;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -18,13 +23,16 @@ pub use circuit_breaker::{CircuitBreaker, Fallback, SlowCall};
 pub use cluster::{
     Balancer, Cluster, Dns, DnsRecord, Endpoint, Endpoints, HashKey, PoolPolicy, Protocol, Zones,
 };
+pub use fault::{Abort, AbortFault, Delay, Fault};
 pub use filter::{Filter, HeaderEdits, PathRewrite, Redirect, Respond, Rewrite, Scheme};
 pub use health_check::{HealthCheck, HttpProbe, Probe, StatusRange};
+pub use limits::{Adaptive, ClusterLimits, ConnectionLimit, ListenerLimits};
 pub use listener::Listener;
 pub use outlier_detection::{FailurePercent, OutlierDetection, SlowAnswers, SuccessRate};
-pub use route::{
-    ClusterRef, HostMatch, Match, PathMatch, Retry, RetryOn, Route, ValueMatch, WeightedCluster,
-};
+pub use overload::{MemoryBound, Overload};
+pub use rate_limit::{RateLimit, RateLimitKey};
+pub use retry::{Backoff, GrpcCode, Hedge, HedgeAfter, Retry, RetryBudget, RetryOn};
+pub use route::{ClusterRef, HostMatch, Match, PathMatch, Route, ValueMatch, WeightedCluster};
 
 /// A whole checked table: what the proxy compiles into its snapshot.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +43,8 @@ pub struct Config {
     pub access_log: Option<AccessLog>,
     /// How the process says goodbye.
     pub drain: Drain,
+    /// When new requests are refused so that it stays well.
+    pub overload: Overload,
     /// The zone that the process runs in; `None`: it knows of none.
     pub zone: Option<Arc<str>>,
     /// Bound addresses, in file order.

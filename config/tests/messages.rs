@@ -69,6 +69,11 @@ golden! {
     a_redirect_to_itself: route("      - filters: [{ redirect: { status: 301 } }]\n");
     an_attempt_longer_than_the_whole: route("      - cluster: cart\n        timeout: 1s\n        attempt_timeout: 2s\n");
     attempts_count_the_first: route("      - cluster: cart\n        retry: { attempts: 0, on: [5XX, attempt_timeout] }\n");
+    bad_retry_conditions: route("      - cluster: cart\n        retry: { on: [5x, 200, '503', Unavailable, invalid_argument, { header: {} }, { header: { x-a: { regx: b } } }, gateway_errors] }\n");
+    a_grpc_code_that_could_never_be_retried: route("      - cluster: cart\n        retry: { on: [reset, unavailable] }\n");
+    bad_backoffs: route("      - cluster: cart\n        retry: { backoff: { base: 1s }, body_limit: 1GiB, max_retry_after: 5 }\n");
+    bad_hedges: route("      - cluster: cart\n        hedge: { after: p100 }\n      - cluster: cart\n        match: { path: { prefix: /a } }\n        hedge: { after: 95% }\n      - cluster: cart\n        match: { path: { prefix: /b } }\n        hedge: {}\n      - cluster: cart\n        match: { path: { prefix: /c } }\n        timeout: 1s\n        hedge: { after: 2s }\n");
+    bad_retry_budgets: cluster("    endpoints: []\n    retry_budget: { percent: 20, min_per_second: -1, window: 0s }\n");
     two_routes_with_one_match: route("      - name: a\n        match: { path: { prefix: /v2 }, methods: [GET, POST] }\n        cluster: cart\n      - name: a\n        match: { methods: [POST, GET], path: { prefix: /v2/ } }\n        cluster: web\n");
     two_listeners_at_one_address: messages("admin: { address: 127.0.0.1:1 }\nlisteners:\n  - { name: a, address: 127.0.0.1:80, routes: [] }\n  - { name: a, address: 127.0.0.1:80, routes: [] }\n  - { address: 127.0.0.1:1, routes: [] }\n");
     an_endpoint_listed_twice: cluster("    endpoints: [127.0.0.1:80, { address: 127.0.0.1:80, weight: 2 }]\n");
@@ -77,16 +82,24 @@ golden! {
     dns_without_port: cluster("    dns: { name: 'web.internal:80', min_ttl: 2m }\n");
     a_misspelt_balancer: cluster("    endpoints: []\n    balancer: ringhash\n");
     a_hash_without_key: cluster("    endpoints: []\n    balancer: { ring_hash: {} }\n");
-    zones_priorities_and_panic: cluster("    endpoints: [{ address: 127.0.0.1:80, zone: '', priority: -1 }]\n    zones: prefer-local\n    panic_threshold: 0.5\n");
+    what_is_not_in_this_version: cluster("    endpoints: []\n    tls: {}\n");
+    limits_that_make_no_sense: cluster("    endpoints: []\n    limits: { pending: 10, requests: 0, retry: 3, adaptive: { min: 100, max: 10 } }\n");
+    an_adaptive_limit_that_is_just_on: cluster("    endpoints: []\n    limits: { adaptive: true }\n");
+    limits_of_a_listener: messages("listeners: [{ address: 127.0.0.1:80, limits: { pending: 3 }, routes: [] }]\n");
+    bounds_of_overload: messages("listeners: []\noverload: { memory: 512MB, queueing_delay: 250 }\n");
+    shares_of_overload: messages("listeners: []\noverload: { memory: 0%, queueing_delay: 0s }\n");
+    bad_outlier_detection: cluster("    endpoints: []\n    outlier_detection: { consecutive_errors: 0, success_rate: false, failure_percent: { threshold: 85 }, latency: { factor: 1 }, base_ejection_time: 2m, max_ejection_percent: 0.5 }\n");
+    a_misspelt_off: cluster("    endpoints: []\n    outlier_detection: of\n");
     a_health_check_of_two_kinds: cluster("    endpoints: []\n    health_check: { tcp: {}, grpc: {}, tcpp: {} }\n");
     bad_health_checks: cluster("    endpoints: []\n    health_check: { http: { path: health, host: 'http://a', method: HEAD, statuses: [200, 299-200, 2xx, 600], body: ok }, jitter: 10, rise: 0 }\n");
     a_health_check_that_nothing_passes: cluster("    endpoints: []\n    health_check: { http: { statuses: [] }, tcp: yes }\n");
     a_breaker_that_falls_back_on_itself: cluster("    endpoints: []\n    circuit_breaker: { fallback: { cluster: web } }\n");
     a_breaker_that_falls_back_on_nobody: cluster("    endpoints: []\n    circuit_breaker: { fallback: { cluster: wbe } }\n");
     bad_breakers: cluster("    endpoints: []\n    circuit_breaker: { failure_percent: 0%, slow_call: { percent: 101% }, open_time: 2m, probes: 0, min_requests: 0, fallback: { respond: { status: 99 } } }\n");
-    bad_outlier_detection: cluster("    endpoints: []\n    outlier_detection: { consecutive_errors: 0, success_rate: false, failure_percent: { threshold: 85 }, latency: { factor: 1 }, base_ejection_time: 2m, max_ejection_percent: 0.5 }\n");
-    a_misspelt_off: cluster("    endpoints: []\n    outlier_detection: of\n");
-    what_is_not_in_this_version: cluster("    endpoints: []\n    limits: { connections: 1 }\n    tls: {}\n");
+
+    bad_rate_limits: messages("clusters: { cart: { endpoints: [127.0.0.1:9001] } }\nlisteners:\n  - address: 127.0.0.1:8080\n    rate_limit: { requests: 100, key: sourceaddress }\n    routes:\n      - cluster: cart\n        filters: [{ rate_limit: { requests: 0, per: 1, burst: 0, key: { cookie: a } } }]\n");
+    bad_faults: route("      - cluster: cart\n        filters:\n          - fault: { headers: { x-chaos: 1 } }\n          - fault: { delay: { percent: 10 }, abort: { percent: 200% } }\n          - fault: { abort: { status: 200, grpc_status: unavailible } }\n          - fault: { abort: { grpc_status: ok, reset: true } }\n          - fault: { abort: { reset: false } }\n");
+    zones_priorities_and_panic: cluster("    endpoints: [{ address: 127.0.0.1:80, zone: '', priority: -1 }]\n    zones: prefer-local\n    panic_threshold: 0.5\n");
 
     an_empty_file: messages("# nothing but words\n");
     two_documents: messages("listeners: []\n---\nlisteners: []\n");

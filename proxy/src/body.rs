@@ -4,14 +4,19 @@
 //! request's metrics and log line. They ride here, so that streaming and gRPC are counted honestly, and dropping a body
 //! half-way (a client that went away) ends them just as well.
 
+mod broken;
+mod peeked;
+
 use std::{
     cell::Cell,
+    future::poll_fn,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 
@@ -22,6 +27,8 @@ use crate::{
     retry::Replay,
     upstream::{Lease, expect::Gated},
 };
+pub use broken::Broken;
+use peeked::Peeked;
 
 /// A request's or response's body. Boxed, because it is moved a dozen times on its way through the stack; one that is
 /// empty and that nothing rides on is nothing at all.
@@ -46,6 +53,8 @@ enum Inner {
     Replay(Replay),
     /// Waits for the endpoint's `100 Continue`.
     Gated(Gated),
+    /// Its first frame has been looked at.
+    Peeked(Box<Peeked>),
 }
 
 /// What ends with the body.
@@ -115,28 +124,64 @@ impl Body {
         *self = Self::of(Inner::Gated(gate(body)));
     }
 
-    /// The same body once more, from its start; what is read of either is kept for the other.
-    pub fn again(&mut self) -> Self {
+    /// The same body once more, from its start; what is read of either is kept for the other, up to `limit` bytes.
+    pub fn again(&mut self, limit: usize) -> Self {
         let Some(content) = &mut self.0 else {
             return Self::default();
         };
         content.inner = match std::mem::take(&mut content.inner) {
-            Inner::Incoming(incoming) => Inner::Replay(Replay::new(incoming)),
+            Inner::Incoming(incoming) => Inner::Replay(Replay::new(incoming, limit)),
             inner => inner,
         };
         match &content.inner {
             Inner::Replay(replay) => Self::of(Inner::Replay(replay.again())),
             Inner::Full(bytes) => Self::full(bytes.clone()),
-            // A gated one has been taken by an attempt, and is not here to be asked.
-            Inner::Empty | Inner::Incoming(_) | Inner::Gated(_) => Self::default(),
+            // Those have been taken by an attempt, and are not here to be asked.
+            Inner::Empty | Inner::Incoming(_) | Inner::Gated(_) | Inner::Peeked(_) => {
+                Self::default()
+            }
+        }
+    }
+
+    /// From now on this is the reading that counts: another one, which an attempt may still be sending, breaks off.
+    pub fn take_over(&self) {
+        if let Some(replay) = self.replay() {
+            replay.take_over();
         }
     }
 
     /// Whether it can be read from where it stands: a replay may have lost its start.
     pub fn whole(&self) -> bool {
-        match &self.0 {
-            Some(content) => !matches!(&content.inner, Inner::Replay(replay) if !replay.whole()),
-            None => true,
+        self.replay().is_none_or(Replay::whole)
+    }
+
+    /// Whether all of it is here, so that two attempts can send it at once.
+    pub fn at_hand(&self) -> bool {
+        self.replay().is_none_or(Replay::at_hand)
+    }
+
+    fn replay(&self) -> Option<&Replay> {
+        match &self.0.as_ref()?.inner {
+            Inner::Replay(replay) => Some(replay),
+            _ => None,
+        }
+    }
+
+    /// Waits for the first frame, and puts it back. To whoever reads the body nothing has happened; its riders have
+    /// seen the frame.
+    pub async fn peek(&mut self) {
+        let first = poll_fn(|cx| Pin::new(&mut *self).poll_frame(cx)).await;
+        if let Some(content) = &mut self.0 {
+            let rest = Self::of(std::mem::take(&mut content.inner));
+            content.inner = Inner::Peeked(Box::new(Peeked::new(first, rest)));
+        }
+    }
+
+    /// The trailers, if a [`peek`](Self::peek) found that they are all there is.
+    pub fn peeked_trailers(&self) -> Option<&HeaderMap> {
+        match &self.0.as_ref()?.inner {
+            Inner::Peeked(peeked) => peeked.trailers(),
+            _ => None,
         }
     }
 }
@@ -158,12 +203,12 @@ impl From<Bytes> for Body {
 
 impl http_body::Body for Body {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = Broken;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let Some(content) = &mut self.0 else {
             return Poll::Ready(None);
         };
@@ -189,22 +234,21 @@ impl http_body::Body for Body {
             Some(Inner::Incoming(incoming)) => incoming.size_hint(),
             Some(Inner::Replay(replay)) => replay.size_hint(),
             Some(Inner::Gated(gated)) => gated.size_hint(),
+            Some(Inner::Peeked(peeked)) => peeked.size_hint(),
         }
     }
 }
 
 impl Inner {
-    fn poll_frame(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match self {
             Self::Empty => Poll::Ready(None),
             Self::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Self::Incoming(incoming) => Pin::new(incoming).poll_frame(cx),
+            Self::Incoming(incoming) => Pin::new(incoming).poll_frame(cx).map_err(Broken::Sender),
             Self::Replay(replay) => Pin::new(replay).poll_frame(cx),
             Self::Gated(gated) => Pin::new(gated).poll_frame(cx),
+            Self::Peeked(peeked) => Pin::new(&mut **peeked).poll_frame(cx),
         }
     }
 
@@ -215,6 +259,7 @@ impl Inner {
             Self::Incoming(incoming) => incoming.is_end_stream(),
             Self::Replay(replay) => replay.is_end_stream(),
             Self::Gated(gated) => gated.is_end_stream(),
+            Self::Peeked(peeked) => peeked.is_end_stream(),
         }
     }
 }

@@ -14,8 +14,11 @@ use outrigger_config::model;
 
 use crate::{
     balance::estimate::Decay,
-    endpoint::{Endpoint, Endpoints},
+    circuit_breaker::CircuitBreaker,
+    endpoint::{Endpoint, Endpoints, load::Outcome},
+    hedge::Latency,
     outlier_detection::{Judgement, OutlierDetection},
+    retry::Allowance,
     telemetry::metrics::{ClusterMetrics, Registry},
 };
 
@@ -36,8 +39,14 @@ pub struct Cluster {
     zone: Option<Arc<str>>,
     /// Whether there was panic when it was last told.
     panic: AtomicBool,
+    /// Keeps requests away while it is open, if the cluster has one.
+    pub circuit_breaker: Option<Arc<CircuitBreaker>>,
     /// What takes them out of service.
     pub outliers: OutlierDetection,
+    /// What it may spend on retries.
+    pub retries: Arc<Allowance>,
+    /// How long its attempts took lately, if anybody asks.
+    pub latency: Arc<Latency>,
 }
 
 impl Cluster {
@@ -68,17 +77,26 @@ impl Cluster {
         };
         let endpoints = Endpoints::new(config, zone);
         let metrics = ClusterMetrics::new(registry, Arc::clone(&config.name));
+        let circuit_breaker = config.circuit_breaker.as_ref().map(|policy| {
+            let before = before.and_then(|before| before.circuit_breaker.as_ref());
+            CircuitBreaker::compile(policy, before, &config.name, registry)
+        });
         let cluster = Self {
             outliers: OutlierDetection::new(
                 config.outlier_detection.as_ref(),
                 before.map(|before| &before.outliers),
             ),
             config: config.clone(),
+            circuit_breaker,
             endpoints,
             metrics,
             decay,
             zone: zone.cloned(),
             panic: AtomicBool::new(before.is_some_and(|before| before.panic.load(Relaxed))),
+            retries: Allowance::under(config.retry_budget, before.map(|before| &before.retries)),
+            latency: before
+                .map(|before| Arc::clone(&before.latency))
+                .unwrap_or_default(),
         };
         cluster.update(&listed, before.map(|before| &before.endpoints));
         Arc::new(cluster)
@@ -95,7 +113,7 @@ impl Cluster {
     pub fn judge(&self, endpoint: &Endpoint, now: u64, judgement: Judgement) {
         let outcome = judgement.verdict.outcome();
         if let Some(took) = judgement.took {
-            endpoint.load.measure(now, took, outcome, self.decay);
+            self.measure(endpoint, now, took, outcome);
         }
         endpoint.load.settle(now, outcome, self.decay);
         self.outliers.judge(self, endpoint, now, judgement);
@@ -105,9 +123,16 @@ impl Cluster {
     pub fn answered(&self, endpoint: &Endpoint, now: u64, judgement: Judgement) {
         let outcome = judgement.verdict.outcome();
         if let Some(took) = judgement.took {
-            endpoint.load.measure(now, took, outcome, self.decay);
+            self.measure(endpoint, now, took, outcome);
         }
         self.outliers.answered(endpoint, judgement);
+    }
+
+    fn measure(&self, endpoint: &Endpoint, now: u64, took: Duration, outcome: Outcome) {
+        endpoint.load.measure(now, took, outcome, self.decay);
+        if outcome != Outcome::Failure {
+            self.latency.observe(now, took);
+        }
     }
 
     /// What changes with time alone. `now` is in microseconds.
@@ -115,6 +140,8 @@ impl Cluster {
         self.outliers.tend(self, now);
         self.endpoints.tend(now);
         self.show();
+        self.retries.tend(now, &self.config.name, &self.metrics);
+        self.latency.tend(now);
     }
 
     fn show(&self) {

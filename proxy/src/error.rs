@@ -7,6 +7,9 @@
 use std::{io, time::Duration};
 
 use http::StatusCode;
+use outrigger_config::model::Abort;
+
+use crate::fault::abort;
 
 /// Why a request got no response from an endpoint.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +32,9 @@ pub enum Error {
         /// When there is room for the next request.
         retry_after: Duration,
     },
+    /// A fault that the route asks for.
+    #[error("fault on purpose")]
+    Fault(Abort),
     /// The proxy itself has too much to do.
     #[error("overloaded: {0}")]
     Overloaded(&'static str),
@@ -121,6 +127,7 @@ impl Error {
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Fault(fault) => abort::status(*fault),
             Self::Overloaded(_)
             | Self::LimitReached(_)
             | Self::CircuitOpen { .. }
@@ -145,6 +152,7 @@ impl Error {
             Self::NoRoute => "no_route",
             Self::NotImplemented(_) => "not_implemented",
             Self::RateLimited { .. } => "rate_limited",
+            Self::Fault(_) => "fault",
             Self::Overloaded(_) => "overloaded",
             Self::LimitReached(_) => "limit_reached",
             Self::CircuitOpen { .. } => "circuit_open",
@@ -169,6 +177,7 @@ impl Error {
             Self::TunnelRefused
             | Self::NotImplemented(_)
             | Self::RateLimited { .. }
+            | Self::Fault(_)
             | Self::Overloaded(_) => "http_request_denied",
             Self::NoRoute => "destination_not_found",
             Self::CircuitOpen { .. } | Self::NoEndpoint => "destination_unavailable",
@@ -190,6 +199,7 @@ impl Error {
             | Self::NotImplemented(_)
             | Self::RequestBody(_) => Blame::Downstream,
             Self::RateLimited { .. }
+            | Self::Fault(_)
             | Self::Overloaded(_)
             | Self::LimitReached(_)
             | Self::CircuitOpen { .. } => Blame::Policy,
@@ -218,6 +228,7 @@ impl Error {
             | Self::NoRoute
             | Self::NotImplemented(_)
             | Self::RateLimited { .. }
+            | Self::Fault(_)
             | Self::Overloaded(_)
             | Self::LimitReached(_)
             | Self::CircuitOpen { .. }
@@ -240,6 +251,7 @@ impl Error {
             Self::BadRequest(_) | Self::RequestBody(_) | Self::UnaskedUpgrade => INTERNAL,
             Self::TunnelRefused | Self::NoRoute | Self::NotImplemented(_) => UNIMPLEMENTED,
             Self::RateLimited { .. } => RESOURCE_EXHAUSTED,
+            Self::Fault(fault) => abort::grpc_status(*fault),
             Self::Overloaded(_)
             | Self::LimitReached(_)
             | Self::CircuitOpen { .. }

@@ -1,5 +1,10 @@
 //! What is sent again, what is not, and how it is counted.
 
+mod bodies;
+mod budget;
+mod conditions;
+mod waits;
+
 use std::time::Duration;
 
 use http::{Request, StatusCode};
@@ -55,14 +60,22 @@ async fn what_was_never_sent_is_tried_elsewhere_whatever_the_policy_names() {
 /// How the retries of one POST or GET ended, by the metric.
 async fn outcomes(proxy: &Proxy) -> Vec<(&'static str, f64)> {
     let metrics: Metrics = proxy.metrics().await;
-    ["success", "failure", "exhausted", "unreplayable"]
-        .map(|outcome| {
-            let labels = [("cluster", "web"), ("outcome", outcome)];
-            (outcome, metrics.sum("outrigger_retries_total", &labels))
-        })
-        .into_iter()
-        .filter(|(_, count)| *count > 0.0)
-        .collect()
+    let all = [
+        "success",
+        "failure",
+        "exhausted",
+        "unreplayable",
+        "too_late",
+        "over_budget",
+        "over_limit",
+    ];
+    all.map(|outcome| {
+        let labels = [("cluster", "web"), ("outcome", outcome)];
+        (outcome, metrics.sum("outrigger_retries_total", &labels))
+    })
+    .into_iter()
+    .filter(|(_, count)| *count > 0.0)
+    .collect()
 }
 
 #[tokio::test]

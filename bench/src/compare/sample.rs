@@ -7,10 +7,10 @@ use rustix::process::Signal;
 
 use super::syscalls;
 use crate::{
+    job::Job,
     load::{Fleet, Percentiles, Plan},
     peer::Peer,
     process::tree,
-    scenario::Scenario,
     stand::Stand,
 };
 
@@ -44,11 +44,11 @@ pub(super) struct Sample {
 
 pub(super) async fn take(
     peer: Peer,
-    scenario: &Scenario,
+    job: &Job,
     endpoints: &[SocketAddr],
     duration: Duration,
 ) -> Result<Sample> {
-    let stand = Stand::start(peer, scenario, endpoints, &[]).await?;
+    let stand = Stand::start(peer, job, endpoints, &[]).await?;
     let proxy = stand.id()?;
     let resident = || -> Result<Option<f64>> {
         let size = proxy.map(tree::resident).transpose()?;
@@ -56,13 +56,13 @@ pub(super) async fn take(
     };
     let cpu = || proxy.map(tree::cpu).transpose();
     let plan = |duration| Plan {
-        pace: scenario.pace,
+        pace: job.pace,
         duration,
         requests: None,
     };
 
     let idle = resident()?;
-    let fleet = Fleet::connect(scenario.target(stand.address)?, scenario.connections).await?;
+    let fleet = Fleet::connect(job.target(stand.address)?, job.connections).await?;
     fleet.run(plan(WARM_UP)).await?;
     let before = cpu()?;
     let report = fleet.run(plan(duration)).await?;

@@ -4,9 +4,9 @@ use std::fmt;
 
 use super::sample::Sample;
 use crate::{
+    job::Job,
     load::{Pace, Percentiles},
     peer::Peer,
-    scenario::Scenario,
 };
 
 /// The medians of one proxy's samples; units as in [`Sample`].
@@ -53,17 +53,17 @@ impl Row {
     }
 }
 
-/// One scenario's result.
+/// One job's result.
 pub(super) struct Table {
-    scenario: Scenario,
+    job: Job,
     pub(super) rows: Vec<Row>,
     skipped: Vec<(Peer, String)>,
 }
 
 impl Table {
-    pub(super) fn new(scenario: Scenario) -> Self {
+    pub(super) fn new(job: Job) -> Self {
         Self {
-            scenario,
+            job,
             rows: Vec::new(),
             skipped: Vec::new(),
         }
@@ -92,7 +92,7 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Scenario { name, about, .. } = self.scenario;
+        let Job { name, about, .. } = self.job;
         writeln!(f, "\n## {name}\n\n{about}\n")?;
         f.write_str(
             "| | CPU us a request | user | system | x best peer | requests a second | p50 us | p99 us | p99.9 us | added p50 us \
@@ -101,9 +101,7 @@ impl fmt::Display for Table {
         )?;
         let best = self.best_peer();
         // At saturation latency is the number of connections over the throughput: nothing is "added".
-        let direct = self
-            .direct_p50()
-            .filter(|_| self.scenario.pace != Pace::Closed);
+        let direct = self.direct_p50().filter(|_| self.job.pace != Pace::Closed);
         for row in &self.rows {
             let ratio = row.cpu.zip(best).map(|(cpu, best)| cpu / best);
             let added = direct

@@ -18,7 +18,7 @@ use crate::endpoint::{ENDPOINT_HEADER, Local};
 
 /// What a request needs of a connection; clones share it.
 #[derive(Clone)]
-pub(super) struct Link {
+pub(crate) struct Link {
     target: Rc<Target>,
     sender: Rc<Mutex<Sender>>,
 }
@@ -40,21 +40,21 @@ pub async fn fetch(url: &Uri) -> Result<(StatusCode, String)> {
 }
 
 /// A whole answer.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
     /// Who answered, if it says so: [`ENDPOINT_HEADER`].
     pub(super) endpoint: Option<HeaderValue>,
     pub(super) bytes: u64,
 }
 
 impl Link {
-    pub(super) async fn open(target: Rc<Target>) -> Result<Self, Failure> {
+    pub(crate) async fn open(target: Rc<Target>) -> Result<Self, Failure> {
         let sender = Rc::new(Mutex::new(Sender::connect(&target).await?));
         Ok(Self { target, sender })
     }
 
     /// Sends one request and reads its answer to the end.
-    pub(super) async fn exchange(&self) -> Result<Answer, Failure> {
+    pub(crate) async fn exchange(&self) -> Result<Answer, Failure> {
         let request = self.target.request();
         let mut sender = self.sender.lock().await;
         if sender.is_closed() {

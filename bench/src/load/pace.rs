@@ -29,7 +29,7 @@ pub enum Pace {
 /// In an open loop the latency of a request counts from its moment here, not from the time when a free
 /// connection could take it: else a stalled server would be asked less while it stalls, and the requests
 /// that were never sent would be missing from the percentiles ("coordinated omission", Gil Tene).
-pub(super) struct Schedule {
+pub(crate) struct Schedule {
     interval: Option<Duration>,
     start: Instant,
     taken: Cell<u64>,
@@ -37,7 +37,7 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    pub(super) fn new(pace: Pace) -> Result<Self> {
+    pub(crate) fn new(pace: Pace) -> Result<Self> {
         let interval = match pace {
             Pace::Closed => None,
             Pace::Fixed(rate) => {
@@ -54,7 +54,7 @@ impl Schedule {
     }
 
     /// Waits for the next request to be due; returns the moment from which its latency counts.
-    pub(super) async fn next(&self) -> Instant {
+    pub(crate) async fn next(&self) -> Instant {
         let Some(interval) = self.interval else {
             return Instant::now();
         };
@@ -69,7 +69,7 @@ impl Schedule {
     /// Makes requests due as time passes; never returns in a closed loop.
     ///
     /// A timer of the kernel, because tokio's are rounded to a millisecond, ten times what is measured.
-    pub(super) async fn tick(&self) -> Result<()> {
+    pub(crate) async fn tick(&self) -> Result<()> {
         let Some(interval) = self.interval else {
             return std::future::pending().await;
         };

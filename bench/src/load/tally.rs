@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     time::{Duration, Instant},
 };
 
@@ -37,6 +38,20 @@ pub enum Failure {
     Status5xx,
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connect => "connect",
+            Self::Reset => "reset",
+            Self::Protocol => "protocol",
+            Self::Body => "body",
+            Self::Timeout => "timeout",
+            Self::Status4xx => "4xx",
+            Self::Status5xx => "5xx",
+        })
+    }
+}
+
 impl Failure {
     /// Sorts an error that came instead of the head of an answer.
     pub(super) fn of(error: &hyper::Error) -> Self {
@@ -47,7 +62,7 @@ impl Failure {
         }
     }
 
-    fn of_status(status: StatusCode) -> Option<Self> {
+    pub(crate) fn of_status(status: StatusCode) -> Option<Self> {
         match status.as_u16() {
             400..500 => Some(Self::Status4xx),
             500.. => Some(Self::Status5xx),

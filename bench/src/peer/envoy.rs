@@ -1,11 +1,19 @@
 //! Envoy: one worker thread beside its main thread.
 
+mod policy;
+
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::{Job, words};
-use crate::scenario::Version;
+use super::{Setup, words};
+use crate::job::Version;
+
+/// The file that lists the endpoints where they will change: Envoy watches it.
+pub(super) const ENDPOINTS: &str = "endpoints.json";
+
+/// The cluster's name.
+const CLUSTER: &str = "endpoints";
 
 /// Where `install-peers.sh` puts it, unless `OUTRIGGER_BENCH_ENVOY` names another.
 pub(super) fn program() -> PathBuf {
@@ -29,47 +37,38 @@ pub(super) fn command(file: &str) -> Vec<String> {
     ])
 }
 
-pub(super) fn config(job: &Job) -> String {
-    let codec = match job.downstream {
+pub(super) fn config(setup: &Setup) -> String {
+    let codec = match setup.downstream {
         Version::Http1 => "HTTP1",
         Version::Http2 => "HTTP2",
     };
-    let upstream = match job.upstream {
+    let upstream = match setup.upstream {
         Version::Http1 => "http_protocol_options",
         Version::Http2 => "http2_protocol_options",
     };
-    let connection_manager = json!({
-        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": "front",
-        "codec_type": codec,
-        "use_remote_address": true,
-        "route_config": { "virtual_hosts": [{
-            "name": "all",
-            "domains": ["*"],
-            "routes": [{ "match": { "prefix": "/" }, "route": { "cluster": "endpoints" } }],
-        }]},
-        "http_filters": [{
-            "name": "envoy.filters.http.router",
-            "typed_config": {
-                "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
-            },
-        }],
-    });
-    // Far above the defaults of 1,024, which would refuse part of the larger scenarios.
-    let most = 100_000;
-    let endpoints: Vec<Value> = job
-        .endpoints
-        .iter()
-        .map(|endpoint| json!({ "endpoint": { "address": address(endpoint) } }))
-        .collect();
-    let cluster = json!({
-        "name": "endpoints",
-        "type": "STATIC",
-        "connect_timeout": "5s",
-        "load_assignment": {
-            "cluster_name": "endpoints",
-            "endpoints": [{ "lb_endpoints": endpoints }],
+    let mut route = json!({ "cluster": CLUSTER });
+    let mut filters = vec![json!({
+        "name": "envoy.filters.http.router",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router",
         },
+    })];
+    let (kind, source, listed) = if setup.reloads() {
+        let file = setup.directory.join(ENDPOINTS);
+        let watched = json!({ "eds_config": {
+            "path_config_source": { "path": file }, "resource_api_version": "V3",
+        }});
+        ("EDS", "eds_cluster_config", watched)
+    } else {
+        ("STATIC", "load_assignment", assignment(setup))
+    };
+    // Far above the defaults of 1,024, which would refuse part of the larger jobs.
+    let most = 100_000;
+    let mut cluster = json!({
+        "name": CLUSTER,
+        "type": kind,
+        source: listed,
+        "connect_timeout": "5s",
         "circuit_breakers": { "thresholds": [{
             "max_connections": most, "max_pending_requests": most, "max_requests": most,
         }]},
@@ -80,18 +79,52 @@ pub(super) fn config(job: &Job) -> String {
             },
         },
     });
-    let config = json!({ "static_resources": {
-        "listeners": [{
-            "name": "front",
-            "address": address(&job.address),
-            "filter_chains": [{ "filters": [{
-                "name": "envoy.filters.network.http_connection_manager",
-                "typed_config": connection_manager,
-            }]}],
-        }],
-        "clusters": [cluster],
-    }});
+    if let Some(policy) = &setup.policy {
+        policy::apply(policy, &mut route, &mut filters, &mut cluster);
+    }
+    let connection_manager = json!({
+        "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "front",
+        "codec_type": codec,
+        "use_remote_address": true,
+        "route_config": { "virtual_hosts": [{
+            "name": "all",
+            "domains": ["*"],
+            "routes": [{ "match": { "prefix": "/" }, "route": route }],
+        }]},
+        "http_filters": filters,
+    });
+    let config = json!({
+        "node": { "id": "bench", "cluster": "bench" },
+        "static_resources": {
+            "listeners": [{
+                "name": "front",
+                "address": address(&setup.address),
+                "filter_chains": [{ "filters": [{
+                    "name": "envoy.filters.network.http_connection_manager",
+                    "typed_config": connection_manager,
+                }]}],
+            }],
+            "clusters": [cluster],
+        },
+    });
     format!("{config:#}\n")
+}
+
+/// What is in the file of the endpoints.
+pub(super) fn endpoints(setup: &Setup) -> String {
+    let mut assignment = assignment(setup);
+    assignment["@type"] =
+        json!("type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment");
+    format!("{:#}\n", json!({ "resources": [assignment] }))
+}
+
+fn assignment(setup: &Setup) -> Value {
+    let endpoints = setup.endpoints.iter();
+    let endpoints: Vec<Value> = endpoints
+        .map(|endpoint| json!({ "endpoint": { "address": address(endpoint) } }))
+        .collect();
+    json!({ "cluster_name": CLUSTER, "endpoints": [{ "lb_endpoints": endpoints }] })
 }
 
 fn address(address: &std::net::SocketAddr) -> Value {

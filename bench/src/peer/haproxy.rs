@@ -1,42 +1,100 @@
-//! HAProxy: one process, one thread.
+//! HAProxy: one process, one thread; a master beside it where it has to load another configuration.
 
-use super::{Job, words};
-use crate::scenario::Version;
+use super::{
+    Balancer, Policy, Retry, Setup,
+    policy::{ATTEMPTS, CONNECT_TIMEOUT, FAILURES, milliseconds},
+    words,
+};
+use crate::job::Version;
 
-pub(super) fn command(file: &str) -> Vec<String> {
-    words(["haproxy", "-db", "-f", file])
+pub(super) fn command(file: &str, setup: &Setup) -> Vec<String> {
+    let mut command = words(["haproxy", "-db", "-f", file]);
+    if setup.reloads() {
+        command.push("-W".to_owned());
+    }
+    command
 }
 
-pub(super) fn config(job: &Job) -> String {
-    let address = job.address;
+pub(super) fn config(setup: &Setup) -> String {
+    let Setup {
+        address, directory, ..
+    } = setup;
     let protocol = |version| match version {
         Version::Http1 => "",
         Version::Http2 => " proto h2",
     };
-    let downstream = protocol(job.downstream);
-    let upstream = protocol(job.upstream);
-    let servers: String = job
+    let downstream = protocol(setup.downstream);
+    let upstream = protocol(setup.upstream);
+    let policy = setup.policy.as_ref();
+    let connect = policy.map_or("5s".to_owned(), |_| milliseconds(CONNECT_TIMEOUT));
+    let server = policy.map_or("60s".to_owned(), |policy| {
+        milliseconds(policy.attempt_timeout)
+    });
+    let pick = match policy.map_or(Balancer::Default, |policy| policy.balancer) {
+        Balancer::Default | Balancer::RoundRobin => "roundrobin",
+        Balancer::LeastRequest => "leastconn",
+        Balancer::Random => "random",
+    };
+    // The new process takes the listening sockets from the old one through this socket.
+    let of_process = match setup.reloads() {
+        true => format!(
+            "  stats socket {}/haproxy.sock mode 600 level admin expose-fd listeners\n",
+            directory.display()
+        ),
+        false => String::new(),
+    };
+    let [of_backend, of_server] = policy.map(words_of).unwrap_or_default();
+    let servers: String = setup
         .endpoints
         .iter()
         .enumerate()
-        .map(|(index, endpoint)| format!("  server e{index} {endpoint}{upstream}\n"))
+        .map(|(index, endpoint)| format!("  server e{index} {endpoint}{upstream}{of_server}\n"))
         .collect();
     format!(
         "global
   nbthread 1
   maxconn 4096
-defaults
+{of_process}defaults
   mode http
-  timeout connect 5s
+  timeout connect {connect}
   timeout client 60s
-  timeout server 60s
+  timeout server {server}
   option forwardfor
   http-reuse always
 frontend front
   bind {address}{downstream} backlog 4096
   default_backend endpoints
 backend endpoints
-  balance roundrobin
-{servers}"
+  balance {pick}
+{of_backend}{servers}"
     )
+}
+
+/// The policy, where it is said: for the backend, at each server. HAProxy has no limit that finds itself and no budget,
+/// and what it ejects comes back by active checks only.
+fn words_of(policy: &Policy) -> [String; 2] {
+    let again = match policy.retry {
+        Retry::Connect => "conn-failure",
+        Retry::Failures => "all-retryable-errors",
+    };
+    let mut of_backend = format!(
+        "  retries {}\n  option redispatch 1\n  retry-on {again}\n",
+        ATTEMPTS - 1
+    );
+    let mut of_server = String::new();
+    if policy.ejection {
+        of_backend.push_str("  option httpchk\n  http-check send meth GET uri /health ver HTTP/1.1 hdr host endpoint\n");
+        of_server.push_str(&format!(
+            " check inter 1s fall 2 rise 2 observe layer7 error-limit {FAILURES} on-error mark-down"
+        ));
+    }
+    if let Some(limit) = policy.limit {
+        // Who cannot be served within the time of one request more is refused.
+        of_backend.push_str("  timeout queue 20ms\n");
+        of_server.push_str(&format!(" maxconn {limit}"));
+    }
+    if let Some(time) = policy.slow_start {
+        of_server.push_str(&format!(" slowstart {}", milliseconds(time)));
+    }
+    [of_backend, of_server]
 }

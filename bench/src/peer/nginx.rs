@@ -1,32 +1,42 @@
-//! nginx: one process, no master.
+//! nginx: one process, no master, unless it has to load another configuration.
 
-use super::{Job, words};
-use crate::scenario::Version;
+use super::{
+    Balancer, Policy, Retry, Setup,
+    policy::{ATTEMPTS, CONNECT_TIMEOUT, FAILURES, OUT, milliseconds},
+    words,
+};
+use crate::job::Version;
 
-pub(super) fn command(file: &str, job: &Job) -> Vec<String> {
-    let directory = job.directory.display().to_string();
+pub(super) fn command(file: &str, setup: &Setup) -> Vec<String> {
+    let directory = setup.directory.display().to_string();
     words(["nginx", "-p", &directory, "-c", file, "-e", "stderr"])
 }
 
-pub(super) fn config(job: &Job) -> String {
-    let Job {
+pub(super) fn config(setup: &Setup) -> String {
+    let Setup {
         address, directory, ..
-    } = job;
+    } = setup;
     let directory = directory.display();
-    let http2 = match job.downstream {
+    let http2 = match setup.downstream {
         Version::Http1 => "",
         Version::Http2 => " http2",
     };
-    let servers: String = job
+    let policy = setup.policy.as_ref();
+    let master = match setup.reloads() {
+        true => "on",
+        false => "off",
+    };
+    let [pick, of_server, of_location] = policy.map(words_of).unwrap_or_default();
+    let servers: String = setup
         .endpoints
         .iter()
-        .map(|endpoint| format!("    server {endpoint};\n"))
+        .map(|endpoint| format!("    server {endpoint}{of_server};\n"))
         .collect();
     // Started as root it would drop to `nobody`, who may not write into the directory: hence `user`.
     // A keep-alive connection is closed after 1,000 requests by default: the others have no such limit.
     format!(
         "daemon off;
-master_process off;
+master_process {master};
 user root;
 pid {directory}/nginx.pid;
 error_log stderr crit;
@@ -42,7 +52,7 @@ http {{
   keepalive_requests 1000000000;
   client_body_buffer_size 128k;
   upstream endpoints {{
-{servers}    keepalive 1024;
+{pick}{servers}    keepalive 1024;
     keepalive_requests 1000000000;
   }}
   server {{
@@ -53,9 +63,41 @@ http {{
       proxy_set_header Connection \"\";
       proxy_set_header Host $host;
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-    }}
+{of_location}    }}
   }}
 }}
 "
     )
+}
+
+/// The policy, where it is said: before the servers, at each of them, at the location. nginx has no slow start, no
+/// limit that finds itself and no budget, and it counts a 5xx against a server only where it may also retry it.
+fn words_of(policy: &Policy) -> [String; 3] {
+    let pick = match policy.balancer {
+        Balancer::Default | Balancer::RoundRobin => "",
+        Balancer::LeastRequest => "    least_conn;\n",
+        Balancer::Random => "    random;\n",
+    };
+    let mut of_server = match policy.ejection {
+        true => format!(" max_fails={FAILURES} fail_timeout={}s", OUT.as_secs()),
+        false => " max_fails=0".to_owned(),
+    };
+    if let Some(limit) = policy.limit {
+        of_server.push_str(&format!(" max_conns={limit}"));
+    }
+    let again = match policy.retry {
+        // It cannot tell a refused connection from one that broke later.
+        Retry::Connect => "error",
+        Retry::Failures => "error timeout http_500 http_502 http_503 http_504",
+    };
+    let of_location = format!(
+        "      proxy_connect_timeout {connect};
+      proxy_read_timeout {attempt};
+      proxy_next_upstream {again};
+      proxy_next_upstream_tries {ATTEMPTS};
+",
+        connect = milliseconds(CONNECT_TIMEOUT),
+        attempt = milliseconds(policy.attempt_timeout),
+    );
+    [pick.to_owned(), of_server, of_location]
 }

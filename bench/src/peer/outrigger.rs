@@ -4,8 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Job, words};
-use crate::scenario::Version;
+use super::{
+    Balancer, Policy, Retry, Setup,
+    policy::{ATTEMPTS, milliseconds},
+    words,
+};
+use crate::job::Version;
 
 /// `OUTRIGGER_BENCH_BINARY`, or the `outrigger` beside this program: one build makes both.
 pub fn program() -> Result<PathBuf> {
@@ -28,24 +32,60 @@ pub(super) fn command(file: &str) -> Result<Vec<String>> {
 }
 
 /// A whole, small configuration.
-pub fn config(job: &Job) -> String {
-    let Job { address, admin, .. } = job;
-    let endpoints: Vec<String> = job.endpoints.iter().map(ToString::to_string).collect();
+pub fn config(setup: &Setup) -> String {
+    let Setup { address, admin, .. } = setup;
+    let endpoints: Vec<String> = setup.endpoints.iter().map(ToString::to_string).collect();
     let endpoints = endpoints.join(", ");
-    let protocol = match job.upstream {
+    let protocol = match setup.upstream {
         Version::Http1 => "http1",
         Version::Http2 => "http2",
     };
+    let route = setup.policy.as_ref().map(of_route).unwrap_or_default();
+    let cluster = setup.policy.as_ref().map(of_cluster).unwrap_or_default();
     format!(
         "admin: {{ address: {admin} }}
 listeners:
   - address: {address}
     routes:
       - cluster: web
-clusters:
+{route}clusters:
   web:
     endpoints: [{endpoints}]
     protocol: {protocol}
-"
+{cluster}"
     )
+}
+
+fn of_route(policy: &Policy) -> String {
+    let attempt = milliseconds(policy.attempt_timeout);
+    let whole = milliseconds(policy.attempt_timeout * ATTEMPTS);
+    let mut text = format!("        attempt_timeout: {attempt}\n        timeout: {whole}\n");
+    // What cannot have reached an endpoint is retried by default.
+    if policy.retry == Retry::Failures {
+        text.push_str(&format!(
+            "        retry:\n          attempts: {ATTEMPTS}\n          on: [connect_failure, refused_stream, reset, 5xx, attempt_timeout]\n"
+        ));
+    }
+    text
+}
+
+fn of_cluster(policy: &Policy) -> String {
+    let mut text = String::new();
+    let mut key = |line: &str| text.push_str(&format!("    {line}\n"));
+    match policy.balancer {
+        Balancer::Default => {}
+        Balancer::LeastRequest => key("balancer: least_request"),
+        Balancer::RoundRobin => key("balancer: round_robin"),
+        Balancer::Random => key("balancer: random"),
+    }
+    if policy.ejection {
+        key("outlier_detection: {}");
+    }
+    if policy.limit.is_some() {
+        key("limits: { adaptive: {} }");
+    }
+    if let Some(time) = policy.slow_start {
+        key(&format!("slow_start: {}", milliseconds(time)));
+    }
+    text
 }

@@ -12,18 +12,20 @@ use super::{
     dns::dns,
     duration::duration,
     health_check::health_check,
+    limits::cluster_limits,
     name::name,
     outlier_detection::outlier_detection,
     percent::percent,
+    retry::retry_budget,
 };
 use crate::{
     model::{
-        Balancer, CircuitBreaker, Cluster, Dns, Endpoint, Endpoints, HealthCheck, OutlierDetection,
-        PoolPolicy, Protocol, Zones, default as defaults,
+        Balancer, CircuitBreaker, Cluster, ClusterLimits, Dns, Endpoint, Endpoints, HealthCheck,
+        OutlierDetection, PoolPolicy, Protocol, RetryBudget, Zones, default as defaults,
     },
     problem::Fault,
     reader::Reader,
-    shape::{Shape, choice, default, keys, map, nested, not_yet, optional, or_off, refused, word},
+    shape::{Shape, choice, default, keys, map, nested, optional, or_off, refused, word},
     yaml::Node,
 };
 use endpoint::endpoints;
@@ -38,12 +40,13 @@ struct Keys {
     connect_timeout: Duration,
     pool: PoolPolicy,
     slow_start: Option<Duration>,
-    zones: Zones,
-    panic_threshold: f64,
+    outlier_detection: Option<OutlierDetection>,
+    limits: ClusterLimits,
     health_check: Option<HealthCheck>,
     circuit_breaker: Option<CircuitBreaker>,
-    outlier_detection: Option<OutlierDetection>,
-    limits: (),
+    zones: Zones,
+    panic_threshold: f64,
+    retry_budget: RetryBudget,
     tls: (),
 }
 
@@ -86,22 +89,24 @@ pub(super) fn cluster() -> Shape<Cluster> {
         pool: nested(pool()),
         /// How long an endpoint that is new or back takes to grow to its full share. At once when left out.
         slow_start: optional(duration()),
-        /// What the zones of its endpoints mean.
-        zones: default(zones(), Zones::default()),
-        /// Below this share of available endpoints all are taken for available. `0%`: never.
-        panic_threshold: default(percent(), defaults::PANIC_THRESHOLD),
-        /// Active probes of each endpoint; `{}` is `GET /health`. None when left out.
-        health_check: optional(health_check()),
-        /// Refusal, or a fallback, while too many of its requests fail; `{}` has the defaults. None when left out.
-        circuit_breaker: optional(circuit_breaker()),
         /// What takes an endpoint out of service for a time: `{}` for every detector, `off` for none. When left out, only
         /// connections that cannot be made do.
         outlier_detection: default(
             or_off(outlier_detection()),
             Some(defaults::OUTLIER_DETECTION),
         ),
-        /// Concurrency caps; not in this version yet.
-        limits: not_yet(),
+        /// What may run at once.
+        limits: nested(cluster_limits()),
+        /// Active probes of each endpoint; `{}` is `GET /health`. None when left out.
+        health_check: optional(health_check()),
+        /// Refusal, or a fallback, while too many of its requests fail; `{}` has the defaults. None when left out.
+        circuit_breaker: optional(circuit_breaker()),
+        /// What the zones of its endpoints mean.
+        zones: default(zones(), Zones::default()),
+        /// Below this share of available endpoints all are taken for available. `0%`: never.
+        panic_threshold: default(percent(), defaults::PANIC_THRESHOLD),
+        /// How much of its traffic may be retries and hedges, whatever the routes ask for.
+        retry_budget: nested(retry_budget()),
         /// TLS to the endpoints; not in this version yet, and refused even when empty.
         tls: refused(
             "TLS to endpoints is not in this version yet",
@@ -121,11 +126,13 @@ fn from_keys(keys: Keys) -> Cluster {
         connect_timeout: keys.connect_timeout,
         pool: keys.pool,
         slow_start: keys.slow_start,
-        zones: keys.zones,
-        panic_threshold: keys.panic_threshold,
+        limits: keys.limits,
+        outlier_detection: keys.outlier_detection,
         health_check: keys.health_check,
         circuit_breaker: keys.circuit_breaker,
-        outlier_detection: keys.outlier_detection,
+        zones: keys.zones,
+        panic_threshold: keys.panic_threshold,
+        retry_budget: keys.retry_budget,
     }
 }
 
@@ -142,12 +149,13 @@ fn to_keys(cluster: &Cluster) -> Keys {
         connect_timeout: cluster.connect_timeout,
         pool: cluster.pool.clone(),
         slow_start: cluster.slow_start,
-        zones: cluster.zones,
-        panic_threshold: cluster.panic_threshold,
+        outlier_detection: cluster.outlier_detection.clone(),
+        limits: cluster.limits.clone(),
         health_check: cluster.health_check.clone(),
         circuit_breaker: cluster.circuit_breaker.clone(),
-        outlier_detection: cluster.outlier_detection.clone(),
-        limits: (),
+        zones: cluster.zones,
+        panic_threshold: cluster.panic_threshold,
+        retry_budget: cluster.retry_budget,
         tls: (),
     }
 }

@@ -45,7 +45,8 @@ pub(super) fn identity(matches: &Match) -> String {
     format!("{matches:?}")
 }
 
-fn value_match() -> Shape<ValueMatch> {
+/// Text, or `{ regex: ... }`.
+pub(super) fn value_match() -> Shape<ValueMatch> {
     let exact = text().convert(ValueMatch::Exact, |value| match value {
         ValueMatch::Exact(text) => text.clone(),
         ValueMatch::Regex(_) => String::new(),

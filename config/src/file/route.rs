@@ -7,14 +7,16 @@ use std::{sync::Arc, time::Duration};
 use super::{
     duration::{duration, parse},
     filter::{answer, filters, prefix_to_replace},
+    hedge::hedge,
     matches::matches,
     name::name,
+    retry::retry,
 };
 use crate::{
-    model::{Filter, Match, Retry, RetryOn, Route, WeightedCluster, default as defaults},
+    model::{Filter, Hedge, Match, Retry, Route, WeightedCluster},
     problem::Fault,
     reader::Reader,
-    shape::{Shape, choice, default, keys, list, nested, optional, whole, word},
+    shape::{Shape, default, keys, nested, optional},
     yaml::Node,
 };
 pub(super) use destination::reference as cluster_reference;
@@ -29,6 +31,7 @@ struct Keys {
     timeout: Option<Duration>,
     attempt_timeout: Option<Duration>,
     retry: Retry,
+    hedge: Option<Hedge>,
 }
 
 /// A route. Its name is empty when the file gives none.
@@ -51,9 +54,12 @@ pub(super) fn route() -> Shape<Route> {
         attempt_timeout: optional(duration()),
         /// When another attempt is made. What was never sent is retried in any case.
         retry: nested(retry()),
+        /// When a second attempt is started beside a slow one; the first usable answer wins. Never when left out.
+        hedge: optional(hedge()),
     });
     keys.rule(one_destination)
         .rule(attempt_within_whole)
+        .rule(hedge_within_whole)
         .rule(prefix_to_replace)
         .convert(from_keys, to_keys)
 }
@@ -68,6 +74,7 @@ fn from_keys(keys: Keys) -> Route {
         timeout: keys.timeout,
         attempt_timeout: keys.attempt_timeout,
         retry: keys.retry,
+        hedge: keys.hedge,
     }
 }
 
@@ -82,6 +89,7 @@ fn to_keys(route: &Route) -> Keys {
         timeout: route.timeout,
         attempt_timeout: route.attempt_timeout,
         retry: route.retry.clone(),
+        hedge: route.hedge,
     }
 }
 
@@ -134,55 +142,23 @@ fn attempt_within_whole(node: &Node, reader: &mut Reader) {
     }
 }
 
-fn retry() -> Shape<Retry> {
-    keys!(Retry {
-        /// Attempts in all, the first one included: 1 is no retry.
-        attempts: default(attempts(), defaults::RETRY_ATTEMPTS),
-        /// On what.
-        on: default(list(retry_on()), defaults::RETRY_ON.to_vec()),
-    })
-}
-
-fn attempts() -> Shape<u32> {
-    let refine = |attempts| match attempts {
-        0 => Err(Fault::new("a request takes at least one attempt")
-            .hint("`attempts` counts the first one: 1 is no retry")),
-        attempts => Ok(attempts),
+/// A hedge that comes when it is all over is a mistake.
+fn hedge_within_whole(node: &Node, reader: &mut Reader) {
+    let Some(after) = node.get("hedge").and_then(|hedge| hedge.entry("after")) else {
+        return;
     };
-    // 0 is read only to be explained.
-    whole(0..=100).refine(refine, |attempts| *attempts)
-}
-
-fn retry_on() -> Shape<RetryOn> {
-    choice(
-        "a condition for another attempt",
-        [
-            word(
-                "connect_failure",
-                "No connection was made: nothing was sent.",
-                RetryOn::ConnectFailure,
-            ),
-            word(
-                "refused_stream",
-                "The endpoint said that it did not process the request.",
-                RetryOn::RefusedStream,
-            ),
-            word(
-                "reset",
-                "The connection broke before a response.",
-                RetryOn::Reset,
-            ),
-            word("5xx", "A status of 500 to 599.", RetryOn::ServerError),
-            word(
-                "gateway_error",
-                "A status of 502, 503 or 504.",
-                RetryOn::GatewayError,
-            ),
-            word(
-                "attempt_timeout",
-                "The attempt took longer than `attempt_timeout`.",
-                RetryOn::AttemptTimeout,
-            ),
-        ],
-    )
+    let time = |node: &Node| parse(node.text()?).ok();
+    for key in ["attempt_timeout", "timeout"] {
+        if let (Some(limit), Some(begins)) = (node.entry(key), time(&after.value))
+            && time(&limit.value).is_some_and(|ends| ends <= begins)
+        {
+            let fault = Fault::new("the second attempt would begin when the first has ended")
+                .cause("never reached")
+                .hint("a hedge is for attempts that are slow, not for those that fail");
+            reader.within(&["hedge".into(), "after".into()], |reader| {
+                reader.clash(&after.value.span, fault, &limit.value.span, "it ends here");
+            });
+            return;
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use http::HeaderName;
 
-use super::{CircuitBreaker, HealthCheck, OutlierDetection};
+use super::{CircuitBreaker, ClusterLimits, HealthCheck, OutlierDetection, RetryBudget};
 
 /// A named set of endpoints with one policy.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,16 +23,20 @@ pub struct Cluster {
     pub pool: PoolPolicy,
     /// How long an endpoint that is new or back takes to grow to its full share; `None`: it has it at once.
     pub slow_start: Option<Duration>,
-    /// What the zones of endpoints mean.
-    pub zones: Zones,
-    /// The share of endpoints, 0 to 1, below which too few are available for their state to steer; 0: never.
-    pub panic_threshold: f64,
+    /// What may run at once.
+    pub limits: ClusterLimits,
+    /// What takes an endpoint out of service; `None`: nothing does.
+    pub outlier_detection: Option<OutlierDetection>,
     /// How each is asked whether it is well; `None`: not at all.
     pub health_check: Option<HealthCheck>,
     /// When it is left alone for a while; `None`: never.
     pub circuit_breaker: Option<CircuitBreaker>,
-    /// What takes an endpoint out of service; `None`: nothing does.
-    pub outlier_detection: Option<OutlierDetection>,
+    /// What the zones of endpoints mean.
+    pub zones: Zones,
+    /// The share of endpoints, 0 to 1, below which too few are available for their state to steer; 0: never.
+    pub panic_threshold: f64,
+    /// How much of its traffic may be retries.
+    pub retry_budget: RetryBudget,
 }
 
 /// Where a cluster's endpoints come from.

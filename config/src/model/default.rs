@@ -8,7 +8,8 @@ use std::{
 use http::StatusCode;
 
 use super::{
-    FailurePercent, LogFormat, OutlierDetection, RetryOn, SlowAnswers, StatusRange, SuccessRate,
+    FailurePercent, LogFormat, MemoryBound, OutlierDetection, RetryOn, SlowAnswers, StatusRange,
+    SuccessRate,
 };
 
 /// Loopback: it shows internals. Linkerd's port.
@@ -33,10 +34,35 @@ pub const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 pub const POOL_MAX_IDLE: usize = 256;
 /// As servers commonly allow.
 pub const POOL_MAX_STREAMS: u32 = 100;
+/// Envoy's. Of a queue that grows longer, the last would mostly be answered too late.
+pub const PENDING: u32 = 1024;
+/// Enough for an endpoint of a few cores and the way to it; below, one burst of a single client would be refused.
+pub const ADAPTIVE_MIN: u32 = 4;
+/// Envoy's.
+pub const ADAPTIVE_MAX: u32 = 1000;
+/// Past this a container is about to be killed, and with it every request; below, memory is there to be used.
+pub const OVERLOAD_MEMORY: MemoryBound = MemoryBound::Share(0.95);
+/// A worker of a healthy proxy is late by a millisecond or two; one that is late by this has been given more than it can
+/// do, and most callers' patience is not much longer.
+pub const OVERLOAD_QUEUEING_DELAY: Duration = Duration::from_millis(250);
 /// Finagle's.
 pub const EWMA_DECAY: Duration = Duration::from_secs(10);
 /// First try and two more, for what was never sent.
 pub const RETRY_ATTEMPTS: u32 = 3;
+/// Envoy's: long enough for a moment's trouble to pass, short beside what a person notices.
+pub const BACKOFF_BASE: Duration = Duration::from_millis(25);
+/// Envoy's: ten times the base.
+pub const BACKOFF_MAX: Duration = Duration::from_millis(250);
+/// Nobody who waits for an answer wants to wait longer for another try; whoever asked can wait on its own.
+pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Linkerd's. What a worker holds at most is this times the requests that are being sent.
+pub const RETRY_BODY_LIMIT: usize = 64 * 1024;
+/// Finagle's: endpoints that fail altogether are asked 1.2 times as often, not three times.
+pub const RETRY_BUDGET_PERCENT: f64 = 0.2;
+/// Finagle's: a quiet cluster may retry whatever it likes.
+pub const RETRY_BUDGET_MIN_PER_SECOND: u32 = 10;
+/// Finagle's: a burst of failures may use what the calm before it has earned.
+pub const RETRY_BUDGET_WINDOW: Duration = Duration::from_secs(10);
 /// A record of TTL 0 is asked for once a second at most.
 pub const DNS_MIN_TTL: Duration = Duration::from_secs(1);
 /// A record of a day is asked for every minute: failover by DNS must work.
@@ -146,3 +172,5 @@ pub const BREAKER_OPEN_TIME: Duration = Duration::from_secs(5);
 pub const BREAKER_MAX_OPEN_TIME: Duration = Duration::from_secs(60);
 /// One success may be luck; three cost a broken cluster little.
 pub const BREAKER_PROBES: u32 = 3;
+/// A fault that says no share is for every request: so it is seen at once in a test.
+pub const FAULT_SHARE: f64 = 1.0;

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use http::{HeaderName, Method};
 
-use super::Filter;
+use super::{Filter, Hedge, Retry};
 use crate::pattern::Pattern;
 
 /// match -> filters -> weighted clusters, with its policy.
@@ -24,6 +24,8 @@ pub struct Route {
     pub attempt_timeout: Option<Duration>,
     /// When another attempt is made.
     pub retry: Retry,
+    /// When a second attempt is started beside a slow one; `None`: never.
+    pub hedge: Option<Hedge>,
 }
 
 /// One destination of a route and its share.
@@ -89,30 +91,4 @@ pub enum ValueMatch {
     Exact(String),
     /// The whole value.
     Regex(Pattern),
-}
-
-/// When another attempt is made. What was never sent is retried in any case.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Retry {
-    /// Attempts in all, the first one included; 1 is no retry.
-    pub attempts: u32,
-    /// On what.
-    pub on: Vec<RetryOn>,
-}
-
-/// A condition for another attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RetryOn {
-    /// No connection was made: nothing was sent.
-    ConnectFailure,
-    /// The endpoint said that it did not process the request (HTTP/2 REFUSED_STREAM, GOAWAY).
-    RefusedStream,
-    /// The connection broke before a response.
-    Reset,
-    /// A status of 500 to 599.
-    ServerError,
-    /// 502, 503 or 504.
-    GatewayError,
-    /// The attempt took longer than `attempt_timeout`.
-    AttemptTimeout,
 }

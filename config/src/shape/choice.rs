@@ -208,17 +208,29 @@ pub(crate) fn either<T: 'static>(
     full: Shape<T>,
     is_simple: fn(&T) -> bool,
 ) -> Shape<T> {
-    let (simple_describer, full_describer) = (simple.clone(), full.clone());
-    let (simple_writer, full_writer) = (simple.clone(), full.clone());
+    let looks_simple = |node: &Node| !matches!(node.content, Content::Mapping(_));
+    split(looks_simple, simple, full, is_simple)
+}
+
+/// Two ways to write a value that can be told apart at sight: `one` reads what `looks_like_one` and writes what
+/// `is_one`, `other` the rest.
+pub(crate) fn split<T: 'static>(
+    looks_like_one: fn(&Node) -> bool,
+    one: Shape<T>,
+    other: Shape<T>,
+    is_one: fn(&T) -> bool,
+) -> Shape<T> {
+    let (one_describer, other_describer) = (one.clone(), other.clone());
+    let (one_writer, other_writer) = (one.clone(), other.clone());
     Shape::new(
-        move || json!({"anyOf": [simple_describer.schema(), full_describer.schema()]}),
-        move |node, reader| match &node.content {
-            Content::Mapping(_) => full.read(node, reader),
-            _ => simple.read(node, reader),
+        move || json!({"anyOf": [one_describer.schema(), other_describer.schema()]}),
+        move |node, reader| match looks_like_one(node) {
+            true => one.read(node, reader),
+            false => other.read(node, reader),
         },
-        move |value| match is_simple(value) {
-            true => simple_writer.write(value),
-            false => full_writer.write(value),
+        move |value| match is_one(value) {
+            true => one_writer.write(value),
+            false => other_writer.write(value),
         },
     )
 }

@@ -53,10 +53,28 @@ fn one(cluster: &Cluster) -> Value {
             })
         })
         .collect();
+    let (balance, dry) = cluster.retries.show();
+    let hedged = cluster.latency.percentiles();
+    let hedged = hedged.iter().map(|percentile| {
+        let latency = percentile.latency();
+        let name = format!("p{}", (percentile.share() * 1e3).round() / 10.0);
+        (
+            name,
+            latency.map(|latency| latency.as_secs_f64() * 1e3).into(),
+        )
+    });
     json!({
         "available": set.plan().available(),
         "panic": set.plan().panic(),
         "shares": shares(&set),
+        "circuit_breaker": cluster.circuit_breaker.as_ref().map(|breaker| breaker.show()),
+        "retry_budget": {
+            "requests": balance.requests,
+            "retries": balance.retries,
+            "left": balance.left(),
+            "dry": dry,
+        },
+        "latency_ms": hedged.collect::<serde_json::Map<String, Value>>(),
         "endpoints": endpoints,
     })
 }

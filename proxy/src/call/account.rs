@@ -6,17 +6,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version, header, request::Parts,
-};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, Version, header, request::Parts};
 
-use super::Call;
+use super::{Call, since};
 use crate::{
     body::Progress,
     clock,
     telemetry::{
         access_log::{AccessLog, Entry},
-        metrics::RouteMetrics,
         trace::{TraceContext, TraceId, X_REQUEST_ID},
     },
 };
@@ -28,14 +25,12 @@ const CLIENT_GONE: u16 = 499;
 
 /// Opened with the request's head, closed when its response's body has ended. Times are microseconds of [`clock`].
 pub struct Account {
-    received: u64,
     ended: Option<u64>,
-    method: Method,
     status: StatusCode,
     grpc_status: Option<u8>,
     /// Why the proxy itself made the response, or why it did not come to its end.
     reason: Option<&'static str>,
-    /// From `received` to the response's head.
+    /// From the request's head to the response's.
     to_head: Option<Duration>,
     /// Bytes of the response's body.
     sent: u64,
@@ -57,12 +52,10 @@ struct Logged {
 }
 
 impl Account {
-    /// For a request whose head had been read at `now`.
-    pub fn open(head: &Parts, now: u64, logged: bool) -> Self {
+    /// For a request whose head has been read.
+    pub fn open(head: &Parts, logged: bool) -> Self {
         Self {
-            received: now,
             ended: None,
-            method: head.method.clone(),
             status: StatusCode::from_u16(CLIENT_GONE).unwrap_or_default(),
             grpc_status: None,
             reason: None,
@@ -70,16 +63,6 @@ impl Account {
             sent: 0,
             logged: logged.then(|| Box::new(Logged::new(head))),
         }
-    }
-
-    /// When the request's head had been read.
-    pub fn received(&self) -> u64 {
-        self.received
-    }
-
-    /// The method that the client used.
-    pub fn method(&self) -> &Method {
-        &self.method
     }
 
     /// Counts the bytes of the request's body, if anybody wants to know.
@@ -103,10 +86,10 @@ impl Account {
         self.reason = Some(reason);
     }
 
-    /// The response's head is there.
-    pub fn answered(&mut self, status: StatusCode, now: u64) {
+    /// The response's head is there, so long after the request's.
+    pub fn answered(&mut self, status: StatusCode, to_head: Duration) {
         self.status = status;
-        self.to_head = Some(Duration::from_micros(now.saturating_sub(self.received)));
+        self.to_head = Some(to_head);
     }
 
     /// Bytes of the response's body went by.
@@ -134,16 +117,21 @@ impl Account {
         }
     }
 
-    /// Counts the call, which is over.
-    pub fn close(&mut self, metrics: &RouteMetrics) {
+    /// Counts `call`, which is over and whose account this is, and writes its line.
+    pub fn close(mut self, call: &Call) {
         if self.to_head.is_none() {
-            self.reason = Some("downstream_gone");
+            self.reason = self.reason.or(Some("downstream_gone"));
         }
-        metrics.record(&self.method, self.status, self.grpc_status, self.took());
+        let took = since(call.received, self.ended.unwrap_or_else(clock::now));
+        let route = call.route.as_deref();
+        let metrics = route.map_or(&call.listener.unrouted, |route| &route.metrics);
+        metrics.record(&call.method, self.status, self.grpc_status, took);
+        if let Some(log) = call.worker.access_log() {
+            self.log(log, call, took);
+        }
     }
 
-    /// Writes the line of `call`, whose account this is.
-    pub fn log(&self, log: &AccessLog, call: &Call) {
+    fn log(&self, log: &AccessLog, call: &Call, took: Duration) {
         let Some(logged) = &self.logged else {
             return;
         };
@@ -151,7 +139,7 @@ impl Account {
         log.write(&Entry {
             time: logged.time,
             client: call.client,
-            method: &self.method,
+            method: &call.method,
             host: logged.host.as_ref().map_or(b"", HeaderValue::as_bytes),
             path: logged.uri.path_and_query().map_or("", |path| path.as_str()),
             protocol: logged.version,
@@ -160,7 +148,7 @@ impl Account {
             error: self.reason,
             bytes_in: logged.received.get(),
             bytes_out: self.sent,
-            duration: self.took(),
+            duration: took,
             time_to_head: self.to_head,
             listener: &call.listener.config.name,
             route: call.route.as_ref().map(|route| &*route.config.name),
@@ -169,11 +157,6 @@ impl Account {
             user_agent: logged.user_agent.as_ref().map(HeaderValue::as_bytes),
             trail: &trail,
         });
-    }
-
-    fn took(&self) -> Duration {
-        let ended = self.ended.unwrap_or_else(clock::now);
-        Duration::from_micros(ended.saturating_sub(self.received))
     }
 }
 

@@ -4,9 +4,10 @@
 //! When that body ends, or when the client goes away before, the call is over and its accounts are closed.
 
 mod account;
+mod fork;
 mod spare;
 
-use std::{net::IpAddr, rc::Rc, sync::Arc};
+use std::{net::IpAddr, rc::Rc, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, request::Parts};
@@ -16,6 +17,7 @@ use smallvec::SmallVec;
 
 use crate::{
     body::{Body, Progress},
+    circuit_breaker::Permit,
     clock,
     downstream::{
         Connection,
@@ -23,7 +25,8 @@ use crate::{
         survey::{Survey, X_OUTRIGGER_TRAIL},
     },
     error::Error,
-    snapshot::{Cluster, Endpoint, Listener, Route},
+    rate_limit::Quota,
+    snapshot::{Cluster, Endpoint, Fallback, Listener, Route},
     telemetry::{
         trace::TraceContext,
         trail::{Step, Trail},
@@ -32,6 +35,7 @@ use crate::{
     worker::Worker,
 };
 use account::Account;
+use fork::Twin;
 use spare::Spare;
 
 /// One request on its way.
@@ -44,10 +48,16 @@ pub struct Call {
     taken: bool,
     /// What is needed to repeat the request after it was taken.
     spare: Option<Box<Spare>>,
+    /// Where its attempt went to, if there may be another one beside it.
+    twin: Option<Twin>,
     /// The downstream connection it came on.
     pub connection: Rc<Connection>,
     /// The worker that serves it.
     worker: Rc<Worker>,
+    /// When its head had been read, in microseconds of [`clock`].
+    received: u64,
+    /// The method that the client used.
+    method: Method,
     /// Who asked: the peer, or whom a trusted proxy named.
     pub client: IpAddr,
     /// What its headers said when it came.
@@ -68,6 +78,12 @@ pub struct Call {
     pub cluster: Option<Arc<Cluster>>,
     /// Picked for the attempt under way.
     pub endpoint: Option<Arc<Endpoint>>,
+    /// The tightest of the rate limits that it met, to be told to the client.
+    pub quota: Option<Box<Quota>>,
+    /// Its cluster is not the one that the router chose, but the fallback of that one.
+    pub diverted: bool,
+    /// A circuit breaker let the attempt under way through, and wants to know what comes of it.
+    pub permit: Option<Box<Permit>>,
     /// That attempt is to see whether an ejected endpoint is well again.
     pub probe: bool,
     /// Attempts begun.
@@ -80,7 +96,8 @@ pub struct Call {
     pub tunnel: Option<Tunnel>,
     /// What was decided on its way, if anybody wants to know.
     trail: Option<Box<Trail>>,
-    account: Account,
+    /// Closed when the call is over; a fork has none.
+    account: Option<Account>,
 }
 
 impl Call {
@@ -96,8 +113,12 @@ impl Call {
         let survey = Survey::of(&head.headers);
         let traced = worker.access_log().is_some() || (survey.trail && listener.config.trail);
         let now = clock::now();
+        let account = Account::open(&head, worker.access_log().is_some());
+        let counter = account.counter();
         let mut call = Box::new(Self {
-            account: Account::open(&head, now, worker.access_log().is_some()),
+            account: Some(account),
+            received: now,
+            method: head.method.clone(),
             now,
             until: u64::MAX,
             trail: traced.then(Box::default),
@@ -109,19 +130,23 @@ impl Call {
             body: Body::from(body),
             taken: false,
             spare: None,
+            twin: None,
             connection,
             worker,
             listener,
             route: None,
             cluster: None,
             endpoint: None,
+            quota: None,
+            diverted: false,
+            permit: None,
             probe: false,
             attempts: 0,
             tried: SmallVec::new(),
             upgrade: None,
             tunnel: None,
         });
-        if let Some(counter) = call.account.counter() {
+        if let Some(counter) = counter {
             call.body.count(counter);
         }
         call
@@ -129,24 +154,51 @@ impl Call {
 
     /// When its head had been read, in microseconds of [`clock`].
     pub fn received(&self) -> u64 {
-        self.account.received()
+        self.received
+    }
+
+    /// What stands in for its cluster. Nothing does for one that stands in itself.
+    pub fn fallback(&self) -> Option<&Fallback> {
+        let (route, cluster) = self.route.as_deref().zip(self.cluster.as_ref())?;
+        route.fallback(cluster).filter(|_| !self.diverted)
     }
 
     /// The method that the client used.
     pub fn method(&self) -> &Method {
-        self.account.method()
+        &self.method
     }
 
     /// The tracing headers are written.
     pub fn traced(&mut self, trace: &TraceContext) {
-        self.account.traced(&self.head.headers, trace);
+        if let Some(account) = &mut self.account {
+            account.traced(&self.head.headers, trace);
+        }
     }
 
     /// Keeps what is needed to send the request once more; of its body, as much as a replay keeps.
     pub fn keep_spare(&mut self) {
         if self.spare.is_none() {
-            self.spare = Some(Box::new(Spare::of(&self.head, self.body.again())));
+            let body = self.body.again(self.body_limit());
+            self.spare = Some(Box::new(Spare::of(&self.head, body)));
         }
+    }
+
+    /// How much of its body is kept.
+    fn body_limit(&self) -> usize {
+        let route = self.route.as_ref();
+        route.map_or(0, |route| route.retry.body_limit)
+    }
+
+    /// Whether all of the request is here to be sent again, its body to the end.
+    pub fn kept_whole(&self) -> bool {
+        let spare = self.spare.as_ref();
+        spare.is_some_and(|spare| spare.body.at_hand())
+    }
+
+    /// Whether it can be made whole for another attempt.
+    pub fn restorable(&self) -> bool {
+        let spare = self.spare.as_ref();
+        !self.taken || spare.is_some_and(|spare| spare.body.whole())
     }
 
     /// Hands the request over to be sent.
@@ -186,7 +238,9 @@ impl Call {
     /// The proxy itself makes the response.
     pub fn failed(&mut self, error: &Error) {
         self.now = clock::now();
-        self.account.failed(error.reason());
+        if let Some(account) = &mut self.account {
+            account.failed(error.reason());
+        }
         self.worker.metrics().error(error.reason());
     }
 
@@ -194,9 +248,11 @@ impl Call {
     pub fn answered(&mut self, response: &mut Response<Body>) {
         // There will be no other attempt: nothing has to be kept for it.
         self.spare = None;
-        self.account.answered(response.status(), self.now);
-        if self.survey.grpc {
-            self.account.trailers(response.headers());
+        if let Some(account) = &mut self.account {
+            account.answered(response.status(), since(self.received, self.now));
+            if self.survey.grpc {
+                account.trailers(response.headers());
+            }
         }
         if self.survey.trail
             && self.listener.config.trail
@@ -209,28 +265,31 @@ impl Call {
 
     /// A part of the response's body went by.
     pub fn see(&mut self, frame: &Frame<Bytes>) {
+        let Some(account) = &mut self.account else {
+            return;
+        };
         if let Some(data) = frame.data_ref() {
-            self.account.sent(data.len());
+            account.sent(data.len());
         } else if let Some(trailers) = frame.trailers_ref() {
-            self.account.trailers(trailers);
+            account.trailers(trailers);
         }
     }
 
     /// The response's body has ended, at `now`.
     pub fn end(&mut self, progress: Progress, now: u64) {
-        self.account.ended(progress, now);
+        if let Some(account) = &mut self.account {
+            account.ended(progress, now);
+        }
     }
 }
 
 /// The call is over, however it ended: before a response, the client went away.
 impl Drop for Call {
     fn drop(&mut self) {
-        let route = self.route.as_deref();
-        let metrics = route.map_or(&self.listener.unrouted, |route| &route.metrics);
-        self.account.close(metrics);
-        if let Some(log) = self.worker.access_log() {
-            self.account.log(log, self);
-        }
+        let Some(account) = self.account.take() else {
+            return;
+        };
+        account.close(self);
         self.connection.end();
     }
 }
@@ -238,4 +297,9 @@ impl Drop for Call {
 /// A head with nothing in it.
 fn nothing() -> Parts {
     Request::new(()).into_parts().0
+}
+
+/// The time between two moments in microseconds.
+fn since(then: u64, now: u64) -> Duration {
+    Duration::from_micros(now.saturating_sub(then))
 }

@@ -32,8 +32,20 @@ impl Spare {
         }
     }
 
-    /// The request as it was.
+    /// The same once more.
+    pub fn again(&mut self, limit: usize) -> Self {
+        Self {
+            method: self.method.clone(),
+            uri: self.uri.clone(),
+            version: self.version,
+            headers: self.headers.clone(),
+            body: self.body.again(limit),
+        }
+    }
+
+    /// The request as it was, to be sent in place of whatever was sent of it before.
     pub fn unpack(self) -> (Parts, Body) {
+        self.body.take_over();
         let mut head = nothing();
         (head.method, head.uri, head.version) = (self.method, self.uri, self.version);
         head.headers.reserve(self.headers.len());

@@ -94,7 +94,7 @@ pub struct Endpoints {
 }
 
 /// What a pick came to.
-pub struct Pick {
+pub struct Picked {
     /// Whose turn it is.
     pub endpoint: Arc<Endpoint>,
     /// Whether it is in the proxy's own zone; `None` where zones mean nothing.
@@ -182,7 +182,7 @@ impl Endpoints {
         key: Option<u64>,
         tried: &[u64],
         rng: &mut fastrand::Rng,
-    ) -> Option<Pick> {
+    ) -> Option<Picked> {
         let set = self.set.load();
         let mut attempt = Attempt {
             tried,
@@ -190,28 +190,33 @@ impl Endpoints {
             slow_start: self.slow_start,
             panic: set.plan().panic(),
         };
-        let pick = |member: usize, probe, panic| Pick {
-            endpoint: Arc::clone(&set.members()[member].0),
-            locality: set.locality(member),
-            probe,
-            panic,
-        };
-        if now >= self.next_probe.load(Relaxed)
-            && tried.is_empty()
-            && let Some(probed) = self.probe(&set, now)
-        {
-            return Some(pick(probed, true, false));
-        }
-        if let Some(picked) = set.pick(attempt, key, rng) {
-            return Some(pick(picked, false, attempt.panic));
-        }
+        let due = now >= self.next_probe.load(Relaxed) && tried.is_empty();
+        let probed = due.then(|| self.probe(&set, now)).flatten();
+        let picked = probed.or_else(|| set.pick(attempt, key, rng));
         // The last one may have gone since the plan was made.
-        attempt.panic = self.rules.panic_threshold > 0.0;
-        attempt
-            .panic
-            .then(|| set.pick(attempt, key, rng))
-            .flatten()
-            .map(|picked| pick(picked, false, true))
+        let picked = picked.or_else(|| {
+            attempt.panic = self.rules.panic_threshold > 0.0;
+            attempt.panic.then(|| set.pick(attempt, key, rng)).flatten()
+        })?;
+        let (endpoint, _) = set.members().get(picked)?;
+        Some(Picked {
+            endpoint: Arc::clone(endpoint),
+            locality: set.locality(picked),
+            probe: probed.is_some(),
+            panic: attempt.panic,
+        })
+    }
+
+    /// Whether an attempt could go to an endpoint whose id is not in `tried`.
+    pub fn untried(&self, tried: &[u64]) -> bool {
+        self.set.load().members().iter().any(|(endpoint, listed)| {
+            let takes = match endpoint.condition.load() {
+                Seen { down, state } => {
+                    !down && matches!(state, State::Ready | State::Warming { .. })
+                }
+            };
+            takes && listed.weight > 0 && !tried.contains(&endpoint.id)
+        })
     }
 
     /// An ejected endpoint whose time is up: the request that asks becomes its probe.

@@ -10,7 +10,7 @@ use outrigger_config::model::{Balancer, HashKey};
 
 use super::Handle;
 use crate::{
-    balance, body::Body, call::Call, endpoint::Pick, error::Error, telemetry::trail::Step,
+    balance, body::Body, call::Call, endpoint::Picked, error::Error, telemetry::trail::Step,
     worker::Worker,
 };
 
@@ -41,11 +41,11 @@ impl<S> Balance<S> {
             &call.tried,
             &mut self.worker.rng.borrow_mut(),
         );
-        let Pick {
+        let Picked {
             endpoint,
             locality,
-            probe,
             panic,
+            probe,
         } = picked.ok_or(Error::NoEndpoint)?;
         if let Some(locality) = locality {
             cluster.metrics.zone(locality);
@@ -68,6 +68,7 @@ impl<S> Balance<S> {
         });
         call.endpoint = Some(endpoint);
         call.probe = probe;
+        call.picked();
         Ok(())
     }
 }

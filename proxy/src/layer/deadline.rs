@@ -48,7 +48,7 @@ impl<S: Handle> Handle for Deadline<S> {
         let Some(deadline) = Instant::now().checked_add(allowed) else {
             return self.next.handle(call).await;
         };
-        call.until = call.received().saturating_add(clock::micros(allowed));
+        call.until = call.now.saturating_add(clock::micros(allowed));
         match timeout_at(deadline, self.next.handle(call)).await {
             Ok(result) => result,
             Err(_) => {

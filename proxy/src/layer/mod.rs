@@ -1,7 +1,9 @@
 //! The steps of a request's way, one file each. `stack.rs` has their order and its reasons.
 
+pub mod admit;
 pub mod attempt_timeout;
 pub mod balance;
+pub mod circuit_breaker;
 pub mod deadline;
 pub mod filters;
 pub mod hop;

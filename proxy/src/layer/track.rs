@@ -14,6 +14,7 @@ use super::Handle;
 use crate::{
     body::{Body, Progress},
     call::Call,
+    circuit_breaker::Permit,
     clock,
     error::Error,
     outlier_detection::{Failure, InARow, Judgement, Verdict},
@@ -75,6 +76,8 @@ pub struct Tracked {
     stage: Stage,
     /// What came of it, once anything has.
     result: Option<AttemptResult>,
+    /// Of the cluster's circuit breaker, if it has one.
+    permit: Option<Box<Permit>>,
 }
 
 /// How far an attempt has come.
@@ -93,7 +96,7 @@ enum Stage {
 }
 
 impl Tracked {
-    fn begin(cluster: Arc<Cluster>, endpoint: Arc<Endpoint>, call: &Call) -> Self {
+    fn begin(cluster: Arc<Cluster>, endpoint: Arc<Endpoint>, call: &mut Call) -> Self {
         endpoint.load.begin();
         Self {
             cluster,
@@ -109,6 +112,7 @@ impl Tracked {
             probe: call.probe,
             stage: Stage::Waiting,
             result: None,
+            permit: call.permit.take(),
         }
     }
 
@@ -122,6 +126,9 @@ impl Tracked {
         });
         // With `expect: 100-continue` the client's upload is in the time.
         let took = (!succeeded || !call.survey.expect).then(|| self.took(call.now));
+        if let Some(permit) = &mut self.permit {
+            permit.answer(took.unwrap_or_default());
+        }
         if succeeded && call.survey.grpc {
             let judgement = self.judgement(verdict, took);
             self.cluster.answered(&self.endpoint, call.now, judgement);
@@ -174,6 +181,9 @@ impl Tracked {
 
     fn judge(&mut self, now: u64, verdict: Verdict, took: Option<Duration>) {
         self.stage = Stage::Judged;
+        if let (Some(permit), Some(failed)) = (&mut self.permit, verdict.failed()) {
+            permit.judge(now, failed);
+        }
         let judgement = self.judgement(verdict, took);
         self.cluster.judge(&self.endpoint, now, judgement);
     }
@@ -238,6 +248,7 @@ fn outcome(error: &Error) -> AttemptResult {
         | Error::Overloaded(_)
         | Error::LimitReached(_)
         | Error::CircuitOpen { .. }
+        | Error::Fault(_)
         | Error::RequestBody(_) => AttemptResult::Cancelled,
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::{
-    endpoint::{PROBE_LOST, Pick},
+    endpoint::{PROBE_LOST, Picked},
     telemetry::metrics::Registry,
 };
 
@@ -75,7 +75,7 @@ impl Stage {
         self.0.outliers.ejection(self.endpoint(index).id).unwrap()
     }
 
-    fn pick(&self, now: u64) -> Pick {
+    fn pick(&self, now: u64) -> Picked {
         let picked = self
             .0
             .endpoints

@@ -21,10 +21,8 @@ pub(super) fn route(name: &str, matches: Match) -> Route {
         clusters: Vec::new(),
         timeout: None,
         attempt_timeout: None,
-        retry: Retry {
-            attempts: 1,
-            on: Vec::new(),
-        },
+        retry: Retry::default(),
+        hedge: None,
     }
 }
 

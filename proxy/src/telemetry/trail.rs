@@ -7,6 +7,7 @@
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::StatusCode;
+use outrigger_config::model::Abort;
 use smallvec::SmallVec;
 
 /// Cluster, pick, result.
@@ -38,6 +39,16 @@ pub enum Step {
     Backoff(Duration),
     /// A policy did not let it through.
     Refused(&'static str),
+    /// A fault held it up on purpose.
+    Delayed(Duration),
+    /// A fault ended it on purpose.
+    Aborted(Abort),
+    /// It goes to this cluster in place of the one before.
+    Fallback(Arc<str>),
+    /// It takes long: another attempt is made beside it. What follows is of that one.
+    Hedge,
+    /// Up to here it was of an attempt that did not come first.
+    Lost,
 }
 
 /// The steps of one request so far.
@@ -50,6 +61,11 @@ impl Trail {
         self.0.push(step);
     }
 
+    /// Adds what happened before the last step came.
+    pub fn insert_before_last(&mut self, steps: impl IntoIterator<Item = Step>) {
+        self.0.insert_many(self.0.len().saturating_sub(1), steps);
+    }
+
     /// What happened, in order.
     pub fn steps(&self) -> &[Step] {
         &self.0
@@ -57,25 +73,29 @@ impl Trail {
 
     /// How many endpoints were picked.
     pub fn attempts(&self) -> usize {
-        self.picks().count()
+        let picks = self.0.iter();
+        picks
+            .filter(|step| matches!(step, Step::Pick { .. } | Step::Probe(_)))
+            .count()
     }
 
-    /// The endpoint that was picked last: the one that answered, if one did.
+    /// The endpoint that was picked last: the one that answered, if one did. A hedge that lost did not.
     pub fn endpoint(&self) -> Option<SocketAddr> {
-        self.picks().next_back()
+        let mut lost = false;
+        self.0.iter().rev().find_map(|step| match step {
+            Step::Hedge | Step::Lost => {
+                lost = *step == Step::Lost;
+                None
+            }
+            Step::Pick { endpoint, .. } | Step::Probe(endpoint) if !lost => Some(*endpoint),
+            _ => None,
+        })
     }
 
     /// The cluster that was chosen last.
     pub fn cluster(&self) -> Option<&Arc<str>> {
         self.0.iter().rev().find_map(|step| match step {
-            Step::Cluster(name) => Some(name),
-            _ => None,
-        })
-    }
-
-    fn picks(&self) -> impl DoubleEndedIterator<Item = SocketAddr> {
-        self.0.iter().filter_map(|step| match step {
-            Step::Pick { endpoint, .. } | Step::Probe(endpoint) => Some(*endpoint),
+            Step::Cluster(name) | Step::Fallback(name) => Some(name),
             _ => None,
         })
     }
@@ -112,6 +132,13 @@ impl fmt::Display for Step {
             Self::Retry => f.write_str("retry"),
             Self::Backoff(wait) => write!(f, "backoff={}", Millis(*wait)),
             Self::Refused(policy) => write!(f, "refused={policy}"),
+            Self::Delayed(time) => write!(f, "fault=delay({})", Millis(*time)),
+            Self::Aborted(Abort::Status(status)) => write!(f, "fault={}", status.as_str()),
+            Self::Aborted(Abort::GrpcStatus(status)) => write!(f, "fault=grpc({status})"),
+            Self::Aborted(Abort::Reset) => f.write_str("fault=reset"),
+            Self::Fallback(name) => write!(f, "fallback={name}"),
+            Self::Hedge => f.write_str("hedge"),
+            Self::Lost => f.write_str("lost"),
         }
     }
 }
@@ -180,11 +207,46 @@ mod tests {
     }
 
     #[test]
+    fn faults_are_told_from_failures() {
+        let trail = trail([
+            Step::Delayed(Duration::from_millis(100)),
+            Step::Aborted(Abort::Status(StatusCode::SERVICE_UNAVAILABLE)),
+            Step::Aborted(Abort::GrpcStatus(14)),
+            Step::Aborted(Abort::Reset),
+        ]);
+        assert_eq!(
+            trail.to_string(),
+            "fault=delay(100.0ms) fault=503 fault=grpc(14) fault=reset"
+        );
+    }
+
+    #[test]
     fn a_probe_is_an_attempt_with_a_word_of_its_own() {
         let probe = Step::Probe("10.0.0.2:80".parse().unwrap());
         let trail = trail([probe, Step::Status(StatusCode::OK)]);
         assert_eq!(trail.to_string(), "probe=10.0.0.2:80 200");
         assert_eq!(trail.endpoint(), Some("10.0.0.2:80".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_hedge_stands_where_it_was_made_and_only_one_that_won_answered() {
+        let first = || [Step::Cluster("api".into()), pick("10.0.0.2:80", 0)];
+        let hedge = || [Step::Hedge, pick("10.0.0.3:80", 0)];
+        let ok = Step::Status(StatusCode::OK);
+        let won = trail(first().into_iter().chain(hedge()).chain([ok.clone()]));
+        assert_eq!(
+            won.to_string(),
+            "api pick=10.0.0.2:80 hedge pick=10.0.0.3:80 200"
+        );
+        assert_eq!(won.endpoint(), Some("10.0.0.3:80".parse().unwrap()));
+        let mut lost = trail(first().into_iter().chain([ok]));
+        lost.insert_before_last(hedge().into_iter().chain([Step::Lost]));
+        assert_eq!(
+            lost.to_string(),
+            "api pick=10.0.0.2:80 hedge pick=10.0.0.3:80 lost 200"
+        );
+        assert_eq!(lost.endpoint(), Some("10.0.0.2:80".parse().unwrap()));
+        assert_eq!(lost.attempts(), 2);
     }
 
     #[test]

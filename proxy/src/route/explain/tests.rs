@@ -35,6 +35,7 @@ fn config(routes: Vec<Route>) -> Config {
             idle_timeout: Duration::ZERO,
             max_header_bytes: 0,
             max_streams: 0,
+            rate_limit: None,
             routes,
         }],
         clusters: Vec::new(),

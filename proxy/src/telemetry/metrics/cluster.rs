@@ -43,6 +43,24 @@ labels! {
         Exhausted = "exhausted",
         /// Not made: the request's body could not be sent again.
         Unreplayable = "unreplayable",
+        /// Not made: the wait would have outlasted the request's time, or what `max_retry_after` allows.
+        TooLate = "too_late",
+        /// Not made: the cluster's retry budget is used up.
+        OverBudget = "over_budget",
+        /// Not made: as many retries are under way as the cluster's limits allow.
+        OverLimit = "over_limit",
+    }
+}
+
+labels! {
+    /// How a hedge ended, or why there was none although the attempt was slow.
+    pub enum HedgeOutcome {
+        /// It answered first.
+        Won = "won",
+        /// The first attempt did, or neither.
+        Lost = "lost",
+        /// Not made: the cluster's retry budget is used up.
+        OverBudget = "over_budget",
     }
 }
 
@@ -102,6 +120,8 @@ pub struct ClusterMetrics {
     attempts: ByLabel<AttemptResult, Counter>,
     duration: OnceLock<Histogram>,
     retries: ByLabel<RetryOutcome, Counter>,
+    retry_budget_left: OnceLock<Gauge>,
+    hedges: ByLabel<HedgeOutcome, Counter>,
     endpoints: ByLabel<EndpointState, Gauge>,
     zones: ByLabel<Locality, Counter>,
     panic: OnceLock<Gauge>,
@@ -117,6 +137,8 @@ impl ClusterMetrics {
             attempts: ByLabel::new(),
             duration: OnceLock::new(),
             retries: ByLabel::new(),
+            retry_budget_left: OnceLock::new(),
+            hedges: ByLabel::new(),
             endpoints: ByLabel::new(),
             zones: ByLabel::new(),
             panic: OnceLock::new(),
@@ -145,6 +167,26 @@ impl ClusterMetrics {
                 .handle(&families::RETRIES, [&self.cluster, label])
         };
         self.retries.get(outcome, register).increment();
+    }
+
+    /// How many retries its budget has room for now.
+    pub fn retry_budget_left(&self, left: u64) {
+        let register = || {
+            self.registry
+                .handle(&families::RETRY_BUDGET_LEFT, [&self.cluster])
+        };
+        self.retry_budget_left
+            .get_or_init(register)
+            .set(left as f64);
+    }
+
+    /// One hedge, made or not.
+    pub fn hedge(&self, outcome: HedgeOutcome) {
+        let register = |label| {
+            self.registry
+                .handle(&families::HEDGES, [&self.cluster, label])
+        };
+        self.hedges.get(outcome, register).increment();
     }
 
     /// One more time that an endpoint was taken out of service, or was left out after its probe.

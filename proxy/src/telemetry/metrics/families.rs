@@ -37,11 +37,67 @@ pub const RETRIES: Family<Counter, 2> = Family::new(
     ["cluster", "outcome"],
 );
 
+/// Of clusters that ever retried.
+pub const RETRY_BUDGET_LEFT: Family<Gauge, 1> = Family::new(
+    "outrigger_retry_budget_left",
+    "Retries and hedges that the cluster's budget has room for now.",
+    ["cluster"],
+);
+
+/// By [`HedgeOutcome`](super::HedgeOutcome).
+pub const HEDGES: Family<Counter, 2> = Family::new(
+    "outrigger_hedges_total",
+    "Second attempts beside slow ones, and those that were wanted but not made.",
+    ["cluster", "outcome"],
+);
+
 /// By [`EndpointState`](super::EndpointState).
 pub const ENDPOINTS: Family<Gauge, 2> = Family::new(
     "outrigger_endpoints",
     "Endpoints of a cluster by their state.",
     ["cluster", "state"],
+);
+
+/// By [`EjectionReason`](super::EjectionReason).
+pub const EJECTIONS: Family<Counter, 2> = Family::new(
+    "outrigger_ejections_total",
+    "Endpoints taken out of service for a time, by what for; each failed probe counts again.",
+    ["cluster", "reason"],
+);
+
+/// 1 for the [`BreakerState`](super::BreakerState) that it is in, 0 for the others.
+pub const CIRCUIT_BREAKER_STATE: Family<Gauge, 2> = Family::new(
+    "outrigger_circuit_breaker_state",
+    "The state that a cluster's circuit breaker is in.",
+    ["cluster", "state"],
+);
+
+/// By the [`BreakerState`](super::BreakerState) that it came to.
+pub const CIRCUIT_BREAKER_TRANSITIONS: Family<Counter, 2> = Family::new(
+    "outrigger_circuit_breaker_transitions_total",
+    "Changes of a circuit breaker's state.",
+    ["cluster", "to"],
+);
+
+/// Whatever was then done in place of the attempt.
+pub const CIRCUIT_BREAKER_REFUSALS: Family<Counter, 1> = Family::new(
+    "outrigger_circuit_breaker_refusals_total",
+    "Attempts that a circuit breaker did not let through.",
+    ["cluster"],
+);
+
+/// By where the limit stands; `route` is empty for a listener's own.
+pub const RATE_LIMITED: Family<Counter, 2> = Family::new(
+    "outrigger_rate_limited_total",
+    "Requests refused because the caller had its share.",
+    ["listener", "route"],
+);
+
+/// `fault` is `delay` or `abort`.
+pub const FAULTS: Family<Counter, 3> = Family::new(
+    "outrigger_faults_total",
+    "Trouble made on purpose.",
+    ["listener", "route", "fault"],
 );
 
 /// By [`Locality`](super::Locality), for clusters in which zones matter.
@@ -63,13 +119,6 @@ pub const HEALTH_CHECKS: Family<Counter, 2> = Family::new(
     "outrigger_health_checks_total",
     "Health checks by how they ended.",
     ["cluster", "result"],
-);
-
-/// By [`EjectionReason`](super::EjectionReason).
-pub const EJECTIONS: Family<Counter, 2> = Family::new(
-    "outrigger_ejections_total",
-    "Endpoints taken out of service for a time, by what for; each failed probe counts again.",
-    ["cluster", "reason"],
 );
 
 /// By [`Side`](super::Side).

@@ -8,10 +8,12 @@
 //! [`ProxyMetrics`]), the handles in them ([`Counter`], [`Gauge`], [`Histogram`]), and the [`Registry`] that can find
 //! and render them all. [`families`] is the list of all that is there to see.
 
+mod circuit_breaker;
 mod cluster;
 mod counter_table;
 pub mod families;
 mod family;
+mod filter;
 mod handle;
 mod health_check;
 mod histogram;
@@ -23,10 +25,13 @@ mod registry;
 mod route;
 mod text;
 
+pub use circuit_breaker::{BreakerState, CircuitBreakerMetrics};
 pub use cluster::{
-    AttemptResult, ClusterMetrics, EjectionReason, EndpointState, Locality, RetryOutcome,
+    AttemptResult, ClusterMetrics, EjectionReason, EndpointState, HedgeOutcome, Locality,
+    RetryOutcome,
 };
 pub use family::Family;
+pub use filter::{FaultKind, FilterMetrics};
 pub use handle::{Counter, Gauge};
 pub use health_check::{CheckResult, HealthCheckMetrics};
 pub use histogram::Histogram;

@@ -1,0 +1,171 @@
+//! The jobs on which the proxies are compared, as data.
+
+use std::net::SocketAddr;
+
+use anyhow::Result;
+use http::{HeaderName, HeaderValue, Method, header};
+
+use crate::{
+    load::{Pace, Protocol, Target},
+    peer::Policy,
+};
+
+/// HTTP's version on one side of the proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// HTTP/1.1, keep-alive.
+    Http1,
+    /// HTTP/2 in cleartext, prior knowledge.
+    Http2,
+}
+
+/// What the client sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// A GET.
+    Get,
+    /// A POST with a body of so many bytes.
+    Post(usize),
+    /// The form of a unary gRPC call: a message of 13 bytes there and back, then trailers.
+    Grpc,
+}
+
+/// One job: who speaks what, how much, how fast.
+#[derive(Clone, Copy, Debug)]
+pub struct Job {
+    /// What it is called on the command line.
+    pub name: &'static str,
+    /// What it is, in words.
+    pub about: &'static str,
+    /// Between client and proxy.
+    pub downstream: Version,
+    /// Between proxy and endpoints.
+    pub upstream: Version,
+    /// Connections of the client.
+    pub connections: usize,
+    /// Requests at a time on each of them.
+    pub streams: usize,
+    /// What is asked for.
+    pub path: &'static str,
+    /// How.
+    pub ask: Ask,
+    /// Closed loop or a fixed rate.
+    pub pace: Pace,
+    /// What the proxy does about failures; none: what it does by default.
+    pub policy: Option<Policy>,
+    /// Requests in the shorter of callgrind's two runs; the longer has three times as many.
+    pub sample: u64,
+}
+
+impl Job {
+    /// The requests of this job, sent to `address`.
+    pub fn target(&self, address: SocketAddr) -> Result<Target> {
+        let protocol = match self.downstream {
+            Version::Http1 => Protocol::Http1,
+            Version::Http2 => Protocol::Http2 {
+                streams: self.streams,
+            },
+        };
+        let url = format!("http://{address}{}", self.path).parse()?;
+        // Few real requests have fewer headers than these.
+        let target = Target::new(&url, protocol)?
+            .header(
+                header::USER_AGENT,
+                HeaderValue::from_static("outrigger-bench/0.1"),
+            )
+            .header(header::ACCEPT, HeaderValue::from_static("*/*"));
+        Ok(match self.ask {
+            Ask::Get => target,
+            Ask::Post(size) => target.method(Method::POST).body(size),
+            Ask::Grpc => target
+                .method(Method::POST)
+                .body(13)
+                .header(
+                    header::CONTENT_TYPE,
+                    HeaderValue::from_static("application/grpc"),
+                )
+                .header(
+                    HeaderName::from_static("te"),
+                    HeaderValue::from_static("trailers"),
+                ),
+        })
+    }
+}
+
+/// Small GETs over kept-alive connections; the others say how they differ.
+pub const SMALL_GET: Job = Job {
+    name: "http1-64",
+    about: "HTTP/1.1, 64 keep-alive connections, small GET, closed loop",
+    downstream: Version::Http1,
+    upstream: Version::Http1,
+    connections: 64,
+    streams: 1,
+    path: "/",
+    ask: Ask::Get,
+    pace: Pace::Closed,
+    policy: None,
+    sample: 1000,
+};
+
+/// All jobs.
+pub const JOBS: &[Job] = &[
+    SMALL_GET,
+    Job {
+        name: "open-2000",
+        about: "HTTP/1.1, 2,000 requests a second whatever the answers do, small GET, open loop",
+        pace: Pace::Fixed(2000),
+        ..SMALL_GET
+    },
+    Job {
+        name: "http1-1000",
+        about: "HTTP/1.1, 1,000 keep-alive connections, small GET, closed loop",
+        connections: 1000,
+        ..SMALL_GET
+    },
+    Job {
+        name: "h2-http1",
+        about: "h2c from the client, HTTP/1.1 to the endpoints, 16 connections x 32 streams, small GET, closed loop",
+        downstream: Version::Http2,
+        connections: 16,
+        streams: 32,
+        ..SMALL_GET
+    },
+    Job {
+        name: "h2-h2",
+        about: "h2c on both sides, 16 connections x 32 streams, small GET, closed loop",
+        downstream: Version::Http2,
+        upstream: Version::Http2,
+        connections: 16,
+        streams: 32,
+        ..SMALL_GET
+    },
+    Job {
+        name: "post-64k",
+        about: "HTTP/1.1, 16 connections, POST of 64 KiB with a short answer, closed loop",
+        connections: 16,
+        path: "/discard",
+        ask: Ask::Post(64 << 10),
+        sample: 200,
+        ..SMALL_GET
+    },
+    Job {
+        name: "get-1m",
+        about: "HTTP/1.1, 16 connections, GET of 1 MiB, closed loop",
+        connections: 16,
+        path: "/bytes/1048576",
+        sample: 50,
+        ..SMALL_GET
+    },
+];
+
+/// What `compare` runs unless told otherwise.
+pub const DEFAULT: &[&str] = &["http1-64", "open-2000", "h2-http1", "h2-h2"];
+
+/// Finds a job by its name.
+pub fn find(name: &str) -> Result<Job, String> {
+    let found = JOBS.iter().find(|job| job.name == name);
+    found.copied().ok_or_else(|| {
+        let names: Vec<_> = JOBS.iter().map(|job| job.name).collect();
+        format!("no such job; there are {}", names.join(", "))
+    })
+}
