@@ -54,9 +54,6 @@ impl<S> Balance<S> {
             call.note(|_| Step::Panic);
         }
         call.note(|_| {
-            if probe {
-                return Step::Probe(endpoint.address);
-            }
             let estimate = endpoint
                 .load
                 .latency()
@@ -64,6 +61,7 @@ impl<S> Balance<S> {
             Step::Pick {
                 endpoint: endpoint.address,
                 estimate,
+                probe,
             }
         });
         call.endpoint = Some(endpoint);
