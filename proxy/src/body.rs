@@ -4,7 +4,6 @@
 //! request's metrics and log line. They ride here, so that streaming and gRPC are counted honestly, and dropping a body
 //! half-way (a client that went away) ends them just as well.
 
-mod broken;
 mod peeked;
 
 use std::{
@@ -27,7 +26,6 @@ use crate::{
     retry::Replay,
     upstream::{Lease, expect::Gated},
 };
-pub use broken::Broken;
 use peeked::Peeked;
 
 /// A request's or response's body. Boxed, because it is moved a dozen times on its way through the stack; one that is
@@ -77,6 +75,18 @@ pub enum Progress {
     Complete,
     /// It broke off: whoever was writing it failed.
     Broken,
+}
+
+/// Why a body broke off. hyper passes it on as a broken connection or stream, so that what came of the body is never
+/// taken for all of it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Whoever was writing it failed.
+    #[error(transparent)]
+    Broken(#[from] hyper::Error),
+    /// Another attempt reads it now; the one that this is told to has been given up.
+    #[error("another attempt took its place")]
+    Superseded,
 }
 
 impl Body {
@@ -203,12 +213,12 @@ impl From<Bytes> for Body {
 
 impl http_body::Body for Body {
     type Data = Bytes;
-    type Error = Broken;
+    type Error = Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let Some(content) = &mut self.0 else {
             return Poll::Ready(None);
         };
@@ -240,12 +250,12 @@ impl http_body::Body for Body {
 }
 
 impl Inner {
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         match self {
             Self::Empty => Poll::Ready(None),
             Self::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Self::Incoming(incoming) => Pin::new(incoming).poll_frame(cx).map_err(Broken::Sender),
+            Self::Incoming(incoming) => Pin::new(incoming).poll_frame(cx).map_err(Error::Broken),
             Self::Replay(replay) => Pin::new(replay).poll_frame(cx),
             Self::Gated(gated) => Pin::new(gated).poll_frame(cx),
             Self::Peeked(peeked) => Pin::new(&mut **peeked).poll_frame(cx),

@@ -6,11 +6,13 @@
 mod config;
 mod grpc_health;
 mod mutate;
+mod retry_after;
 mod route;
 mod trace;
 
 pub use config::config;
 pub use grpc_health::grpc_health;
 pub use mutate::mutations;
+pub use retry_after::retry_after;
 pub use route::route;
 pub use trace::trace;

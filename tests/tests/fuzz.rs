@@ -29,3 +29,8 @@ fn any_tracing_headers_become_a_valid_trace() {
 fn any_answer_of_a_health_service_is_read_or_refused() {
     fuzz::mutations(&corpus("grpc_health"), 20_000, fuzz::grpc_health);
 }
+
+#[test]
+fn any_retry_after_is_a_wait_or_nothing() {
+    fuzz::mutations(&corpus("retry_after"), 20_000, fuzz::retry_after);
+}

@@ -9,18 +9,18 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 
-use super::{Body, Broken};
+use super::{Body, Error};
 
 /// A body with its first frame put back: to whoever reads it nothing has happened.
 pub struct Peeked {
     /// What came first, `Some(None)` if that was the end; `None` once it is read.
-    first: Option<Option<Result<Frame<Bytes>, Broken>>>,
+    first: Option<Option<Result<Frame<Bytes>, Error>>>,
     rest: Body,
 }
 
 impl Peeked {
     /// `first` was read of what is `rest` now.
-    pub fn new(first: Option<Result<Frame<Bytes>, Broken>>, rest: Body) -> Self {
+    pub fn new(first: Option<Result<Frame<Bytes>, Error>>, rest: Body) -> Self {
         Self {
             first: Some(first),
             rest,
@@ -38,12 +38,12 @@ impl Peeked {
 
 impl http_body::Body for Peeked {
     type Data = Bytes;
-    type Error = Broken;
+    type Error = Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         match self.first.take() {
             Some(first) => Poll::Ready(first),
             None => Pin::new(&mut self.rest).poll_frame(cx),

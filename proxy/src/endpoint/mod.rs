@@ -210,11 +210,8 @@ impl Endpoints {
     /// Whether an attempt could go to an endpoint whose id is not in `tried`.
     pub fn untried(&self, tried: &[u64]) -> bool {
         self.set.load().members().iter().any(|(endpoint, listed)| {
-            let takes = match endpoint.condition.load() {
-                Seen { down, state } => {
-                    !down && matches!(state, State::Ready | State::Warming { .. })
-                }
-            };
+            let Seen { down, state } = endpoint.condition.load();
+            let takes = !down && matches!(state, State::Ready | State::Warming { .. });
             takes && listed.weight > 0 && !tried.contains(&endpoint.id)
         })
     }

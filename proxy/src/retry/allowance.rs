@@ -75,6 +75,12 @@ impl Allowance {
         verdict == Verdict::Granted
     }
 
+    /// Counts an attempt that is made in any case. `now` in microseconds.
+    pub fn charge(&self, now: u64) {
+        self.used.store(true, Relaxed);
+        self.budget().charge(now, self.requests.load(Relaxed));
+    }
+
     /// What changes with time alone. `now` in microseconds.
     pub fn tend(&self, now: u64, cluster: &str, metrics: &ClusterMetrics) {
         let mut budget = self.budget();

@@ -2,8 +2,11 @@
 //!
 //! Why a budget, and not a number of attempts alone: when everything fails, three attempts a request are three times the
 //! load on what is failing of load already. A share of the traffic leaves single failures their retries and bounds the
-//! storm. Finagle's idea, but as a bound that can be checked: in the window before each retry, that one included, retries
-//! are at most the larger of the share of the requests and the floor.
+//! storm. Finagle's idea, but as a bound that can be checked: in the window before each retry that is granted, that one
+//! included, retries are at most the larger of the share of the requests and the floor.
+//!
+//! An attempt in place of one that reached nobody is no more load on anybody. It is charged, and leaves less for others,
+//! but is not refused: an endpoint that is gone shall cost no request.
 //!
 //! Both are counted in slots of a tenth of the window. What lies partly in the window counts whole if it is retries and
 //! not at all if it is requests, so that the bound holds to the microsecond.
@@ -148,6 +151,12 @@ impl Budget {
         dry.last = now;
         dry.refused += 1;
         Verdict::Refused { first }
+    }
+
+    /// Counts a retry that is made in any case.
+    pub fn charge(&mut self, now: u64, total: u64) {
+        self.count(now, total);
+        self.at(self.counted / self.slot).retries += 1;
     }
 
     /// What changes with time alone: a dry time may be over.

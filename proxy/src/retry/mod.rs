@@ -92,28 +92,32 @@ impl<S: Handle> Retry<S> {
             return Err(RetryOutcome::Unreplayable);
         }
         let now = clock::now();
-        let wait = self.wait(call, cluster, policy, result);
+        // Nobody has processed it, and somebody has not been asked yet.
+        let fresh = policy::unsent(result) && cluster.endpoints.untried(&call.tried);
+        let wait = match fresh {
+            true => Some(Duration::ZERO),
+            false => self.wait(call, policy, result),
+        };
         let wait = wait.filter(|wait| now.saturating_add(clock::micros(*wait)) < call.until);
         let wait = wait.ok_or(RetryOutcome::TooLate)?;
-        permit(cluster, now)?;
+        if fresh && policy::unmade(result) {
+            cluster.retries.charge(now);
+        } else {
+            permit(cluster, now)?;
+        }
         match call.restore() {
             true => Ok(wait),
             false => Err(RetryOutcome::Unreplayable),
         }
     }
 
-    /// None after what was never sent, if there is an endpoint that was not tried; else the backoff, on top of what the
-    /// endpoint asks for. `None`: it asks for too much.
+    /// The backoff, on top of what the endpoint asks for. `None`: it asks for too much.
     fn wait(
         &self,
         call: &Call,
-        cluster: &Cluster,
         policy: &Policy,
         result: &Result<Response<Body>, Error>,
     ) -> Option<Duration> {
-        if policy::unsent(result) && cluster.endpoints.untried(&call.tried) {
-            return Some(Duration::ZERO);
-        }
         let asked = result
             .as_ref()
             .ok()
@@ -189,7 +193,8 @@ impl<S: Handle> Handle for Retry<S> {
     }
 }
 
-/// Whether the cluster bears one more attempt than it has requests: a retry, or a hedge. Counted if so.
+/// Whether the cluster bears one more attempt than it has requests: a retry, or a hedge. Counted if so. An attempt in
+/// place of one that reached nobody need not ask.
 pub fn permit(cluster: &Cluster, now: u64) -> Result<(), RetryOutcome> {
     match cluster.retries.withdraw(now, &cluster.config.name) {
         true => Ok(()),

@@ -71,3 +71,8 @@ impl Policy {
 pub fn unsent(result: &Result<Response<Body>, Error>) -> bool {
     matches!(result, Err(error) if error.retryable() == Retryable::Unsent)
 }
+
+/// Whether nobody was reached: there was no connection.
+pub fn unmade(result: &Result<Response<Body>, Error>) -> bool {
+    matches!(result, Err(Error::Connect(_) | Error::ConnectTimeout))
+}

@@ -19,7 +19,7 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use crate::body::Broken;
+use crate::body::Error;
 
 /// One reading of a body; `S` is where it comes from, which a test may choose.
 pub struct Replay<S = Incoming> {
@@ -55,7 +55,7 @@ struct Recording<S> {
 
 impl<S> Replay<S>
 where
-    S: Body<Data = Bytes, Error: Into<Broken>> + Unpin,
+    S: Body<Data = Bytes, Error: Into<Error>> + Unpin,
 {
     /// The first reading of `source`, of which up to `limit` bytes are kept.
     pub fn new(source: S, limit: usize) -> Self {
@@ -118,10 +118,10 @@ where
 
 impl<S> Recording<S>
 where
-    S: Body<Data = Bytes, Error: Into<Broken>> + Unpin,
+    S: Body<Data = Bytes, Error: Into<Error>> + Unpin,
 {
     /// Takes a chunk from the source; `None`: it has ended.
-    fn take(&mut self, wanted: bool, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+    fn take(&mut self, wanted: bool, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Error>>> {
         if self.ended {
             return Poll::Ready(None);
         }
@@ -168,15 +168,15 @@ where
 
 impl<S> Body for Replay<S>
 where
-    S: Body<Data = Bytes, Error: Into<Broken>> + Unpin,
+    S: Body<Data = Bytes, Error: Into<Error>> + Unpin,
 {
     type Data = Bytes;
-    type Error = Broken;
+    type Error = Error;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = self.get_mut();
         if this.finished {
             return Poll::Ready(None);
@@ -190,7 +190,7 @@ where
                 Some(Ok(chunk))
             }
             None if recording.over(this.id) => None,
-            None if recording.reader != this.id => Some(Err(Broken::Superseded)),
+            None if recording.reader != this.id => Some(Err(Error::Superseded)),
             None => {
                 let chunk = ready!(recording.take(wanted, cx));
                 this.read = recording.chunks.len();

@@ -1,3 +1,5 @@
+//! The budget on a virtual clock: exactly, and by what must hold whatever happens.
+
 use proptest::prelude::*;
 
 use super::*;
@@ -103,12 +105,21 @@ fn another_policy_keeps_the_past_if_it_looks_back_as_far() {
     assert_eq!(other.balance().retries, 0);
 }
 
-/// What happens to a budget: time passes, requests come, a retry is asked for.
+#[test]
+fn what_is_made_in_any_case_leaves_less_for_others() {
+    let mut budget = Budget::new(DEFAULT, 0, 0);
+    (0..150).for_each(|_| budget.charge(1, 10));
+    assert_eq!(granted(&mut budget, 2, 10, 10), 0);
+    assert_eq!(budget.balance().left(), 0);
+}
+
+/// What happens to a budget: time passes, requests come, a retry is asked for, or made in any case.
 #[derive(Clone, Copy, Debug)]
 enum Event {
     Pass(u64),
     Requests(u64),
     Retry,
+    Charge,
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -118,6 +129,7 @@ fn event() -> impl Strategy<Value = Event> {
         (0..50u64).prop_map(Event::Requests),
         Just(Event::Retry),
         Just(Event::Retry),
+        Just(Event::Charge),
     ]
 }
 
@@ -147,6 +159,10 @@ proptest! {
                 Event::Requests(count) => {
                     total += count;
                     requests.extend((0..count).map(|_| now));
+                }
+                Event::Charge => {
+                    budget.charge(now, total);
+                    retries.push(now);
                 }
                 Event::Retry => {
                     if budget.withdraw(now, total) == Verdict::Granted {

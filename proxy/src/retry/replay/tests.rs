@@ -1,3 +1,5 @@
+//! Bodies whose frames come when a test lets them.
+
 use std::{
     cell::Cell,
     collections::VecDeque,
@@ -27,7 +29,7 @@ struct Source {
 struct Failed;
 
 /// Any error will do: what breaks off must not look like an end.
-impl From<Failed> for Broken {
+impl From<Failed> for Error {
     fn from(_: Failed) -> Self {
         Self::Superseded
     }
@@ -113,7 +115,7 @@ struct Reader {
     replay: Replay<Source>,
     bytes: Vec<u8>,
     trailers: Option<HeaderMap>,
-    end: Option<Result<(), Broken>>,
+    end: Option<Result<(), Error>>,
     woken: Arc<Woken>,
 }
 
@@ -161,7 +163,7 @@ impl Reader {
     }
 
     fn superseded(&self) -> bool {
-        matches!(self.end, Some(Err(Broken::Superseded)))
+        matches!(self.end, Some(Err(Error::Superseded)))
     }
 }
 
