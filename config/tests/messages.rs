@@ -82,6 +82,8 @@ golden! {
     bad_rate_limits: messages("clusters: { cart: { endpoints: [127.0.0.1:9001] } }\nlisteners:\n  - address: 127.0.0.1:8080\n    rate_limit: { requests: 100, key: sourceaddress }\n    routes:\n      - cluster: cart\n        filters: [{ rate_limit: { requests: 0, per: 1, burst: 0, key: { cookie: a } } }]\n");
     bad_faults: route("      - cluster: cart\n        filters:\n          - fault: { headers: { x-chaos: 1 } }\n          - fault: { delay: { percent: 10 }, abort: { percent: 200% } }\n          - fault: { abort: { status: 200, grpc_status: unavailible } }\n          - fault: { abort: { grpc_status: ok, reset: true } }\n          - fault: { abort: { reset: false } }\n");
 
+    bad_idle_timeouts: route("      - cluster: cart\n        idle_timeout: 0s\n      - match: { methods: [GET] }\n        cluster: cart\n        idle_timeout: never\n");
+
     an_empty_file: messages("# nothing but words\n");
     two_documents: messages("listeners: []\n---\nlisteners: []\n");
     a_tab: messages("listeners:\n\t- address: 127.0.0.1:80\n");

@@ -13,6 +13,7 @@ pub mod downstream;
 pub mod endpoint;
 pub mod error;
 pub mod fault;
+pub mod idle_timeout;
 pub mod layer;
 pub mod rate_limit;
 pub mod retry;

@@ -6,9 +6,11 @@
 mod config;
 mod mutate;
 mod route;
+mod timeout;
 mod trace;
 
 pub use config::config;
 pub use mutate::mutations;
 pub use route::route;
+pub use timeout::timeout;
 pub use trace::trace;

@@ -24,4 +24,5 @@ mod routing;
 mod seeing;
 mod stage;
 mod streaming;
+mod timeouts;
 mod upgrades;

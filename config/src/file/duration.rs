@@ -34,6 +34,25 @@ pub(super) fn duration_or_zero() -> Shape<Duration> {
     shape(parse)
 }
 
+/// A duration over 0, or `off` for none.
+pub(super) fn duration_or_off() -> Shape<Option<Duration>> {
+    const EXPECTED: &str = "a duration like `5m`, or `off`";
+    let pattern = "^(off|(?=.)([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?)$";
+    let schema = json!({"type": "string", "pattern": pattern, "examples": ["5m", "off"]});
+    let parse = |text: &str| match text {
+        "off" => Ok(None),
+        text => match parse(text)? {
+            Duration::ZERO => {
+                Err(Fault::new("a duration of 0 makes no sense here").hint("for none, say `off`"))
+            }
+            duration => Ok(Some(duration)),
+        },
+    };
+    parsed(EXPECTED, schema, parse, |duration| {
+        duration.as_ref().map_or_else(|| "off".to_owned(), show)
+    })
+}
+
 fn shape(parse: fn(&str) -> Result<Duration, Fault>) -> Shape<Duration> {
     let pattern = "^(?=.)([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
     let schema =

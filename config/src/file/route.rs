@@ -5,7 +5,7 @@ mod destination;
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    duration::{duration, parse},
+    duration::{duration, duration_or_off, parse},
     filter::{answer, filters, prefix_to_replace},
     matches::matches,
     name::name,
@@ -26,6 +26,7 @@ struct Keys {
     cluster: Option<WeightedCluster>,
     clusters: Option<Vec<WeightedCluster>>,
     timeout: Option<Duration>,
+    idle_timeout: Option<Duration>,
     attempt_timeout: Option<Duration>,
     retry: Retry,
 }
@@ -46,6 +47,8 @@ pub(super) fn route() -> Shape<Route> {
         clusters: optional(clusters()),
         /// The whole request, all attempts included. None when left out, so that streams are not cut.
         timeout: optional(duration()),
+        /// How long a request or response may rest under way, nothing of it moving. `off`: for ever.
+        idle_timeout: default(duration_or_off(), Some(defaults::STREAM_IDLE_TIMEOUT)),
         /// One attempt, up to the response's head.
         attempt_timeout: optional(duration()),
         /// When another attempt is made. What was never sent is retried in any case.
@@ -65,6 +68,7 @@ fn from_keys(keys: Keys) -> Route {
         filters: keys.filters,
         clusters: keys.clusters.unwrap_or(single),
         timeout: keys.timeout,
+        idle_timeout: keys.idle_timeout,
         attempt_timeout: keys.attempt_timeout,
         retry: keys.retry,
     }
@@ -79,6 +83,7 @@ fn to_keys(route: &Route) -> Keys {
         cluster: None,
         clusters: Some(clusters).filter(|clusters| !clusters.is_empty()),
         timeout: route.timeout,
+        idle_timeout: route.idle_timeout,
         attempt_timeout: route.attempt_timeout,
         retry: route.retry.clone(),
     }

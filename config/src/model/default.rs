@@ -33,6 +33,9 @@ pub const POOL_MAX_IDLE: usize = 256;
 pub const POOL_MAX_STREAMS: u32 = 100;
 /// Finagle's.
 pub const EWMA_DECAY: Duration = Duration::from_secs(10);
+/// As long as Envoy keeps an idle connection (its 5 min for a stream cut quiet event streams and gRPC watches), and an end
+/// to what nobody will ever move again.
+pub const STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 /// First try and two more, for what was never sent.
 pub const RETRY_ATTEMPTS: u32 = 3;
 /// A record of TTL 0 is asked for once a second at most.

@@ -10,7 +10,7 @@ use std::{net::IpAddr, rc::Rc, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, request::Parts};
-use http_body::Frame;
+use http_body::{Body as _, Frame};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use smallvec::SmallVec;
 
@@ -23,6 +23,8 @@ use crate::{
         survey::{Survey, X_OUTRIGGER_TRAIL},
     },
     error::Error,
+    idle_timeout::{Idle, Silent},
+    layer::deadline::Told,
     rate_limit::Quota,
     snapshot::{Cluster, Endpoint, Listener, Route},
     telemetry::{
@@ -59,6 +61,8 @@ pub struct Call {
     pub now: u64,
     /// When its time, or that of the attempt under way, is up.
     pub until: u64,
+    /// How its endpoint is told of that time, if it is.
+    pub told: Told,
     /// Whether the client takes trailers (`te: trailers`).
     pub trailers: bool,
     /// What it came in by.
@@ -79,6 +83,8 @@ pub struct Call {
     pub upgrade: Option<OnUpgrade>,
     /// Both sides of a protocol switch that the endpoint agreed to.
     pub tunnel: Option<Tunnel>,
+    /// Watches that it moves, once that is needed.
+    idle: Option<Rc<Idle>>,
     /// What was decided on its way, if anybody wants to know.
     trail: Option<Box<Trail>>,
     account: Account,
@@ -101,6 +107,7 @@ impl Call {
             account: Account::open(&head, now, worker.access_log().is_some()),
             now,
             until: u64::MAX,
+            told: Told::default(),
             trail: traced.then(Box::default),
             client: connection.peer.ip(),
             survey,
@@ -121,6 +128,7 @@ impl Call {
             tried: SmallVec::new(),
             upgrade: None,
             tunnel: None,
+            idle: None,
         });
         if let Some(counter) = call.account.counter() {
             call.body.count(counter);
@@ -174,6 +182,31 @@ impl Call {
             self.taken = false;
         }
         !self.taken
+    }
+
+    /// What watches that it moves; `None` if its route lets it rest for ever.
+    pub fn idle(&mut self) -> Option<Rc<Idle>> {
+        if self.idle.is_none() {
+            let limit = self.route.as_ref()?.config.idle_timeout?;
+            let (connection, worker) = (Rc::clone(&self.connection), Rc::clone(&self.worker));
+            self.idle = Some(Idle::new(limit, connection, worker));
+        }
+        self.idle.clone()
+    }
+
+    /// The same, if it has a body to be sent, which is watched from now on.
+    pub fn watch_request(&mut self) -> Option<Rc<Idle>> {
+        if self.body.is_end_stream() {
+            return None;
+        }
+        let idle = self.idle()?;
+        self.body.watch(Rc::clone(&idle));
+        Some(idle)
+    }
+
+    /// Through whom it rested for too long, if it did.
+    pub fn silent(&self) -> Option<Silent> {
+        self.idle.as_ref().and_then(|idle| idle.silent())
     }
 
     /// Something was decided, or came of it. `step` is made only if somebody wants to know.
@@ -231,6 +264,9 @@ impl Drop for Call {
         self.account.close(metrics);
         if let Some(log) = self.worker.access_log() {
             self.account.log(log, self);
+        }
+        if let Some(idle) = &self.idle {
+            idle.forget();
         }
         self.connection.end();
     }

@@ -16,6 +16,7 @@ use crate::{
     clock,
     endpoint::load::Outcome,
     error::{Blame, Error},
+    idle_timeout::Silent,
     snapshot::{Cluster, Endpoint},
     telemetry::{metrics::AttemptResult, trail::Step},
 };
@@ -131,10 +132,15 @@ impl Tracked {
     /// The response's body has ended, at `now`.
     pub fn end(mut self, progress: Progress, now: u64) {
         self.ended = Some(now);
-        if progress == Progress::Broken {
-            self.observe(now, Outcome::Failure);
-            self.result = Some(AttemptResult::Reset);
-        }
+        let failure = match progress {
+            Progress::Broken => AttemptResult::Reset,
+            Progress::Idle(Silent::Upstream) => AttemptResult::Timeout,
+            Progress::Complete
+            | Progress::Partial
+            | Progress::Idle(Silent::Downstream | Silent::Both) => return,
+        };
+        self.observe(now, Outcome::Failure);
+        self.result = Some(failure);
     }
 
     fn observe(&self, now: u64, outcome: Outcome) {
@@ -182,7 +188,9 @@ fn outcome(error: &Error) -> AttemptResult {
         Error::ConnectTimeout => AttemptResult::ConnectTimeout,
         Error::RefusedStream => AttemptResult::Refused,
         Error::Reset(_) | Error::Protocol(_) | Error::UnaskedUpgrade => AttemptResult::Reset,
-        Error::AttemptTimeout | Error::DeadlineExceeded => AttemptResult::Timeout,
+        Error::AttemptTimeout | Error::DeadlineExceeded | Error::IdleTimeout => {
+            AttemptResult::Timeout
+        }
         Error::BadRequest(_)
         | Error::TunnelRefused
         | Error::NoRoute
@@ -192,6 +200,7 @@ fn outcome(error: &Error) -> AttemptResult {
         | Error::Overloaded(_)
         | Error::LimitReached(_)
         | Error::CircuitOpen { .. }
-        | Error::RequestBody(_) => AttemptResult::Cancelled,
+        | Error::RequestBody(_)
+        | Error::RequestIdle => AttemptResult::Cancelled,
     }
 }

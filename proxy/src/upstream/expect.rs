@@ -20,7 +20,7 @@ use tokio::{
     time::{Timeout, timeout},
 };
 
-use crate::body::Body;
+use crate::body::{self, Body};
 
 /// How long a body waits for `100 Continue`; curl's.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -46,12 +46,12 @@ pub fn gate(request: &mut Request<Body>) {
 
 impl http_body::Body for Gated {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = body::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, body::Error>>> {
         if let Some(asked) = &mut self.asked {
             // Asked or out of patience: either way it goes.
             let _ = ready!(asked.as_mut().poll(cx));
