@@ -101,6 +101,8 @@ golden! {
     bad_faults: route("      - cluster: cart\n        filters:\n          - fault: { headers: { x-chaos: 1 } }\n          - fault: { delay: { percent: 10 }, abort: { percent: 200% } }\n          - fault: { abort: { status: 200, grpc_status: unavailible } }\n          - fault: { abort: { grpc_status: ok, reset: true } }\n          - fault: { abort: { reset: false } }\n");
     zones_priorities_and_panic: cluster("    endpoints: [{ address: 127.0.0.1:80, zone: '', priority: -1 }]\n    zones: prefer-local\n    panic_threshold: 0.5\n");
 
+    bad_idle_timeouts: route("      - cluster: cart\n        idle_timeout: 0s\n      - match: { methods: [GET] }\n        cluster: cart\n        idle_timeout: never\n");
+
     an_empty_file: messages("# nothing but words\n");
     two_documents: messages("listeners: []\n---\nlisteners: []\n");
     a_tab: messages("listeners:\n\t- address: 127.0.0.1:80\n");

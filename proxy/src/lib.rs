@@ -16,6 +16,7 @@ pub mod error;
 pub mod fault;
 pub mod health_check;
 pub mod hedge;
+pub mod idle_timeout;
 pub mod layer;
 pub mod outlier_detection;
 pub mod rate_limit;

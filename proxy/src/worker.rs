@@ -26,6 +26,7 @@ use tokio::{
 use crate::{
     clock,
     downstream::{Registry, accept::accept},
+    idle_timeout,
     snapshot::Snapshot,
     stack::stack,
     telemetry::{Telemetry, access_log::AccessLog, metrics::ProxyMetrics},
@@ -33,7 +34,7 @@ use crate::{
 };
 
 /// How often connections are looked over: how late a time-out of theirs may be.
-const TICK: Duration = Duration::from_millis(500);
+pub const TICK: Duration = Duration::from_millis(500);
 
 /// The same while draining, when it also says how late the end is noticed.
 const DRAIN_TICK: Duration = Duration::from_millis(10);
@@ -66,6 +67,8 @@ pub struct Worker {
     pub connections: Registry,
     /// Upstream connections.
     pub pools: Pools,
+    /// Requests under way that may come to rest.
+    pub idle: idle_timeout::Watch,
     /// For picks and ids; never borrowed across an await.
     pub rng: RefCell<fastrand::Rng>,
     /// Requests and tunnels that are not over.
@@ -79,6 +82,7 @@ impl Worker {
             tick: Arc::new(AtomicU64::new(clock::now())),
             connections: Registry::default(),
             pools: Pools::new(Arc::clone(&shared)),
+            idle: idle_timeout::Watch::default(),
             rng: RefCell::new(fastrand::Rng::new()),
             calls: Cell::new(0),
             shared,
@@ -169,6 +173,7 @@ async fn run(worker: Rc<Worker>, mut orders: mpsc::UnboundedReceiver<Order>) {
                     worker.connections.refresh();
                 }
                 worker.connections.check(now);
+                worker.idle.check(now);
                 worker.pools.sweep(now);
                 continue;
             }

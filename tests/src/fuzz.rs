@@ -8,6 +8,7 @@ mod grpc_health;
 mod mutate;
 mod retry_after;
 mod route;
+mod timeout;
 mod trace;
 
 pub use config::config;
@@ -15,4 +16,5 @@ pub use grpc_health::grpc_health;
 pub use mutate::mutations;
 pub use retry_after::retry_after;
 pub use route::route;
+pub use timeout::timeout;
 pub use trace::trace;

@@ -23,7 +23,7 @@ async fn broken() -> hyper::Error {
 }
 
 /// One of each, in the order of the table.
-async fn all() -> [Error; 20] {
+async fn all() -> [Error; 22] {
     let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
     [
         Error::BadRequest("host"),
@@ -48,8 +48,10 @@ async fn all() -> [Error; 20] {
         Error::Reset(broken().await),
         Error::UnaskedUpgrade,
         Error::RequestBody(broken().await),
+        Error::RequestIdle,
         Error::AttemptTimeout,
         Error::DeadlineExceeded,
+        Error::IdleTimeout,
     ]
 }
 
@@ -74,8 +76,10 @@ fn place(error: &Error) -> usize {
         Error::Reset(_) => 15,
         Error::UnaskedUpgrade => 16,
         Error::RequestBody(_) => 17,
-        Error::AttemptTimeout => 18,
-        Error::DeadlineExceeded => 19,
+        Error::RequestIdle => 18,
+        Error::AttemptTimeout => 19,
+        Error::DeadlineExceeded => 20,
+        Error::IdleTimeout => 21,
     }
 }
 

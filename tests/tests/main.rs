@@ -31,5 +31,6 @@ mod routing;
 mod seeing;
 mod stage;
 mod streaming;
+mod timeouts;
 mod upgrades;
 mod zones;

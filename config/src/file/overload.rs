@@ -1,14 +1,12 @@
 //! `overload`: when the process refuses work to stay well.
 
-use std::time::Duration;
-
 use serde_json::json;
 
-use super::{duration, percent};
+use super::{duration::duration, percent};
 use crate::{
     model::{MemoryBound, Overload, default as defaults},
     problem::{Fault, quote},
-    shape::{Shape, default, keys, parsed},
+    shape::{Shape, default, keys, or_off, parsed},
 };
 
 /// No protection of this kind.
@@ -23,12 +21,11 @@ pub(super) fn overload() -> Shape<Overload> {
         /// a bound it is off), so much (`512MiB`), or `off`.
         memory: default(memory(), defaults::OVERLOAD_MEMORY),
         /// How late a worker may get to what is ready to be done before it refuses new requests; or `off`.
-        queueing_delay: default(delay(), Some(defaults::OVERLOAD_QUEUEING_DELAY)),
+        queueing_delay: default(or_off(duration()), Some(defaults::OVERLOAD_QUEUEING_DELAY)),
     })
 }
 
 const MEMORY: &str = "a share like `95%`, an amount like `512MiB`, or `off`";
-const DELAY: &str = "a duration like `250ms`, or `off`";
 
 fn memory() -> Shape<MemoryBound> {
     let pattern = r"^([0-9]+(\.[0-9]+)?%|[0-9]+(KiB|MiB|GiB)|off)$";
@@ -75,27 +72,6 @@ fn show_bytes(bytes: u64) -> String {
     format!("{}{}", bytes / exact.1, exact.0)
 }
 
-fn delay() -> Shape<Option<Duration>> {
-    let pattern = "^((?=[0-9])([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?|off)$";
-    let schema = json!({"type": "string", "pattern": pattern, "examples": ["250ms", "off"]});
-    parsed(DELAY, schema, parse_delay, |delay| match delay {
-        Some(delay) => duration::show(delay),
-        None => OFF.to_owned(),
-    })
-}
-
-fn parse_delay(text: &str) -> Result<Option<Duration>, Fault> {
-    match text {
-        OFF => Ok(None),
-        _ => match duration::parse(text)? {
-            Duration::ZERO => {
-                Err(Fault::new("no worker is never late").hint("`off` turns the protection off"))
-            }
-            delay => Ok(Some(delay)),
-        },
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -132,16 +108,5 @@ mod tests {
         ] {
             assert!(parse_memory(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn a_delay_is_a_duration_or_off() {
-        assert_eq!(
-            parse_delay("250ms").unwrap(),
-            Some(Duration::from_millis(250))
-        );
-        assert_eq!(parse_delay("off").unwrap(), None);
-        assert!(parse_delay("0s").is_err());
-        assert!(parse_delay("never").is_err());
     }
 }

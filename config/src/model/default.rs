@@ -47,6 +47,9 @@ pub const OVERLOAD_MEMORY: MemoryBound = MemoryBound::Share(0.95);
 pub const OVERLOAD_QUEUEING_DELAY: Duration = Duration::from_millis(250);
 /// Finagle's.
 pub const EWMA_DECAY: Duration = Duration::from_secs(10);
+/// As long as Envoy keeps an idle connection (its 5 min for a stream cut quiet event streams and gRPC watches), and an end
+/// to what nobody will ever move again.
+pub const STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 /// First try and two more, for what was never sent.
 pub const RETRY_ATTEMPTS: u32 = 3;
 /// Envoy's: long enough for a moment's trouble to pass, short beside what a person notices.

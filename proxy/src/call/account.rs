@@ -114,6 +114,7 @@ impl Account {
             Progress::Complete => {}
             Progress::Partial => self.reason = self.reason.or(Some("downstream_gone")),
             Progress::Broken => self.reason = Some("response_broken"),
+            Progress::Idle(_) => self.reason = self.reason.or(Some("idle_timeout")),
         }
     }
 

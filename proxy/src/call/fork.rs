@@ -41,6 +41,7 @@ impl Call {
             framing: self.framing,
             now: self.now,
             until: self.until,
+            told: self.told.clone(),
             trailers: self.trailers,
             listener: Arc::clone(&self.listener),
             route: self.route.clone(),
@@ -54,6 +55,7 @@ impl Call {
             tried: SmallVec::from_slice(&self.tried),
             upgrade: None,
             tunnel: None,
+            idle: None,
             trail: self.trail.is_some().then(Box::default),
             account: None,
         })

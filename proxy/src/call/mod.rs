@@ -11,7 +11,7 @@ use std::{net::IpAddr, rc::Rc, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, request::Parts};
-use http_body::Frame;
+use http_body::{Body as _, Frame};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use smallvec::SmallVec;
 
@@ -25,6 +25,8 @@ use crate::{
         survey::{Survey, X_OUTRIGGER_TRAIL},
     },
     error::Error,
+    idle_timeout::{Idle, Silent},
+    layer::deadline::Told,
     rate_limit::Quota,
     snapshot::{Cluster, Endpoint, Fallback, Listener, Route},
     telemetry::{
@@ -68,6 +70,8 @@ pub struct Call {
     pub now: u64,
     /// When its time, or that of the attempt under way, is up.
     pub until: u64,
+    /// How its endpoint is told of that time, if it is.
+    pub told: Told,
     /// Whether the client takes trailers (`te: trailers`).
     pub trailers: bool,
     /// What it came in by.
@@ -94,6 +98,8 @@ pub struct Call {
     pub upgrade: Option<OnUpgrade>,
     /// Both sides of a protocol switch that the endpoint agreed to.
     pub tunnel: Option<Tunnel>,
+    /// Watches that it moves, once that is needed.
+    idle: Option<Rc<Idle>>,
     /// What was decided on its way, if anybody wants to know.
     trail: Option<Box<Trail>>,
     /// Closed when the call is over; a fork has none.
@@ -121,6 +127,7 @@ impl Call {
             method: head.method.clone(),
             now,
             until: u64::MAX,
+            told: Told::default(),
             trail: traced.then(Box::default),
             client: connection.peer.ip(),
             survey,
@@ -145,6 +152,7 @@ impl Call {
             tried: SmallVec::new(),
             upgrade: None,
             tunnel: None,
+            idle: None,
         });
         if let Some(counter) = counter {
             call.body.count(counter);
@@ -227,6 +235,31 @@ impl Call {
         !self.taken
     }
 
+    /// What watches that it moves; `None` if its route lets it rest for ever.
+    pub fn idle(&mut self) -> Option<Rc<Idle>> {
+        if self.idle.is_none() {
+            let limit = self.route.as_ref()?.config.idle_timeout?;
+            let (connection, worker) = (Rc::clone(&self.connection), Rc::clone(&self.worker));
+            self.idle = Some(Idle::new(limit, connection, worker));
+        }
+        self.idle.clone()
+    }
+
+    /// The same, if it has a body to be sent, which is watched from now on.
+    pub fn watch_request(&mut self) -> Option<Rc<Idle>> {
+        if self.body.is_end_stream() {
+            return None;
+        }
+        let idle = self.idle()?;
+        self.body.watch(Rc::clone(&idle));
+        Some(idle)
+    }
+
+    /// Through whom it rested for too long, if it did.
+    pub fn silent(&self) -> Option<Silent> {
+        self.idle.as_ref().and_then(|idle| idle.silent())
+    }
+
     /// Something was decided, or came of it. `step` is made only if somebody wants to know.
     pub fn note(&mut self, step: impl FnOnce(&Self) -> Step) {
         if let Some(mut trail) = self.trail.take() {
@@ -290,6 +323,9 @@ impl Drop for Call {
             return;
         };
         account.close(self);
+        if let Some(idle) = &self.idle {
+            idle.forget();
+        }
         self.connection.end();
     }
 }

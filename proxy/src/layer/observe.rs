@@ -45,13 +45,13 @@ impl<S: Handle> Observe<Respond<S>> {
         // An endpoint's HTTP/1.0 is its own affair.
         *response.version_mut() = Version::HTTP_11;
         call.answered(&mut response);
-        let tunnel = call.tunnel.take();
+        let tunnel = call.tunnel.take().map(|tunnel| (tunnel, call.idle()));
         response.body_mut().observe(call);
-        if let Some(tunnel) = tunnel {
+        if let Some((tunnel, idle)) = tunnel {
             // The accounts stay open as long as the tunnel.
             let body = mem::take(response.body_mut());
             spawn_local(async move {
-                tunnel.run().await;
+                tunnel.run(idle).await;
                 drop(body);
             });
         }

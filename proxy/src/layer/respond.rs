@@ -83,7 +83,10 @@ fn response(call: &mut Call, error: &Error) -> Response<Body> {
     if doubtful
         || matches!(
             error,
-            Error::BadRequest(_) | Error::NotImplemented(_) | Error::RequestBody(_)
+            Error::BadRequest(_)
+                | Error::NotImplemented(_)
+                | Error::RequestBody(_)
+                | Error::RequestIdle
         )
     {
         // What follows on this connection can't be trusted to be a request.

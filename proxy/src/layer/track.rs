@@ -17,6 +17,7 @@ use crate::{
     circuit_breaker::Permit,
     clock,
     error::Error,
+    idle_timeout::Silent,
     outlier_detection::{Failure, InARow, Judgement, Verdict},
     snapshot::{Cluster, Endpoint},
     telemetry::{metrics::AttemptResult, trail::Step},
@@ -165,16 +166,31 @@ impl Tracked {
     /// The response's body has ended, at `now`.
     pub fn end(mut self, progress: Progress, now: u64) {
         self.ended = Some(now);
-        let verdict = match (&self.stage, progress) {
-            (Stage::Answered, Progress::Broken) => Verdict::Failure(Failure::Reset),
-            (Stage::Answered, Progress::Complete) => Verdict::Success,
-            (Stage::Answered, Progress::Partial) => Verdict::Abandoned,
-            (&Stage::Succeeded { wiped }, Progress::Broken) => Verdict::BrokenOff { wiped },
-            _ => return,
+        let (verdict, result) = match progress {
+            Progress::Broken => (self.broke(Failure::Reset), Some(AttemptResult::Reset)),
+            Progress::Idle(Silent::Upstream) => {
+                (self.broke(Failure::Timeout), Some(AttemptResult::Timeout))
+            }
+            Progress::Complete => (Verdict::Success, None),
+            Progress::Partial | Progress::Idle(Silent::Downstream | Silent::Both) => {
+                (Verdict::Abandoned, None)
+            }
         };
+        // Unless it is final already: at the head, or with the trailers.
+        match &self.stage {
+            Stage::Answered => {}
+            Stage::Succeeded { .. } if result.is_some() => {}
+            _ => return,
+        }
         self.judge(now, verdict, None);
-        if progress == Progress::Broken {
-            self.result = Some(AttemptResult::Reset);
+        self.result = result.or(self.result);
+    }
+
+    /// The verdict on a body that did not come to its end.
+    fn broke(&self, failure: Failure) -> Verdict {
+        match self.stage {
+            Stage::Succeeded { wiped } => Verdict::BrokenOff { wiped },
+            _ => Verdict::Failure(failure),
         }
     }
 
@@ -238,7 +254,9 @@ fn outcome(error: &Error) -> AttemptResult {
         Error::ConnectTimeout => AttemptResult::ConnectTimeout,
         Error::RefusedStream => AttemptResult::Refused,
         Error::Reset(_) | Error::Protocol(_) | Error::UnaskedUpgrade => AttemptResult::Reset,
-        Error::AttemptTimeout | Error::DeadlineExceeded => AttemptResult::Timeout,
+        Error::AttemptTimeout | Error::DeadlineExceeded | Error::IdleTimeout => {
+            AttemptResult::Timeout
+        }
         Error::BadRequest(_)
         | Error::TunnelRefused
         | Error::NoRoute
@@ -248,6 +266,7 @@ fn outcome(error: &Error) -> AttemptResult {
         | Error::LimitReached(_)
         | Error::CircuitOpen { .. }
         | Error::Fault(_)
-        | Error::RequestBody(_) => AttemptResult::Cancelled,
+        | Error::RequestBody(_)
+        | Error::RequestIdle => AttemptResult::Cancelled,
     }
 }

@@ -78,7 +78,9 @@ impl Verdict {
             Error::RefusedStream | Error::Reset(_) | Error::UnaskedUpgrade => {
                 Self::Failure(Failure::Reset)
             }
-            Error::AttemptTimeout | Error::DeadlineExceeded => Self::Failure(Failure::Timeout),
+            Error::AttemptTimeout | Error::DeadlineExceeded | Error::IdleTimeout => {
+                Self::Failure(Failure::Timeout)
+            }
             Error::BadRequest(_)
             | Error::TunnelRefused
             | Error::NoRoute
@@ -90,7 +92,8 @@ impl Verdict {
             | Error::Fault(_)
             | Error::NoEndpoint
             | Error::OutOfSockets(_)
-            | Error::RequestBody(_) => Self::Abandoned,
+            | Error::RequestBody(_)
+            | Error::RequestIdle => Self::Abandoned,
         }
     }
 

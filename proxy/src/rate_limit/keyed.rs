@@ -11,26 +11,31 @@
 
 use super::rate::{Rate, Verdict};
 
-/// Each with a lock of its own, so that workers seldom meet. With the two below, one limit tells 65,536 callers apart; in
-/// 1 MiB when all are in use, of which the system gives only what is.
+/// Each with a lock of its own, so that workers seldom meet. With the two below, one limit tells 65,536 callers apart, in
+/// 1 MiB when all are in use and 32 KiB when none is.
 pub const SHARDS: usize = 64;
 
 const SETS: usize = 64;
 /// Enough that a set is hardly ever full while a table is half full.
 const PLACES: usize = 16;
 
-/// The callers whose hash has the same last bits.
+/// The callers whose hash has the same last bits. A set is made for its first caller: tables may have many limits that
+/// few ever meet.
 #[derive(Debug)]
-pub struct Shard(Vec<Place>);
+pub struct Shard([Option<Box<[Place; PLACES]>>; SETS]);
 
-/// A caller's hash, 0 for none, and when its bucket is full again, in nanoseconds. Plain numbers: a vector of zeros of
-/// these costs no memory until it is written to.
-type Place = [u64; 2];
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    /// A hash; 0 for none.
+    caller: u64,
+    /// When its bucket is full again, in nanoseconds.
+    full_at: u64,
+}
 
 impl Shard {
     /// With every bucket full.
     pub fn full() -> Self {
-        Self(vec![[0, 0]; SETS * PLACES])
+        Self([const { None }; SETS])
     }
 
     /// Which of the [`SHARDS`] is a caller's.
@@ -40,16 +45,16 @@ impl Shard {
 
     /// A request of a caller of this shard at `now`, in microseconds.
     pub fn take(&mut self, hash: u64, rate: &Rate, now: u64) -> Verdict {
-        let set = (hash as usize / SHARDS % SETS) * PLACES;
-        let set = &mut self.0[set..set + PLACES];
-        let known = set.iter().position(|[caller, _]| *caller == hash);
-        let index = known.unwrap_or_else(|| {
-            let soonest = (0..PLACES).min_by_key(|index| set[*index][1]);
-            soonest.unwrap_or_default()
-        });
-        let full_at = known.map_or(0, |index| set[index][1]);
+        let set = self.0[hash as usize / SHARDS % SETS].get_or_insert_default();
+        let known = set.iter().position(|place| place.caller == hash);
+        let soonest = || (0..PLACES).min_by_key(|index| set[*index].full_at);
+        let index = known.or_else(soonest).unwrap_or_default();
+        let full_at = known.map_or(0, |index| set[index].full_at);
         let (after, verdict) = rate.take(full_at, now);
-        set[index] = [hash, after];
+        set[index] = Place {
+            caller: hash,
+            full_at: after,
+        };
         verdict
     }
 }
@@ -113,11 +118,12 @@ mod tests {
     #[test]
     fn no_flood_makes_it_grow() {
         let mut shard = Shard::full();
-        let size = shard.0.capacity();
         for caller in 1..200_000 {
             shard.take(caller, &rate(), 0);
         }
-        assert_eq!(shard.0.capacity(), size);
-        assert_eq!(SHARDS * SETS * PLACES * size_of::<Place>(), 1 << 20);
+        let places: usize = shard.0.iter().flatten().map(|set| set.len()).sum();
+        assert_eq!(places, SETS * PLACES);
+        assert_eq!(SHARDS * places * size_of::<Place>(), 1 << 20);
+        assert_eq!(SHARDS * size_of::<Shard>(), 32 << 10);
     }
 }

@@ -5,7 +5,7 @@
 //! breaks before a response is given the benefit of the doubt once, to the same endpoint: a request that kills it shall
 //! not be shown to its peers.
 
-use std::{io, rc::Rc};
+use std::{future::poll_fn, io, pin::pin, rc::Rc, task::Poll};
 
 use http::{
     HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header,
@@ -56,11 +56,21 @@ impl Handle for Dispatch {
             Protocol::Http1 => false,
             Protocol::Http2 => true,
         };
-        if http2 {
-            over_http2(call, &cluster, &pool).await
-        } else {
-            over_http1(call, &cluster, pool).await
-        }
+        let idle = call.watch_request();
+        let mut answered = pin!(async {
+            match http2 {
+                true => over_http2(call, &cluster, &pool).await,
+                false => over_http1(call, &cluster, pool).await,
+            }
+        });
+        poll_fn(|cx| match (answered.as_mut().poll(cx), &idle) {
+            (Poll::Pending, Some(idle)) => match idle.silent_or_wake(cx.waker()) {
+                Some(silent) => Poll::Ready(Err(silent.error())),
+                None => Poll::Pending,
+            },
+            (answered, _) => answered,
+        })
+        .await
     }
 }
 
