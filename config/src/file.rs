@@ -15,6 +15,7 @@ mod matches;
 mod name;
 mod overload;
 mod path;
+#[allow(dead_code)]
 mod percent;
 mod process;
 mod route;

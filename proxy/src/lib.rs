@@ -13,6 +13,7 @@ pub mod downstream;
 pub mod endpoint;
 pub mod error;
 pub mod layer;
+pub mod limits;
 pub mod retry;
 pub mod route;
 pub mod snapshot;
