@@ -25,6 +25,7 @@ use crate::{
     clock, cluster,
     discovery::{self, file::Watch},
     downstream::accept::bind,
+    overload::Overload,
     snapshot::Snapshot,
     status::{Refused, Status},
     telemetry::{Telemetry, metrics::ReloadOutcome},
@@ -125,8 +126,11 @@ impl App {
         telemetry
             .metrics
             .reload(ReloadOutcome::Applied, SystemTime::now());
+        let count = args.workers();
+        let overload = Overload::new(count, &snapshot.config.overload, &telemetry.registry);
         let shared = Arc::new(Shared {
             snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
+            overload,
             telemetry,
         });
 
@@ -145,7 +149,6 @@ impl App {
             error,
         })?;
 
-        let count = args.workers();
         let mut app = Self {
             path,
             shared,
@@ -190,12 +193,17 @@ impl App {
         self.drain().await
     }
 
-    /// Lets time do its work on the clusters.
+    /// Lets time do its work.
     fn tend(&self) {
         let now = clock::now();
-        for cluster in &self.shared.snapshot.load().clusters {
+        let snapshot = self.shared.snapshot.load();
+        for cluster in &snapshot.clusters {
             cluster.tend(now);
         }
+        for listener in &snapshot.listeners {
+            listener.limits.tend(now);
+        }
+        self.shared.overload.tend(&snapshot.config.overload, now);
     }
 
     /// Puts the file in force if it is right, else says what is wrong and leaves everything as it is.

@@ -19,6 +19,7 @@ use crate::{
     call::Call,
     clock,
     layer::track::Tracked,
+    limits::gate::Permit,
     retry::Replay,
     upstream::{Lease, expect::Gated},
 };
@@ -54,6 +55,8 @@ struct Riders {
     lease: Option<Lease>,
     tracked: Option<Tracked>,
     call: Option<Box<Call>>,
+    /// Of limits.
+    permits: Vec<Permit>,
     /// Counts the bytes of a request's body.
     counter: Option<Rc<Cell<u64>>>,
 }
@@ -97,6 +100,11 @@ impl Body {
     /// Lets an attempt's accounts be closed with this body.
     pub fn track(&mut self, tracked: Tracked) {
         self.riders().tracked = Some(tracked);
+    }
+
+    /// Lets a permit end with this body.
+    pub fn hold(&mut self, permit: Permit) {
+        self.riders().permits.push(permit);
     }
 
     /// Lets the request be closed with this body.

@@ -9,6 +9,7 @@ use outrigger_config::model;
 use crate::{
     balance::estimate::Decay,
     endpoint::Endpoints,
+    limits::Limits,
     telemetry::metrics::{ClusterMetrics, Registry},
 };
 
@@ -25,6 +26,8 @@ pub struct Cluster {
     pub metrics: ClusterMetrics,
     /// How fast what is known of its endpoints fades.
     pub decay: Decay,
+    /// What may be under way at once.
+    pub limits: Limits,
 }
 
 impl Cluster {
@@ -53,11 +56,18 @@ impl Cluster {
         };
         let endpoints = Endpoints::new(config);
         let metrics = ClusterMetrics::new(registry, Arc::clone(&config.name));
+        let limits = Limits::new(
+            &config.limits,
+            before.map(|before| &before.limits),
+            &config.name,
+            registry,
+        );
         let cluster = Self {
             config: config.clone(),
             endpoints,
             metrics,
             decay,
+            limits,
         };
         cluster.update(&listed, before.map(|before| &before.endpoints));
         Arc::new(cluster)
@@ -72,6 +82,7 @@ impl Cluster {
     /// What changes with time alone. `now` is in microseconds.
     pub fn tend(&self, now: u64) {
         self.endpoints.tend(now);
+        self.limits.tend(now);
         self.endpoints.count(&self.metrics);
     }
 }

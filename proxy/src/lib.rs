@@ -14,6 +14,7 @@ pub mod endpoint;
 pub mod error;
 pub mod layer;
 pub mod limits;
+pub mod overload;
 pub mod retry;
 pub mod route;
 pub mod snapshot;

@@ -14,6 +14,7 @@ pub use crate::{
     endpoint::{Endpoint, Endpoints},
 };
 use crate::{
+    limits::ListenerLimits,
     route::{self, Router, Split},
     telemetry::metrics::{Registry, RouteMetrics},
 };
@@ -38,6 +39,8 @@ pub struct Listener {
     pub config: model::Listener,
     /// Of requests that no route took.
     pub unrouted: RouteMetrics,
+    /// What may be under way at once.
+    pub limits: ListenerLimits,
     router: Router,
     routes: Vec<Arc<Route>>,
 }
@@ -82,7 +85,15 @@ impl Snapshot {
         let listeners = config
             .listeners
             .iter()
-            .map(|listener| Arc::new(Listener::compile(listener, &clusters, registry)))
+            .map(|listener| {
+                let before = before.and_then(|before| before.listener(listener.address));
+                Arc::new(Listener::compile(
+                    listener,
+                    before.map(|before| &before.limits),
+                    &clusters,
+                    registry,
+                ))
+            })
             .collect();
         Self {
             version: before.map_or(0, |before| before.version) + 1,
@@ -119,7 +130,12 @@ impl Snapshot {
 }
 
 impl Listener {
-    fn compile(config: &model::Listener, clusters: &[Arc<Cluster>], registry: &Registry) -> Self {
+    fn compile(
+        config: &model::Listener,
+        limits: Option<&ListenerLimits>,
+        clusters: &[Arc<Cluster>],
+        registry: &Registry,
+    ) -> Self {
         let name = &config.name;
         let routes = config
             .routes
@@ -127,6 +143,7 @@ impl Listener {
             .map(|route| Arc::new(Route::compile(route, name, clusters, registry)));
         Self {
             unrouted: RouteMetrics::new(registry, Arc::clone(name), "".into()),
+            limits: ListenerLimits::new(&config.limits, limits, name, registry),
             router: Router::new(&config.routes),
             routes: routes.collect(),
             // Each route has its own part of the file.

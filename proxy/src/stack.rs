@@ -6,8 +6,9 @@ use tower::ServiceBuilder;
 
 use crate::{
     layer::{
-        attempt_timeout::AttemptTimeout, balance::Balance, deadline::Deadline, filters::Filters,
-        hop::Hop, observe::Observe, respond::Respond, router::Router, track::Track,
+        admit::Admit, attempt_timeout::AttemptTimeout, balance::Balance, deadline::Deadline,
+        filters::Filters, hop::Hop, limit::Limit, observe::Observe, respond::Respond,
+        router::Router, track::Track,
     },
     retry::Retry,
     upstream::dispatch::Dispatch,
@@ -17,7 +18,11 @@ use crate::{
 /// One statically typed stack a worker; each step reads its own part of the call's route or cluster and steps aside
 /// when that is absent.
 pub type Stack = Observe<
-    Respond<Hop<Router<Filters<Deadline<Retry<AttemptTimeout<Balance<Track<Dispatch>>>>>>>>>,
+    Respond<
+        Admit<
+            Hop<Router<Filters<Deadline<Retry<AttemptTimeout<Limit<Balance<Track<Dispatch>>>>>>>>>,
+        >,
+    >,
 >;
 
 /// The stack over the connections of `worker`.
@@ -27,6 +32,8 @@ pub fn stack(worker: &Rc<Worker>) -> Stack {
         .layer_fn(|next| Observe::new(Rc::clone(worker), next))
         // Turns an error into a response. Below Observe, so that errors are counted as what the client saw.
         .layer_fn(Respond::new)
+        // Refuses what the process or the listener has no room for. Above all that costs: no look at the head, no route.
+        .layer_fn(|next| Admit::new(Rc::clone(worker), next))
         // Refuses doubtful framing, takes out what belongs to one hop, writes forwarding and tracing headers. Above
         // Router, so that routes match what is true and filters have the last word on headers.
         .layer_fn(|next| Hop::new(Rc::clone(worker), next))
@@ -40,6 +47,9 @@ pub fn stack(worker: &Rc<Worker>) -> Stack {
         .layer_fn(Retry::new)
         // One attempt's time. Above Balance and Track, so that what an endpoint did not do in time is held against it.
         .layer_fn(AttemptTimeout::new)
+        // How many the cluster takes at once. Below Retry and AttemptTimeout: each attempt is one; above Balance: what is
+        // refused is no endpoint's doing.
+        .layer_fn(Limit::new)
         // Picks an endpoint, another one than before. Right above Track: nothing may happen between pick and count.
         .layer_fn(|next| Balance::new(Rc::clone(worker), next))
         // Counts the request in flight at its endpoint to the end of the body, and its latency and outcome.

@@ -15,6 +15,7 @@ mod fuzz;
 mod grpc;
 mod headers;
 mod house;
+mod limits;
 mod refusals;
 mod reload;
 mod retries;

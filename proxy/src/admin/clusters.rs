@@ -35,5 +35,10 @@ fn one(cluster: &Cluster) -> Value {
             })
         })
         .collect();
-    json!({ "endpoints": endpoints })
+    let limits: Value = cluster
+        .limits
+        .in_use()
+        .map(|(limit, in_use, cap)| (limit.as_str(), json!({ "in_use": in_use, "cap": cap })))
+        .collect();
+    json!({ "endpoints": endpoints, "limits": limits })
 }

@@ -5,6 +5,7 @@
 
 mod account;
 mod spare;
+mod wait;
 
 use std::{net::IpAddr, rc::Rc, sync::Arc};
 
@@ -23,6 +24,7 @@ use crate::{
         survey::{Survey, X_OUTRIGGER_TRAIL},
     },
     error::Error,
+    limits::{Retrying, gate::Permit},
     snapshot::{Cluster, Endpoint, Listener, Route},
     telemetry::{
         trace::TraceContext,
@@ -33,6 +35,7 @@ use crate::{
 };
 use account::Account;
 use spare::Spare;
+pub use wait::Wait;
 
 /// One request on its way.
 pub struct Call {
@@ -58,6 +61,12 @@ pub struct Call {
     pub now: u64,
     /// When its time, or that of the attempt under way, is up.
     pub until: u64,
+    /// Whether the attempt under way waits for a connection, where it may have to.
+    pub wait: Wait,
+    /// What it holds of its listener's limits, to its end.
+    pub admitted: Option<Permit>,
+    /// What it holds of its cluster's limit of retries, to its end, once it is one.
+    pub retrying: Option<Retrying>,
     /// Whether the client takes trailers (`te: trailers`).
     pub trailers: bool,
     /// What it came in by.
@@ -98,6 +107,9 @@ impl Call {
             account: Account::open(&head, now, worker.access_log().is_some()),
             now,
             until: u64::MAX,
+            wait: Wait::default(),
+            admitted: None,
+            retrying: None,
             trail: traced.then(Box::default),
             client: connection.peer.ip(),
             survey,

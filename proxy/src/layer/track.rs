@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderName, Response};
 use super::Handle;
 use crate::{
     body::{Body, Progress},
-    call::Call,
+    call::{Call, Wait},
     clock,
     endpoint::load::Outcome,
     error::{Blame, Error},
@@ -66,15 +66,21 @@ pub struct Tracked {
     began: u64,
     /// When its time is up, or the whole request's.
     until: u64,
+    wait: Wait,
     ended: Option<u64>,
     /// What came of it, once anything has.
     result: Option<AttemptResult>,
 }
 
 impl Tracked {
-    fn begin(cluster: Arc<Cluster>, endpoint: Arc<Endpoint>, call: &Call) -> Self {
+    fn begin(cluster: Arc<Cluster>, endpoint: Arc<Endpoint>, call: &mut Call) -> Self {
         endpoint.load.begin();
+        call.wait = match cluster.limits.may_wait() {
+            true => Wait::possible(call.now),
+            false => Wait::default(),
+        };
         Self {
+            wait: call.wait.clone(),
             cluster,
             endpoint,
             began: call.now,
@@ -144,7 +150,13 @@ impl Tracked {
     }
 
     fn took(&self, now: u64) -> Duration {
-        Duration::from_micros(now.saturating_sub(self.began))
+        let asked = self.wait.asked(self.began).unwrap_or(now);
+        Duration::from_micros(now.saturating_sub(asked))
+    }
+
+    /// Whether its time is up because of the endpoint: of which most was not spent waiting here.
+    fn late(&self, now: u64, asked: u64) -> bool {
+        now >= self.until && asked - self.began <= self.until.saturating_sub(asked)
     }
 }
 
@@ -153,9 +165,13 @@ impl Tracked {
 impl Drop for Tracked {
     fn drop(&mut self) {
         self.endpoint.load.end();
+        // It waited in vain for a connection: no attempt was made.
+        let Some(asked) = self.wait.asked(self.began) else {
+            return;
+        };
         let now = self.ended.unwrap_or_else(clock::now);
         let result = self.result.unwrap_or_else(|| {
-            let late = now >= self.until;
+            let late = self.late(now, asked);
             self.observe(
                 now,
                 if late {

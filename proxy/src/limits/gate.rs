@@ -28,6 +28,14 @@ impl Gate {
         })
     }
 
+    /// The gate of this cap, if there is one. What is under way in the one before stays counted.
+    pub fn carry_over(cap: Option<u32>, before: Option<&Arc<Self>>) -> Option<Arc<Self>> {
+        let cap = cap?;
+        let gate = before.map_or_else(|| Self::new(cap), Arc::clone);
+        gate.set_cap(cap);
+        Some(gate)
+    }
+
     /// Lets one more through, if there is room.
     pub fn enter(self: &Arc<Self>) -> Option<Permit> {
         let room = |held| (held < self.cap.load(Relaxed)).then_some(held + 1);

@@ -91,8 +91,7 @@ impl Queue {
 
     /// Somebody needs a connection. `now` in microseconds.
     pub fn join(&mut self, place: Place, now: u64) -> Joined {
-        if self.open < self.cap && self.waiting.is_empty() {
-            self.open += 1;
+        if self.open_now() {
             return Joined::Admitted;
         }
         if self.waiting.len() >= self.pending {
@@ -102,6 +101,13 @@ impl Queue {
         self.next += 1;
         self.rejoin(ticket, place, now);
         Joined::Waits(ticket)
+    }
+
+    /// Somebody needs a connection, and would not wait for one: whether it may be made.
+    pub fn open_now(&mut self) -> bool {
+        let room = self.open < self.cap && self.waiting.is_empty();
+        self.open += usize::from(room);
+        room
     }
 
     /// What this one was given turned out to be of no use: it stands where it stood.
@@ -167,6 +173,11 @@ impl Queue {
             .iter()
             .find(|(_, waiting)| waiting.place == place)
             .map(|(ticket, waiting)| (*ticket, waiting.since))
+    }
+
+    /// Whether what is idle has to ask if it may stay.
+    pub fn pressed(&self) -> bool {
+        !self.waiting.is_empty() || self.open - self.closing > self.cap
     }
 
     /// Connections that are open, or promised.

@@ -50,7 +50,12 @@ impl<S: Handle> Handle for Retry<S> {
             let result = self.next.handle(call).await;
             let unsent = matches!(&result, Err(error) if error.retryable() == Retryable::Unsent);
             let wanted = unsent || policy.on.iter().any(|on| calls_for(*on, &result));
-            if wanted && !last && may_repeat(call, &result) {
+            let repeatable = wanted && !last && may_repeat(call, &result);
+            if repeatable && call.retrying.is_none() {
+                call.retrying = cluster.limits.retry();
+            }
+            let over_limit = repeatable && call.retrying.is_none();
+            if repeatable && !over_limit {
                 call.note(|_| Step::Retry);
                 call.tried
                     .extend(call.endpoint.take().map(|endpoint| endpoint.id));
@@ -59,6 +64,7 @@ impl<S: Handle> Handle for Retry<S> {
             let outcome = match wanted {
                 true if policy.attempts == 1 => return result,
                 true if last => RetryOutcome::Exhausted,
+                true if over_limit => RetryOutcome::OverLimit,
                 true => RetryOutcome::Unreplayable,
                 false if call.attempts == 1 => return result,
                 false if matches!(&result, Ok(response) if !response.status().is_server_error()) => {

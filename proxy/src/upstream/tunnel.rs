@@ -1,10 +1,12 @@
 //! After a protocol switch (WebSocket, CONNECT): bytes both ways until both sides have ended.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::{io::copy_bidirectional, net::TcpStream, time::timeout};
+
+use crate::limits::connections::Slot;
 
 /// How long a side may take to switch after it agreed to.
 const SWITCH: Duration = Duration::from_secs(10);
@@ -15,6 +17,8 @@ pub struct Tunnel {
     pub downstream: OnUpgrade,
     /// The endpoint's.
     pub upstream: Side,
+    /// Its place among the connections of its cluster.
+    pub slot: Arc<Slot>,
 }
 
 /// The endpoint's side of a tunnel.

@@ -139,10 +139,9 @@ struct Play {
 impl Play {
     fn served(&mut self, ticket: Ticket) -> Place {
         let at = self.waiting.iter().position(|(other, _)| *other == ticket);
+        assert!(at.is_some(), "only those who wait are served");
         self.served += 1;
-        self.waiting
-            .remove(at.expect("only those who wait are served"))
-            .1
+        self.waiting.remove(at.unwrap_or_default()).1
     }
 
     fn close(&mut self, queue: &mut Queue, told: bool) {

@@ -43,6 +43,8 @@ labels! {
         Exhausted = "exhausted",
         /// Not made: the request's body could not be sent again.
         Unreplayable = "unreplayable",
+        /// Not made: too many retries were under way in the cluster.
+        OverLimit = "over_limit",
     }
 }
 

@@ -15,6 +15,7 @@ mod family;
 mod handle;
 mod histogram;
 mod label;
+mod limit;
 mod process;
 mod proxy;
 mod recorder;
@@ -27,6 +28,10 @@ pub use family::Family;
 pub use handle::{Counter, Gauge};
 pub use histogram::Histogram;
 pub use label::Label;
+pub use limit::{
+    ClusterLimit, ClusterLimitMetrics, ListenerLimit, ListenerLimitMetrics, OverloadMetrics,
+    OverloadReason,
+};
 pub use proxy::{DownstreamError, OpenConnection, ProxyMetrics, ReloadOutcome, Side};
 pub use registry::{Registry, page};
 pub use route::RouteMetrics;
