@@ -19,6 +19,7 @@ mod name;
 mod outlier_detection;
 mod overload;
 mod path;
+#[allow(dead_code)]
 mod percent;
 mod process;
 mod rate_limit;

@@ -26,6 +26,7 @@ use crate::{
     discovery::{self, file::Watch},
     downstream::accept::bind,
     health_check::HealthChecks,
+    overload::Overload,
     snapshot::Snapshot,
     status::{Refused, Status},
     telemetry::{Telemetry, metrics::ReloadOutcome},
@@ -138,8 +139,11 @@ impl App {
         telemetry
             .metrics
             .reload(ReloadOutcome::Applied, SystemTime::now());
+        let count = args.workers();
+        let overload = Overload::new(count, &snapshot.config.overload, &telemetry.registry);
         let shared = Arc::new(Shared {
             snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
+            overload,
             telemetry,
         });
 
@@ -158,7 +162,6 @@ impl App {
             error,
         })?;
 
-        let count = args.workers();
         let mut app = Self {
             path,
             zone: args.zone.clone(),
@@ -205,7 +208,7 @@ impl App {
         self.drain().await
     }
 
-    /// Lets time do its work on the clusters.
+    /// Lets time do its work.
     fn tend(&mut self) {
         let now = clock::now();
         let snapshot = self.shared.snapshot.load();
@@ -214,6 +217,10 @@ impl App {
         }
         self.health_checks
             .follow(&snapshot, &self.shared.telemetry.registry);
+        for listener in &snapshot.listeners {
+            listener.limits.tend(now);
+        }
+        self.shared.overload.tend(&snapshot.config.overload, now);
     }
 
     /// Puts the file in force if it is right, else says what is wrong and leaves everything as it is.

@@ -24,6 +24,7 @@ use crate::{
     clock,
     idle_timeout::{Flow, Idle, Silent},
     layer::track::Tracked,
+    limits::gate::Permit,
     retry::Replay,
     upstream::{Lease, expect::Gated},
 };
@@ -64,6 +65,8 @@ struct Riders {
     call: Option<Box<Call>>,
     /// Watches that it moves.
     idle: Option<Rc<Idle>>,
+    /// Of limits.
+    permits: Vec<Permit>,
     /// Counts the bytes of a request's body.
     counter: Option<Rc<Cell<u64>>>,
 }
@@ -124,6 +127,11 @@ impl Body {
     /// Lets an attempt's accounts be closed with this body.
     pub fn track(&mut self, tracked: Tracked) {
         self.riders().tracked = Some(tracked);
+    }
+
+    /// Lets a permit end with this body.
+    pub fn hold(&mut self, permit: Permit) {
+        self.riders().permits.push(permit);
     }
 
     /// Lets the request be closed with this body.

@@ -17,6 +17,7 @@ use crate::{
     circuit_breaker::CircuitBreaker,
     endpoint::{Endpoint, Endpoints, load::Outcome},
     hedge::Latency,
+    limits::Limits,
     outlier_detection::{Judgement, OutlierDetection},
     retry::Allowance,
     telemetry::metrics::{ClusterMetrics, Registry},
@@ -47,6 +48,8 @@ pub struct Cluster {
     pub retries: Arc<Allowance>,
     /// How long its attempts took lately, if anybody asks.
     pub latency: Arc<Latency>,
+    /// What may be under way at once.
+    pub limits: Limits,
 }
 
 impl Cluster {
@@ -81,6 +84,12 @@ impl Cluster {
             let before = before.and_then(|before| before.circuit_breaker.as_ref());
             CircuitBreaker::compile(policy, before, &config.name, registry)
         });
+        let limits = Limits::new(
+            &config.limits,
+            before.map(|before| &before.limits),
+            &config.name,
+            registry,
+        );
         let cluster = Self {
             outliers: OutlierDetection::new(
                 config.outlier_detection.as_ref(),
@@ -97,6 +106,7 @@ impl Cluster {
             latency: before
                 .map(|before| Arc::clone(&before.latency))
                 .unwrap_or_default(),
+            limits,
         };
         cluster.update(&listed, before.map(|before| &before.endpoints));
         Arc::new(cluster)
@@ -142,6 +152,7 @@ impl Cluster {
         self.show();
         self.retries.tend(now, &self.config.name, &self.metrics);
         self.latency.tend(now);
+        self.limits.tend(now);
     }
 
     fn show(&self) {

@@ -16,6 +16,7 @@ pub use crate::{
 use crate::{
     fault::Fault,
     hedge,
+    limits::ListenerLimits,
     rate_limit::RateLimit,
     retry::Policy,
     route::{self, Router, Split},
@@ -44,6 +45,8 @@ pub struct Listener {
     pub unrouted: RouteMetrics,
     /// Of all its requests.
     pub rate_limit: Option<Arc<RateLimit>>,
+    /// What may be under way at once.
+    pub limits: ListenerLimits,
     router: Router,
     routes: Vec<Arc<Route>>,
 }
@@ -107,7 +110,10 @@ impl Snapshot {
             .listeners
             .iter()
             .map(|listener| {
-                let before = before.and_then(|before| before.named(&listener.name));
+                let before = before.and_then(|before| {
+                    let named = || before.named(&listener.name);
+                    before.listener(listener.address).or_else(named)
+                });
                 Arc::new(Listener::compile(listener, &clusters, before, registry))
             })
             .collect();
@@ -160,15 +166,17 @@ impl Listener {
     ) -> Self {
         let name = &config.name;
         let metrics = FilterMetrics::new(registry, Arc::clone(name), "".into());
-        let limits = before.and_then(|before| before.rate_limit.clone());
-        let limits = RateLimit::compile(&config.rate_limit, limits, &metrics);
+        let rate_limit = before.and_then(|before| before.rate_limit.clone());
+        let rate_limit = RateLimit::compile(&config.rate_limit, rate_limit, &metrics);
+        let limits = before.map(|before| &before.limits);
         let routes = config
             .routes
             .iter()
             .map(|route| Arc::new(Route::compile(route, name, clusters, before, registry)));
         Self {
             unrouted: RouteMetrics::new(registry, Arc::clone(name), "".into()),
-            rate_limit: limits.into_iter().next(),
+            rate_limit: rate_limit.into_iter().next(),
+            limits: ListenerLimits::new(&config.limits, limits, name, registry),
             router: Router::new(&config.routes),
             routes: routes.collect(),
             // Each route has its own part of the file.

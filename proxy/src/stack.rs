@@ -8,7 +8,7 @@ use crate::{
     layer::{
         admit::Admit, attempt_timeout::AttemptTimeout, balance::Balance,
         circuit_breaker::CircuitBreaker, deadline::Deadline, filters::Filters, hop::Hop,
-        observe::Observe, respond::Respond, router::Router, track::Track,
+        limit::Limit, observe::Observe, respond::Respond, router::Router, track::Track,
     },
     retry::Retry,
     upstream::dispatch::Dispatch,
@@ -20,7 +20,7 @@ use crate::{
 pub type Stack = Observe<Respond<Admit<Hop<Router<Filters<Deadline<Retry<Attempt>>>>>>>>;
 
 /// What happens to each attempt.
-type Attempt = AttemptTimeout<CircuitBreaker<Balance<Track<Dispatch>>>>;
+type Attempt = AttemptTimeout<CircuitBreaker<Limit<Balance<Track<Dispatch>>>>>;
 
 /// The stack over the connections of `worker`.
 pub fn stack(worker: &Rc<Worker>) -> Stack {
@@ -29,8 +29,8 @@ pub fn stack(worker: &Rc<Worker>) -> Stack {
         .layer_fn(|next| Observe::new(Rc::clone(worker), next))
         // Turns an error into a response. Below Observe, so that errors are counted as what the client saw.
         .layer_fn(Respond::new)
-        // Refuses what the listener should not take on. Above all that costs.
-        .layer_fn(Admit::new)
+        // Refuses what the process or the listener has no room for. Above all that costs: no look at the head, no route.
+        .layer_fn(|next| Admit::new(Rc::clone(worker), next))
         // Refuses doubtful framing, takes out what belongs to one hop, writes forwarding and tracing headers. Above
         // Router, so that routes match what is true and filters have the last word on headers.
         .layer_fn(|next| Hop::new(Rc::clone(worker), next))
@@ -44,8 +44,11 @@ pub fn stack(worker: &Rc<Worker>) -> Stack {
         .layer_fn(|next| Retry::new(Rc::clone(worker), next))
         // One attempt's time. Above Balance and Track, so that what an endpoint did not do in time is held against it.
         .layer_fn(AttemptTimeout::new)
-        // Leaves a cluster alone that is broken, or falls back on another. Above Balance: no endpoint is picked then.
+        // Leaves a cluster alone that is broken, or falls back on another. Above Limit: that other one has its own.
         .layer_fn(CircuitBreaker::new)
+        // How many the cluster takes at once. Below Retry and AttemptTimeout: each attempt is one; above Balance: what is
+        // refused is no endpoint's doing.
+        .layer_fn(Limit::new)
         // Picks an endpoint, another one than before. Right above Track: nothing may happen between pick and count.
         .layer_fn(|next| Balance::new(Rc::clone(worker), next))
         // Counts the request in flight at its endpoint to the end of the body, and its latency and outcome.

@@ -20,6 +20,7 @@ mod headers;
 mod health_checks;
 mod hedging;
 mod house;
+mod limits;
 mod outliers;
 mod outliers_return;
 mod panic;

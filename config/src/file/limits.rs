@@ -11,6 +11,7 @@ use crate::{
 /// More than a process could hold, and far from where sums overflow.
 const MOST: u64 = 1_000_000;
 
+#[derive(Clone, Copy)]
 struct Keys {
     connections: Option<u32>,
     pending: Option<u32>,

@@ -63,6 +63,11 @@ fn one(cluster: &Cluster) -> Value {
             latency.map(|latency| latency.as_secs_f64() * 1e3).into(),
         )
     });
+    let limits: Value = cluster
+        .limits
+        .in_use()
+        .map(|(limit, in_use, cap)| (limit.as_str(), json!({ "in_use": in_use, "cap": cap })))
+        .collect();
     json!({
         "available": set.plan().available(),
         "panic": set.plan().panic(),
@@ -75,6 +80,7 @@ fn one(cluster: &Cluster) -> Value {
             "dry": dry,
         },
         "latency_ms": hedged.collect::<serde_json::Map<String, Value>>(),
+        "limits": limits,
         "endpoints": endpoints,
     })
 }

@@ -7,7 +7,7 @@ use std::{cell::Cell, rc::Rc, sync::Arc};
 
 use smallvec::SmallVec;
 
-use super::{Call, nothing};
+use super::{Call, Wait, nothing};
 use crate::{body::Body, telemetry::trail::Step};
 
 /// No endpoint has this id.
@@ -56,6 +56,9 @@ impl Call {
             upgrade: None,
             tunnel: None,
             idle: None,
+            wait: Wait::default(),
+            admitted: None,
+            retrying: None,
             trail: self.trail.is_some().then(Box::default),
             account: None,
         })

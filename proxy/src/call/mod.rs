@@ -6,6 +6,7 @@
 mod account;
 mod fork;
 mod spare;
+mod wait;
 
 use std::{net::IpAddr, rc::Rc, sync::Arc, time::Duration};
 
@@ -27,6 +28,7 @@ use crate::{
     error::Error,
     idle_timeout::{Idle, Silent},
     layer::deadline::Told,
+    limits::{Retrying, gate},
     rate_limit::Quota,
     snapshot::{Cluster, Endpoint, Fallback, Listener, Route},
     telemetry::{
@@ -39,6 +41,7 @@ use crate::{
 use account::Account;
 use fork::Twin;
 use spare::Spare;
+pub use wait::Wait;
 
 /// One request on its way.
 pub struct Call {
@@ -72,6 +75,12 @@ pub struct Call {
     pub until: u64,
     /// How its endpoint is told of that time, if it is.
     pub told: Told,
+    /// Whether the attempt under way waits for a connection, where it may have to.
+    pub wait: Wait,
+    /// What it holds of its listener's limits, to its end.
+    pub admitted: Option<gate::Permit>,
+    /// What it holds of its cluster's limit of retries, to its end, once it is one.
+    pub retrying: Option<Retrying>,
     /// Whether the client takes trailers (`te: trailers`).
     pub trailers: bool,
     /// What it came in by.
@@ -128,6 +137,9 @@ impl Call {
             now,
             until: u64::MAX,
             told: Told::default(),
+            wait: Wait::default(),
+            admitted: None,
+            retrying: None,
             trail: traced.then(Box::default),
             client: connection.peer.ip(),
             survey,

@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     clock,
+    limits::gate::Permit,
     snapshot::Listener,
     stack::Stack,
     telemetry::metrics::{DownstreamError, Side},
@@ -216,9 +217,10 @@ impl Connection {
     }
 }
 
-/// Serves one connection that the listener at `address` accepted.
+/// Serves one connection that the listener at `address` accepted and let in.
 pub async fn serve(
     mut stream: TcpStream,
+    _admitted: Option<Permit>,
     peer: SocketAddr,
     address: SocketAddr,
     worker: Rc<Worker>,

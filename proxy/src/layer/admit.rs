@@ -1,9 +1,10 @@
-//! Admit: refuses early what the proxy should not take on.
+//! Admit: cheap refusal of what there is no room for.
 //!
-//! Below Respond, which makes a response of a refusal; above Hop and Router, so that a refusal costs as little as it can:
-//! no header was written and no route looked for. All that is asked here is a property of the listener.
+//! Below Respond, which makes the answers; above Hop and Router: what is refused here costs no look at its head, no
+//! route and no metric of one. In the order of what costs least: the process has too much to do (`overload`), the
+//! listener's `limits.requests`, its `rate_limit`. The connection stays open: to make a new one would cost both sides more than to ask again.
 
-use std::sync::Arc;
+use std::{rc::Rc, sync::Arc};
 
 use http::Response;
 use outrigger_config::model::RateLimitKey;
@@ -14,35 +15,68 @@ use crate::{
     call::Call,
     error::Error,
     rate_limit::{Caller, Quota, RateLimit},
-    telemetry::trail::Step,
+    telemetry::{metrics::Label as _, trail::Step},
+    worker::Worker,
 };
 
 /// See the module.
 pub struct Admit<S> {
+    worker: Rc<Worker>,
     next: S,
 }
 
 impl<S> Admit<S> {
     /// Above `next`.
-    pub fn new(next: S) -> Self {
-        Self { next }
+    pub fn new(worker: Rc<Worker>, next: S) -> Self {
+        Self { worker, next }
     }
 }
 
 impl<S: Handle> Handle for Admit<S> {
     async fn handle(&self, call: &mut Call) -> Result<Response<Body>, Error> {
-        if let Some(limit) = call.listener.rate_limit.clone() {
-            if limit.key() == Some(&RateLimitKey::SourceAddress) {
-                let trusted = &call.listener.config.trusted_proxies;
-                call.client = call
-                    .connection
-                    .forwarded
-                    .client(&call.head.headers, trusted);
-            }
-            within(&limit, call)?;
-        }
+        overload(&self.worker, call)?;
+        requests(call)?;
+        rate(call)?;
         self.next.handle(call).await
     }
+}
+
+/// The process has too much to do.
+fn overload(worker: &Worker, call: &mut Call) -> Result<(), Error> {
+    let Some(reason) = worker.overloaded() else {
+        return Ok(());
+    };
+    call.note(|_| Step::Refused("overload"));
+    Err(Error::Overloaded(reason.as_str()))
+}
+
+/// The listener has as many requests as it may.
+fn requests(call: &mut Call) -> Result<(), Error> {
+    match call.listener.limits.request() {
+        Ok(admitted) => {
+            call.admitted = admitted;
+            Ok(())
+        }
+        Err(limit) => {
+            call.note(|_| Step::Refused("listener"));
+            Err(Error::LimitReached(limit.as_str()))
+        }
+    }
+}
+
+/// The caller has had its share of the listener.
+fn rate(call: &mut Call) -> Result<(), Error> {
+    let Some(limit) = call.listener.rate_limit.clone() else {
+        return Ok(());
+    };
+    if limit.key() == Some(&RateLimitKey::SourceAddress) {
+        let trusted = &call.listener.config.trusted_proxies;
+        call.client = call
+            .connection
+            .forwarded
+            .client(&call.head.headers, trusted);
+    }
+    within(&limit, call)
 }
 
 /// Asks a rate limit, and keeps in mind what the caller is to be told of it.

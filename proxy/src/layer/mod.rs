@@ -7,6 +7,7 @@ pub mod circuit_breaker;
 pub mod deadline;
 pub mod filters;
 pub mod hop;
+pub mod limit;
 pub mod observe;
 pub mod respond;
 pub mod router;

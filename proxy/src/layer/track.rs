@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, Response};
 use super::Handle;
 use crate::{
     body::{Body, Progress},
-    call::Call,
+    call::{Call, Wait},
     circuit_breaker::Permit,
     clock,
     error::Error,
@@ -71,6 +71,7 @@ pub struct Tracked {
     until: u64,
     /// It has far less time than the route gives an attempt: the client allowed no more, or others used it up.
     hurried: bool,
+    wait: Wait,
     ended: Option<u64>,
     /// It is to see whether an ejected endpoint is well again.
     probe: bool,
@@ -101,7 +102,12 @@ impl Tracked {
         endpoint.load.begin();
         let route = call.route.as_ref().map(|route| &route.config);
         let usual = route.and_then(|route| route.attempt_timeout.or(route.timeout));
+        call.wait = match cluster.limits.may_wait() {
+            true => Wait::possible(call.now),
+            false => Wait::default(),
+        };
         Self {
+            wait: call.wait.clone(),
             cluster,
             endpoint,
             began: call.now,
@@ -220,7 +226,13 @@ impl Tracked {
     }
 
     fn took(&self, now: u64) -> Duration {
-        Duration::from_micros(now.saturating_sub(self.began))
+        let asked = self.wait.asked(self.began).unwrap_or(now);
+        Duration::from_micros(now.saturating_sub(asked))
+    }
+
+    /// Whether its time is up because of the endpoint: of which most was not spent waiting here.
+    fn late(&self, now: u64, asked: u64) -> bool {
+        now >= self.until && asked - self.began <= self.until.saturating_sub(asked)
     }
 }
 
@@ -230,8 +242,12 @@ impl Drop for Tracked {
     fn drop(&mut self) {
         self.endpoint.load.end();
         let now = self.ended.unwrap_or_else(clock::now);
+        let Some(asked) = self.wait.asked(self.began) else {
+            // It waited in vain for a connection: no attempt was made.
+            return self.judge(now, Verdict::Abandoned, None);
+        };
         let result = self.result.unwrap_or_else(|| {
-            let late = now >= self.until;
+            let late = self.late(now, asked);
             let verdict = match late && self.fair(now) {
                 true => Verdict::Failure(Failure::Timeout),
                 false => Verdict::Abandoned,

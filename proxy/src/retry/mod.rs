@@ -103,7 +103,7 @@ impl<S: Handle> Retry<S> {
         if fresh && policy::unmade(result) {
             cluster.retries.charge(now);
         } else {
-            permit(cluster, now)?;
+            permit(call, cluster, now)?;
         }
         match call.restore() {
             true => Ok(wait),
@@ -193,13 +193,17 @@ impl<S: Handle> Handle for Retry<S> {
     }
 }
 
-/// Whether the cluster bears one more attempt than it has requests: a retry, or a hedge. Counted if so. An attempt in
-/// place of one that reached nobody need not ask.
-pub fn permit(cluster: &Cluster, now: u64) -> Result<(), RetryOutcome> {
-    match cluster.retries.withdraw(now, &cluster.config.name) {
-        true => Ok(()),
-        false => Err(RetryOutcome::OverBudget),
+/// Whether the cluster bears one more attempt than it has requests: a retry, or a hedge. Counted if so.
+pub fn permit(call: &mut Call, cluster: &Cluster, now: u64) -> Result<(), RetryOutcome> {
+    let retrying = match call.retrying.take() {
+        Some(retrying) => retrying,
+        None => cluster.limits.retry().ok_or(RetryOutcome::OverLimit)?,
+    };
+    if !cluster.retries.withdraw(now, &cluster.config.name) {
+        return Err(RetryOutcome::OverBudget);
     }
+    call.retrying = Some(retrying);
+    Ok(())
 }
 
 /// The policy that kept a retry from being made, in the words of the Trail.

@@ -6,6 +6,7 @@ use std::{
     io,
     pin::{Pin, pin},
     rc::Rc,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -18,7 +19,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::idle_timeout::Idle;
+use crate::{idle_timeout::Idle, limits::connections::Slot};
 
 /// How long a side may take to switch after it agreed to.
 const SWITCH: Duration = Duration::from_secs(10);
@@ -29,6 +30,8 @@ pub struct Tunnel {
     pub downstream: OnUpgrade,
     /// The endpoint's.
     pub upstream: Side,
+    /// Its place among the connections of its cluster.
+    pub slot: Arc<Slot>,
 }
 
 /// The endpoint's side of a tunnel.

@@ -5,8 +5,9 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use insta::assert_snapshot;
 use outrigger_config::model::{
-    Admin, ClusterRef, Drain, Filter, HeaderEdits, HostMatch, Match, PathMatch, PathRewrite,
-    Redirect, Respond, Rewrite, Route, Scheme, ValueMatch, WeightedCluster,
+    Admin, ClusterRef, Drain, Filter, HeaderEdits, HostMatch, ListenerLimits, Match, MemoryBound,
+    Overload, PathMatch, PathRewrite, Redirect, Respond, Rewrite, Route, Scheme, ValueMatch,
+    WeightedCluster,
 };
 use proptest::prelude::*;
 
@@ -24,6 +25,10 @@ fn config(routes: Vec<Route>) -> Config {
             delay: Duration::ZERO,
             timeout: Duration::ZERO,
         },
+        overload: Overload {
+            memory: MemoryBound::Off,
+            queueing_delay: None,
+        },
         listeners: vec![Listener {
             name: "edge".into(),
             address: ([0, 0, 0, 0], 8080).into(),
@@ -36,6 +41,7 @@ fn config(routes: Vec<Route>) -> Config {
             max_header_bytes: 0,
             max_streams: 0,
             rate_limit: None,
+            limits: ListenerLimits::default(),
             routes,
         }],
         clusters: Vec::new(),

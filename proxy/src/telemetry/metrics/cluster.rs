@@ -61,6 +61,8 @@ labels! {
         Lost = "lost",
         /// Not made: the cluster's retry budget is used up.
         OverBudget = "over_budget",
+        /// Not made: as many retries are under way as the cluster's limits allow.
+        OverLimit = "over_limit",
     }
 }
 

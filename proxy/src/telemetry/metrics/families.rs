@@ -173,3 +173,45 @@ pub const LOG_DROPPED: Family<Counter, 0> = Family::new(
     "Process log lines dropped because stdout was too slow.",
     [],
 );
+
+/// By [`ClusterLimit`](super::ClusterLimit).
+pub const LIMIT_REFUSALS: Family<Counter, 2> = Family::new(
+    "outrigger_limit_refusals_total",
+    "Requests that a limit of a cluster refused, and retries that were not made for it.",
+    ["cluster", "limit"],
+);
+
+/// By [`ClusterLimit`](super::ClusterLimit).
+pub const LIMIT_IN_USE: Family<Gauge, 2> = Family::new(
+    "outrigger_limit_in_use",
+    "How many there are now of what a limit of a cluster bounds.",
+    ["cluster", "limit"],
+);
+
+/// Only with `limits.adaptive`.
+pub const CONCURRENCY_LIMIT: Family<Gauge, 1> = Family::new(
+    "outrigger_concurrency_limit",
+    "Requests in flight that the adaptive limit of a cluster allows now.",
+    ["cluster"],
+);
+
+/// By [`ListenerLimit`](super::ListenerLimit).
+pub const LISTENER_REFUSALS: Family<Counter, 2> = Family::new(
+    "outrigger_listener_refusals_total",
+    "Connections and requests that a limit of a listener refused.",
+    ["listener", "limit"],
+);
+
+/// By [`OverloadReason`](super::OverloadReason).
+pub const OVERLOAD_REFUSALS: Family<Counter, 1> = Family::new(
+    "outrigger_overload_refusals_total",
+    "Requests refused because the process had too much to do.",
+    ["reason"],
+);
+
+/// 0 while nothing is asked of it.
+pub const WORKER_DELAY: Family<Gauge, 0> = Family::new(
+    "outrigger_worker_delay_seconds",
+    "How long work waits for its worker, of the worker where it waits longest.",
+    [],
+);

@@ -18,6 +18,7 @@ mod handle;
 mod health_check;
 mod histogram;
 mod label;
+mod limit;
 mod process;
 mod proxy;
 mod recorder;
@@ -36,6 +37,10 @@ pub use handle::{Counter, Gauge};
 pub use health_check::{CheckResult, HealthCheckMetrics};
 pub use histogram::Histogram;
 pub use label::Label;
+pub use limit::{
+    ClusterLimit, ClusterLimitMetrics, ListenerLimit, ListenerLimitMetrics, OverloadMetrics,
+    OverloadReason,
+};
 pub use proxy::{DownstreamError, OpenConnection, ProxyMetrics, ReloadOutcome, Side};
 pub use registry::{Registry, page};
 pub use route::RouteMetrics;
