@@ -14,6 +14,7 @@ mod health_check;
 mod listener;
 mod matches;
 mod name;
+mod outlier_detection;
 mod path;
 mod percent;
 mod process;

@@ -9,6 +9,7 @@ pub mod default;
 mod filter;
 mod health_check;
 mod listener;
+mod outlier_detection;
 mod route;
 
 use std::{net::SocketAddr, time::Duration};
@@ -20,6 +21,7 @@ pub use cluster::{
 pub use filter::{Filter, HeaderEdits, PathRewrite, Redirect, Respond, Rewrite, Scheme};
 pub use health_check::{HealthCheck, HttpProbe, Probe, StatusRange};
 pub use listener::Listener;
+pub use outlier_detection::{FailurePercent, OutlierDetection, SlowAnswers, SuccessRate};
 pub use route::{
     ClusterRef, HostMatch, Match, PathMatch, Retry, RetryOn, Route, ValueMatch, WeightedCluster,
 };

@@ -6,6 +6,7 @@
 mod choice;
 mod collection;
 mod field;
+mod off;
 mod scalar;
 
 use std::rc::Rc;
@@ -19,7 +20,8 @@ pub(crate) use collection::{list, list_where, map};
 pub(crate) use field::{
     absent, check_keys, default, keys, mapping_schema, nested, not_yet, optional, refused, required,
 };
-pub(crate) use scalar::{flag, parsed, text, whole};
+pub(crate) use off::or_off;
+pub(crate) use scalar::{decimal, flag, parsed, text, whole};
 
 /// One kind of value.
 ///

@@ -83,7 +83,9 @@ golden! {
     a_breaker_that_falls_back_on_itself: cluster("    endpoints: []\n    circuit_breaker: { fallback: { cluster: web } }\n");
     a_breaker_that_falls_back_on_nobody: cluster("    endpoints: []\n    circuit_breaker: { fallback: { cluster: wbe } }\n");
     bad_breakers: cluster("    endpoints: []\n    circuit_breaker: { failure_percent: 0%, slow_call: { percent: 101% }, open_time: 2m, probes: 0, min_requests: 0, fallback: { respond: { status: 99 } } }\n");
-    what_is_not_in_this_version: cluster("    endpoints: []\n    outlier_detection: { path: /health }\n    limits: {}\n    tls: {}\n");
+    bad_outlier_detection: cluster("    endpoints: []\n    outlier_detection: { consecutive_errors: 0, success_rate: false, failure_percent: { threshold: 85 }, latency: { factor: 1 }, base_ejection_time: 2m, max_ejection_percent: 0.5 }\n");
+    a_misspelt_off: cluster("    endpoints: []\n    outlier_detection: of\n");
+    what_is_not_in_this_version: cluster("    endpoints: []\n    limits: { requests: 1 }\n    tls: {}\n");
 
     an_empty_file: messages("# nothing but words\n");
     two_documents: messages("listeners: []\n---\nlisteners: []\n");

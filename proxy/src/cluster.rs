@@ -9,7 +9,8 @@ use outrigger_config::model;
 use crate::{
     balance::estimate::Decay,
     circuit_breaker::CircuitBreaker,
-    endpoint::Endpoints,
+    endpoint::{Endpoint, Endpoints},
+    outlier_detection::{Judgement, OutlierDetection},
     telemetry::metrics::{ClusterMetrics, Registry},
 };
 
@@ -28,6 +29,8 @@ pub struct Cluster {
     pub decay: Decay,
     /// Keeps requests away while it is open, if the cluster has one.
     pub circuit_breaker: Option<Arc<CircuitBreaker>>,
+    /// What takes them out of service.
+    pub outliers: OutlierDetection,
 }
 
 impl Cluster {
@@ -61,6 +64,10 @@ impl Cluster {
             CircuitBreaker::compile(policy, before, &config.name, registry)
         });
         let cluster = Self {
+            outliers: OutlierDetection::new(
+                config.outlier_detection.as_ref(),
+                before.map(|before| &before.outliers),
+            ),
             config: config.clone(),
             circuit_breaker,
             endpoints,
@@ -77,8 +84,29 @@ impl Cluster {
         self.endpoints.count(&self.metrics);
     }
 
+    /// An attempt at an endpoint is over, or as good as: here, once, that becomes what is known of the endpoint. `now` is
+    /// in microseconds.
+    pub fn judge(&self, endpoint: &Endpoint, now: u64, judgement: Judgement) {
+        let outcome = judgement.verdict.outcome();
+        if let Some(took) = judgement.took {
+            endpoint.load.measure(now, took, outcome, self.decay);
+        }
+        endpoint.load.settle(now, outcome, self.decay);
+        self.outliers.judge(self, endpoint, now, judgement);
+    }
+
+    /// The head of a response is there, but the verdict comes with its end: how long it took is known.
+    pub fn answered(&self, endpoint: &Endpoint, now: u64, judgement: Judgement) {
+        let outcome = judgement.verdict.outcome();
+        if let Some(took) = judgement.took {
+            endpoint.load.measure(now, took, outcome, self.decay);
+        }
+        self.outliers.answered(endpoint, judgement);
+    }
+
     /// What changes with time alone. `now` is in microseconds.
     pub fn tend(&self, now: u64) {
+        self.outliers.tend(self, now);
         self.endpoints.tend(now);
         self.endpoints.count(&self.metrics);
     }

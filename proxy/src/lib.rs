@@ -15,6 +15,7 @@ pub mod endpoint;
 pub mod error;
 pub mod health_check;
 pub mod layer;
+pub mod outlier_detection;
 pub mod retry;
 pub mod route;
 pub mod snapshot;

@@ -86,7 +86,10 @@ fn an_ejected_endpoint_comes_back_through_a_probe_and_warms_up() {
         assert!(!condition.probe(99, 199), "before its time");
         assert!(condition.probe(100, 200));
         assert!(!condition.probe(150, 250), "a second one beside the first");
-        assert!(condition.probe(200, 300), "the first was lost");
+        assert!(!condition.probe(200, 300), "whoever gives it up ejects");
+        assert!(condition.probe_again(205), "it said nothing");
+        assert!(!condition.probe_again(206), "twice");
+        assert!(condition.probe(206, 306));
         assert!(condition.restore(210));
         assert!(!condition.restore(220), "twice");
         assert_eq!(condition.load(), seen(false, State::Warming { since: 210 }));

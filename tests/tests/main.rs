@@ -18,6 +18,8 @@ mod grpc_health;
 mod headers;
 mod health_checks;
 mod house;
+mod outliers;
+mod outliers_return;
 mod refusals;
 mod reload;
 mod retries;

@@ -12,15 +12,16 @@ use super::{
     duration::duration,
     health_check::health_check,
     name::name,
+    outlier_detection::outlier_detection,
 };
 use crate::{
     model::{
-        Balancer, CircuitBreaker, Cluster, Dns, Endpoint, Endpoints, HealthCheck, PoolPolicy,
-        Protocol, default as defaults,
+        Balancer, CircuitBreaker, Cluster, Dns, Endpoint, Endpoints, HealthCheck, OutlierDetection,
+        PoolPolicy, Protocol, default as defaults,
     },
     problem::Fault,
     reader::Reader,
-    shape::{Shape, choice, default, keys, map, nested, not_yet, optional, refused, word},
+    shape::{Shape, choice, default, keys, map, nested, not_yet, optional, or_off, refused, word},
     yaml::Node,
 };
 use endpoint::endpoints;
@@ -35,7 +36,7 @@ struct Keys {
     pool: PoolPolicy,
     slow_start: Option<Duration>,
     health_check: Option<HealthCheck>,
-    outlier_detection: (),
+    outlier_detection: Option<OutlierDetection>,
     circuit_breaker: Option<CircuitBreaker>,
     limits: (),
     tls: (),
@@ -82,10 +83,14 @@ pub(super) fn cluster() -> Shape<Cluster> {
         slow_start: optional(duration()),
         /// Active probes of each endpoint; `{}` is `GET /health`. None when left out.
         health_check: optional(health_check()),
-        /// Passive ejection of bad endpoints; not in this version yet.
-        outlier_detection: not_yet(),
         /// Refusal, or a fallback, while too many of its requests fail; `{}` has the defaults. None when left out.
         circuit_breaker: optional(circuit_breaker()),
+        /// What takes an endpoint out of service for a time: `{}` for every detector, `off` for none. When left out, only
+        /// connections that cannot be made do.
+        outlier_detection: default(
+            or_off(outlier_detection()),
+            Some(defaults::OUTLIER_DETECTION),
+        ),
         /// Concurrency caps; not in this version yet.
         limits: not_yet(),
         /// TLS to the endpoints; not in this version yet, and refused even when empty.
@@ -109,6 +114,7 @@ fn from_keys(keys: Keys) -> Cluster {
         slow_start: keys.slow_start,
         health_check: keys.health_check,
         circuit_breaker: keys.circuit_breaker,
+        outlier_detection: keys.outlier_detection,
     }
 }
 
@@ -126,7 +132,7 @@ fn to_keys(cluster: &Cluster) -> Keys {
         pool: cluster.pool.clone(),
         slow_start: cluster.slow_start,
         health_check: cluster.health_check.clone(),
-        outlier_detection: (),
+        outlier_detection: cluster.outlier_detection.clone(),
         circuit_breaker: cluster.circuit_breaker.clone(),
         limits: (),
         tls: (),

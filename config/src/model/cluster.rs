@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use http::HeaderName;
 
-use super::{CircuitBreaker, HealthCheck};
+use super::{CircuitBreaker, HealthCheck, OutlierDetection};
 
 /// A named set of endpoints with one policy.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +27,8 @@ pub struct Cluster {
     pub health_check: Option<HealthCheck>,
     /// When it is left alone for a while; `None`: never.
     pub circuit_breaker: Option<CircuitBreaker>,
+    /// What takes an endpoint out of service; `None`: nothing does.
+    pub outlier_detection: Option<OutlierDetection>,
 }
 
 /// Where a cluster's endpoints come from.

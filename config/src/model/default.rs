@@ -7,7 +7,9 @@ use std::{
 
 use http::StatusCode;
 
-use super::{LogFormat, RetryOn, StatusRange};
+use super::{
+    FailurePercent, LogFormat, OutlierDetection, RetryOn, SlowAnswers, StatusRange, SuccessRate,
+};
 
 /// Loopback: it shows internals. Linkerd's port.
 pub const ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4191);
@@ -43,6 +45,58 @@ pub const DNS_MAX_TTL: Duration = Duration::from_secs(60);
 pub const RETRY_ON: [RetryOn; 2] = [RetryOn::ConnectFailure, RetryOn::RefusedStream];
 /// An access log that somebody turns on without a word is for that somebody to read.
 pub const LOG_FORMAT: LogFormat = LogFormat::Text;
+/// Envoy's. Fewer would eject for a streak of bad luck: at 10 % errors three in a row come every thousand requests.
+pub const CONSECUTIVE_ERRORS: u32 = 5;
+/// As all errors, of which they are a part; Envoy counts them and does nothing.
+pub const CONSECUTIVE_GATEWAY_ERRORS: u32 = 5;
+/// A refusal is certain, but one lost packet is a connect time-out too: its repetition comes after a second. With three,
+/// `peak_ewma`, which avoids what failed twice, would keep the third waiting.
+pub const CONSECUTIVE_CONNECT_FAILURES: u32 = 2;
+/// Chance puts one endpoint in a thousand outside of three, and we look twice a second. Envoy's 1.9 of the standard
+/// deviation is more than one endpoint of four can ever reach, however bad, and what one of five always does.
+pub const SUCCESS_RATE: SuccessRate = SuccessRate {
+    deviations: 3.0,
+    min_endpoints: 5,
+    min_requests: 100,
+};
+/// Envoy's numbers, but for the endpoints: two are enough, since it compares with none and the last is never ejected.
+pub const FAILURE_PERCENT: FailurePercent = FailurePercent {
+    threshold: 0.85,
+    min_endpoints: 2,
+    min_requests: 50,
+};
+/// Five times and 20 ms slower is no busier neighbour but another state of being; with fewer than three nobody can say
+/// who is the odd one.
+pub const SLOW_ANSWERS: SlowAnswers = SlowAnswers {
+    factor: 5.0,
+    at_least: Duration::from_millis(20),
+    min_endpoints: 3,
+    min_requests: 50,
+};
+/// Long enough for 100 requests at 20 a second; a median follows a change within 0.7 of it, so that detection stays under
+/// 5 s. Envoy looks every 10 s.
+pub const OUTLIER_WINDOW: Duration = Duration::from_secs(5);
+/// Linkerd's. The way back is a single request, so to look again soon is cheap: one error, where Envoy returns an
+/// endpoint to full service and therefore waits for 30 s.
+pub const BASE_EJECTION_TIME: Duration = Duration::from_secs(1);
+/// Linkerd's: how late a recovery is noticed at worst, at one failed request a minute until then. Envoy: 300 s.
+pub const MAX_EJECTION_TIME: Duration = Duration::from_secs(60);
+/// Half can usually bear the load for a while. Envoy's 10 % ejects nothing of nine endpoints or fewer.
+pub const MAX_EJECTION_PERCENT: f64 = 0.5;
+/// On where the file says nothing: a connection that cannot be made is a fact, whoever asks and whatever for, and to eject
+/// for it costs no request. Whether an error is the endpoint's doing or the request's, only the user knows.
+pub const OUTLIER_DETECTION: OutlierDetection = OutlierDetection {
+    consecutive_errors: None,
+    consecutive_gateway_errors: None,
+    consecutive_connect_failures: Some(CONSECUTIVE_CONNECT_FAILURES),
+    success_rate: None,
+    failure_percent: None,
+    latency: None,
+    window: OUTLIER_WINDOW,
+    base_ejection_time: BASE_EJECTION_TIME,
+    max_ejection_time: MAX_EJECTION_TIME,
+    max_ejection_percent: MAX_EJECTION_PERCENT,
+};
 /// Endpoints that say nothing are equal.
 pub const ENDPOINT_WEIGHT: u32 = 1;
 /// As the Gateway API: a client asks again next time, so a mistake can be taken back.

@@ -67,6 +67,25 @@ where
     )
 }
 
+/// A number from `least` to `most`, with a fraction or without.
+pub(crate) fn decimal(least: f64, most: f64) -> Shape<f64> {
+    Shape::new(
+        move || json!({"type": "number", "minimum": least, "maximum": most}),
+        move |node, reader| {
+            let number = match &node.content {
+                Content::Scalar { text, plain: true } => text.parse::<f64>().ok(),
+                _ => None,
+            };
+            let number = number.filter(|number| (least..=most).contains(number));
+            if number.is_none() {
+                reader.mismatch(node, &format!("a number from {least} to {most}"));
+            }
+            number
+        },
+        |value| (*value).into(),
+    )
+}
+
 /// `true` or `false`.
 pub(crate) fn flag() -> Shape<bool> {
     Shape::new(

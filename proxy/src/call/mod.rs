@@ -73,6 +73,8 @@ pub struct Call {
     pub diverted: bool,
     /// A circuit breaker let the attempt under way through, and wants to know what comes of it.
     pub permit: Option<Box<Permit>>,
+    /// That attempt is to see whether an ejected endpoint is well again.
+    pub probe: bool,
     /// Attempts begun.
     pub attempts: u32,
     /// Endpoints of failed attempts, by id; the next attempt prefers others.
@@ -120,6 +122,7 @@ impl Call {
             endpoint: None,
             diverted: false,
             permit: None,
+            probe: false,
             attempts: 0,
             tried: SmallVec::new(),
             upgrade: None,

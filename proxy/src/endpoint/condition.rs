@@ -27,7 +27,7 @@ pub enum State {
     },
     /// One request is there to see whether it is well again.
     Probing {
-        /// When that request is given up for lost, and another may go.
+        /// When that request is given up for lost.
         until: u64,
     },
 }
@@ -99,11 +99,19 @@ impl Condition {
     /// `lost`. Of several that ask, one is told yes.
     pub fn probe(&self, now: u64, lost: u64) -> bool {
         self.change(|seen| match seen.state {
-            State::Ejected { until } | State::Probing { until } if until <= now && !seen.down => {
+            State::Ejected { until } if until <= now && !seen.down => {
                 let state = State::Probing { until: lost };
                 Some(Seen { state, ..seen })
             }
             _ => None,
+        })
+    }
+
+    /// Its probe came to nothing: another may go at once.
+    pub fn probe_again(&self, now: u64) -> bool {
+        self.change(|seen| {
+            let state = State::Ejected { until: now };
+            matches!(seen.state, State::Probing { .. }).then_some(Seen { state, ..seen })
         })
     }
 

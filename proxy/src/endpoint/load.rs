@@ -59,6 +59,12 @@ impl Load {
 
     /// Learns from an attempt: how long the endpoint took, and how it ended. `now` is in microseconds.
     pub fn observe(&self, now: u64, latency: Duration, outcome: Outcome, decay: Decay) {
+        self.measure(now, latency, outcome, decay);
+        self.settle(now, outcome, decay);
+    }
+
+    /// Learns how long the endpoint took to answer; how that ends may be another matter.
+    pub fn measure(&self, now: u64, latency: Duration, outcome: Outcome, decay: Decay) {
         let now = Tick::at(now);
         let seconds = latency.as_secs_f32();
         let known = self.peak().last();
@@ -76,14 +82,23 @@ impl Load {
                 PeakEwma::unpack(packed).observe(now, seconds, decay).pack()
             });
         }
+    }
+
+    /// Learns how an attempt ended.
+    pub fn settle(&self, now: u64, outcome: Outcome, decay: Decay) {
         if outcome != Outcome::Abandoned {
-            let failed = outcome == Outcome::Failure;
+            let (now, failed) = (Tick::at(now), outcome == Outcome::Failure);
             change(&self.failures, |packed| {
                 FailureShare::unpack(packed)
                     .observe(now, failed, decay)
                     .pack()
             });
         }
+    }
+
+    /// Forgets its failures.
+    pub fn forgive(&self) {
+        self.failures.store(FailureShare::NONE.pack(), Relaxed);
     }
 
     /// Gives an endpoint that was never measured a first estimate; a measured one keeps its own.

@@ -7,7 +7,11 @@ pub mod condition;
 pub mod load;
 mod slow_start;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use foldhash::HashMap;
@@ -17,6 +21,7 @@ use crate::{
     balance::{Balancer, Member, Standing, View, seed},
     clock,
     health_check::Report,
+    outlier_detection::{Strikes, Tally},
     telemetry::metrics::{ClusterMetrics, EndpointState, Label as _},
 };
 use atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -25,7 +30,7 @@ use load::Load;
 use slow_start::SlowStart;
 
 /// When a probe that nothing was heard of is given up for lost: its request may be a long one.
-const PROBE_LOST: Duration = Duration::from_secs(10);
+pub const PROBE_LOST: Duration = Duration::from_secs(10);
 
 /// One address of a cluster, for as long as the cluster lists it.
 pub struct Endpoint {
@@ -39,6 +44,10 @@ pub struct Endpoint {
     pub condition: Condition,
     /// What its health check last came to.
     pub health: Report,
+    /// Its failures in a row.
+    pub strikes: Strikes,
+    /// What it did lately, if anything looks at that.
+    pub tally: OnceLock<Box<Tally>>,
     /// No cluster lists it any more: its pools may go.
     pub retired: AtomicBool,
 }
@@ -53,9 +62,24 @@ impl Endpoint {
             load: Load::new(),
             condition: Condition::new(),
             health: Report::default(),
+            strikes: Strikes::new(),
+            tally: OnceLock::new(),
             retired: AtomicBool::new(false),
         })
     }
+
+    /// What it did lately, from now on.
+    pub fn tally(&self) -> &Tally {
+        self.tally.get_or_init(Box::default)
+    }
+}
+
+/// What a pick came to.
+pub struct Pick {
+    /// The endpoint.
+    pub endpoint: Arc<Endpoint>,
+    /// The request is sent to see whether an ejected endpoint is well again.
+    pub probe: bool,
 }
 
 /// A cluster's endpoints of now. Written by the control thread alone, read by every pick.
@@ -140,13 +164,16 @@ impl Endpoints {
         key: Option<u64>,
         tried: &[u64],
         rng: &mut fastrand::Rng,
-    ) -> Option<Arc<Endpoint>> {
+    ) -> Option<Pick> {
         let set = self.set.load();
         if now >= self.next_probe.load(Relaxed)
             && tried.is_empty()
             && let Some(endpoint) = self.probe(&set, now)
         {
-            return Some(endpoint);
+            return Some(Pick {
+                endpoint,
+                probe: true,
+            });
         }
         let attempt = Attempt {
             set: &set,
@@ -155,7 +182,10 @@ impl Endpoints {
             slow_start: self.slow_start,
         };
         let picked = set.balancer.pick(&attempt, now, key, rng)?;
-        Some(Arc::clone(&set.members[picked].0))
+        Some(Pick {
+            endpoint: Arc::clone(&set.members[picked].0),
+            probe: false,
+        })
     }
 
     /// An ejected endpoint whose time is up: the request that asks becomes its probe.
@@ -173,6 +203,13 @@ impl Endpoints {
     pub fn eject(&self, endpoint: &Endpoint, until: u64) {
         endpoint.condition.eject(until);
         self.next_probe.fetch_min(until, Relaxed);
+    }
+
+    /// The probe of an endpoint came to nothing: the next request is another one.
+    pub fn probe_again(&self, endpoint: &Endpoint, now: u64) {
+        if endpoint.condition.probe_again(now) {
+            self.next_probe.fetch_min(now, Relaxed);
+        }
     }
 
     /// What changes with time alone. `now` is in microseconds.
@@ -243,7 +280,7 @@ impl Set {
                 .filter_map(|(endpoint, _)| match endpoint.condition.load() {
                     Seen {
                         down: false,
-                        state: State::Ejected { until } | State::Probing { until },
+                        state: State::Ejected { until },
                     } => Some(until),
                     _ => None,
                 });

@@ -10,7 +10,8 @@ use outrigger_config::model::{Balancer, HashKey};
 
 use super::Handle;
 use crate::{
-    balance, body::Body, call::Call, error::Error, telemetry::trail::Step, worker::Worker,
+    balance, body::Body, call::Call, endpoint::Pick, error::Error, telemetry::trail::Step,
+    worker::Worker,
 };
 
 /// See the module.
@@ -40,8 +41,11 @@ impl<S> Balance<S> {
             &call.tried,
             &mut self.worker.rng.borrow_mut(),
         );
-        let endpoint = picked.ok_or(Error::NoEndpoint)?;
+        let Pick { endpoint, probe } = picked.ok_or(Error::NoEndpoint)?;
         call.note(|_| {
+            if probe {
+                return Step::Probe(endpoint.address);
+            }
             let estimate = endpoint
                 .load
                 .latency()
@@ -52,6 +56,7 @@ impl<S> Balance<S> {
             }
         });
         call.endpoint = Some(endpoint);
+        call.probe = probe;
         Ok(())
     }
 }

@@ -1,9 +1,10 @@
-//! Track: an endpoint's in-flight count, latency and outcome.
+//! Track: an endpoint's in-flight count, latency, and the verdict on each attempt.
 //!
 //! Right below Balance, which reads what is written here; above Dispatch, whose stale connections are not seen. An
 //! attempt is in flight until its response's body ends. Its latency, for the balancer, ends with the head: how long a
 //! body takes is as much the client's doing, and a stream of an hour would say nothing of the endpoint. The metrics
-//! have it to the body's end.
+//! have it to the body's end. The verdict is given once, as soon as it is certain: of gRPC, whose status comes last, at
+//! the end; of all else at the head, to be taken back only if the body breaks off.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,8 +16,8 @@ use crate::{
     call::Call,
     circuit_breaker::Permit,
     clock,
-    endpoint::load::Outcome,
-    error::{Blame, Error},
+    error::Error,
+    outlier_detection::{Failure, InARow, Judgement, Verdict},
     snapshot::{Cluster, Endpoint},
     telemetry::{metrics::AttemptResult, trail::Step},
 };
@@ -67,11 +68,31 @@ pub struct Tracked {
     began: u64,
     /// When its time is up, or the whole request's.
     until: u64,
+    /// It was the client alone that set this time.
+    hurried: bool,
     ended: Option<u64>,
+    /// It is to see whether an ejected endpoint is well again.
+    probe: bool,
+    stage: Stage,
     /// What came of it, once anything has.
     result: Option<AttemptResult>,
     /// Of the cluster's circuit breaker, if it has one.
     permit: Option<Box<Permit>>,
+}
+
+/// How far an attempt has come.
+enum Stage {
+    /// No head yet.
+    Waiting,
+    /// A gRPC call whose status is still to come.
+    Answered,
+    /// A success, as far as the head.
+    Succeeded {
+        /// The failures in a row that it ended.
+        wiped: InARow,
+    },
+    /// The verdict is final.
+    Judged,
 }
 
 impl Tracked {
@@ -82,7 +103,14 @@ impl Tracked {
             endpoint,
             began: call.now,
             until: call.until,
+            hurried: call.survey.grpc_timeout
+                && call
+                    .route
+                    .as_ref()
+                    .is_none_or(|route| route.config.attempt_timeout.is_none()),
             ended: None,
+            probe: call.probe,
+            stage: Stage::Waiting,
             result: None,
             permit: call.permit.take(),
         }
@@ -90,81 +118,90 @@ impl Tracked {
 
     /// The response's head is there.
     fn answered(&mut self, response: &Response<Body>, call: &Call) {
-        let failed = response.status().is_server_error();
-        // With `expect: 100-continue` the client's upload is in the time.
-        if failed {
-            self.observe(call.now, Outcome::Failure);
-        } else if !call.survey.expect {
-            self.observe(call.now, Outcome::Success);
-        }
-        self.result = Some(if failed {
-            AttemptResult::Failure
-        } else {
-            AttemptResult::Success
+        let verdict = Verdict::of_status(response.status());
+        let succeeded = verdict == Verdict::Success;
+        self.result = Some(match succeeded {
+            true => AttemptResult::Success,
+            false => AttemptResult::Failure,
         });
-        if let Some(permit) = &mut self.permit {
-            permit.answer(match call.survey.expect {
-                true => Duration::ZERO,
-                false => Duration::from_micros(call.now.saturating_sub(self.began)),
-            });
-        }
-        // Of gRPC it is known at the end.
-        if failed || !call.survey.grpc {
-            self.judge(call.now, failed);
-        }
-        if call.survey.grpc {
+        // With `expect: 100-continue` the client's upload is in the time.
+        let took = (!succeeded || !call.survey.expect).then(|| self.took(call.now));
+        if succeeded && call.survey.grpc {
+            let judgement = self.judgement(verdict, took);
+            self.cluster.answered(&self.endpoint, call.now, judgement);
+            if let Some(permit) = &mut self.permit {
+                permit.answer(took);
+            }
+            self.stage = Stage::Answered;
             self.trailers(response.headers(), call.now);
+            return;
+        }
+        let wiped = self.endpoint.strikes.load();
+        self.judge(call.now, verdict, took);
+        if succeeded {
+            self.stage = Stage::Succeeded { wiped };
         }
     }
 
-    /// What the downstream or the proxy itself did is not held against the endpoint.
+    /// No response came.
     fn failed(&mut self, error: &Error, now: u64) {
-        if error.blame() == Blame::Upstream {
-            self.observe(now, Outcome::Failure);
-            self.judge(now, true);
-        }
+        let verdict = Verdict::of_error(error);
+        let took = (verdict != Verdict::Abandoned).then(|| self.took(now));
+        self.judge(now, verdict, took);
         self.result = Some(outcome(error));
     }
 
-    /// A gRPC status that is the server's own failure, as a 5xx would be, is one.
+    /// A gRPC call has its status: one that is the server's own failure, as a 5xx would be, is one.
     pub fn trailers(&mut self, trailers: &HeaderMap, now: u64) {
-        const UNKNOWN: &[u8] = b"2";
-        const DEADLINE_EXCEEDED: &[u8] = b"4";
-        const INTERNAL: &[u8] = b"13";
-        const UNAVAILABLE: &[u8] = b"14";
-        const DATA_LOSS: &[u8] = b"15";
-        let failures = [UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE, DATA_LOSS];
-        if trailers
-            .get(GRPC_STATUS)
-            .is_some_and(|status| failures.contains(&status.as_bytes()))
-        {
-            self.observe(now, Outcome::Failure);
-            self.judge(now, true);
-            self.result = Some(AttemptResult::Failure);
+        let status = trailers.get(GRPC_STATUS);
+        if let (Stage::Answered, Some(status)) = (&self.stage, status) {
+            let verdict = Verdict::of_grpc(status.as_bytes());
+            self.judge(now, verdict, None);
+            if verdict != Verdict::Success {
+                self.result = Some(AttemptResult::Failure);
+            }
         }
     }
 
     /// The response's body has ended, at `now`.
     pub fn end(mut self, progress: Progress, now: u64) {
         self.ended = Some(now);
+        let verdict = match (&self.stage, progress) {
+            (Stage::Answered, Progress::Broken) => Verdict::Failure(Failure::Reset),
+            (Stage::Answered, Progress::Complete) => Verdict::Success,
+            (Stage::Answered, Progress::Partial) => Verdict::Abandoned,
+            (&Stage::Succeeded { wiped }, Progress::Broken) => Verdict::BrokenOff { wiped },
+            _ => return,
+        };
+        self.judge(now, verdict, None);
         if progress == Progress::Broken {
-            self.observe(now, Outcome::Failure);
-            self.judge(now, true);
             self.result = Some(AttemptResult::Reset);
         }
     }
 
-    fn observe(&self, now: u64, outcome: Outcome) {
-        self.endpoint
-            .load
-            .observe(now, self.took(now), outcome, self.cluster.decay);
+    fn judge(&mut self, now: u64, verdict: Verdict, took: Option<Duration>) {
+        self.stage = Stage::Judged;
+        let judgement = self.judgement(verdict, took);
+        self.cluster.judge(&self.endpoint, now, judgement);
+        if let Some(permit) = &mut self.permit {
+            permit.judge(now, verdict, took);
+        }
     }
 
-    /// What the circuit breaker hears.
-    fn judge(&mut self, now: u64, failed: bool) {
-        if let Some(permit) = &mut self.permit {
-            permit.judge(now, failed);
+    fn judgement(&self, verdict: Verdict, took: Option<Duration>) -> Judgement {
+        Judgement {
+            verdict,
+            took,
+            probe: self.probe,
         }
+    }
+
+    /// A client may allow less time than the endpoint ever needed: that is no verdict on the endpoint.
+    fn fair(&self, now: u64) -> bool {
+        /// Of what its recent answers took at least.
+        const ENOUGH: f32 = 0.5;
+        let known = self.endpoint.load.latency().map_or(0.0, |range| range.low);
+        !self.hurried || self.took(now).as_secs_f32() >= known * ENOUGH
     }
 
     fn took(&self, now: u64) -> Duration {
@@ -179,19 +216,17 @@ impl Drop for Tracked {
         self.endpoint.load.end();
         let now = self.ended.unwrap_or_else(clock::now);
         let result = self.result.unwrap_or_else(|| {
-            if now >= self.until {
-                self.observe(now, Outcome::Failure);
-                AttemptResult::Timeout
-            } else {
-                self.observe(now, Outcome::Abandoned);
-                AttemptResult::Cancelled
+            let late = now >= self.until;
+            let verdict = match late && self.fair(now) {
+                true => Verdict::Failure(Failure::Timeout),
+                false => Verdict::Abandoned,
+            };
+            self.judge(now, verdict, Some(self.took(now)));
+            match late {
+                true => AttemptResult::Timeout,
+                false => AttemptResult::Cancelled,
             }
         });
-        match result {
-            AttemptResult::Success => self.judge(now, false),
-            AttemptResult::Timeout => self.judge(now, true),
-            _ => {}
-        }
         self.cluster.metrics.attempt(result, self.took(now));
     }
 }

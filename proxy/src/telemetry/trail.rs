@@ -24,6 +24,8 @@ pub enum Step {
         /// How long the balancer expects it to take, where the balancer expects anything.
         estimate: Option<Duration>,
     },
+    /// The request goes to this endpoint to see whether it is well again.
+    Probe(SocketAddr),
     /// An endpoint answered.
     Status(StatusCode),
     /// An attempt failed without a response, or the proxy gave up; the reason of the error.
@@ -73,7 +75,7 @@ impl Trail {
 
     fn picks(&self) -> impl DoubleEndedIterator<Item = SocketAddr> {
         self.0.iter().filter_map(|step| match step {
-            Step::Pick { endpoint, .. } => Some(*endpoint),
+            Step::Pick { endpoint, .. } | Step::Probe(endpoint) => Some(*endpoint),
             _ => None,
         })
     }
@@ -103,6 +105,7 @@ impl fmt::Display for Step {
                 endpoint,
                 estimate: None,
             } => write!(f, "pick={endpoint}"),
+            Self::Probe(endpoint) => write!(f, "probe={endpoint}"),
             Self::Status(status) => f.write_str(status.as_str()),
             Self::Error(reason) => f.write_str(reason),
             Self::Retry => f.write_str("retry"),
@@ -173,6 +176,14 @@ mod tests {
             trail.to_string(),
             "api pick=[::1]:80(0.1ms) connect retry backoff=25.0ms refused=budget"
         );
+    }
+
+    #[test]
+    fn a_probe_is_an_attempt_with_a_word_of_its_own() {
+        let probe = Step::Probe("10.0.0.2:80".parse().unwrap());
+        let trail = trail([probe, Step::Status(StatusCode::OK)]);
+        assert_eq!(trail.to_string(), "probe=10.0.0.2:80 200");
+        assert_eq!(trail.endpoint(), Some("10.0.0.2:80".parse().unwrap()));
     }
 
     #[test]

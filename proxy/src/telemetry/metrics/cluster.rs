@@ -47,6 +47,26 @@ labels! {
 }
 
 labels! {
+    /// What an endpoint was ejected for.
+    pub enum EjectionReason {
+        /// Errors in a row.
+        ConsecutiveErrors = "consecutive_errors",
+        /// Answers of 502, 503 or 504 in a row.
+        ConsecutiveGatewayErrors = "consecutive_gateway_errors",
+        /// Connections in a row that were not made.
+        ConnectFailures = "connect_failures",
+        /// A success rate far below the peers'.
+        SuccessRate = "success_rate",
+        /// Too large a share of failures.
+        FailurePercent = "failure_percent",
+        /// Answers far slower than the peers'.
+        Latency = "latency",
+        /// The request that was to see whether it is well again failed.
+        ProbeFailed = "probe_failed",
+    }
+}
+
+labels! {
     /// Whether an endpoint takes requests.
     pub enum EndpointState {
         /// It does.
@@ -73,6 +93,7 @@ pub struct ClusterMetrics {
     duration: OnceLock<Histogram>,
     retries: ByLabel<RetryOutcome, Counter>,
     endpoints: ByLabel<EndpointState, Gauge>,
+    ejections: ByLabel<EjectionReason, Counter>,
 }
 
 impl ClusterMetrics {
@@ -85,6 +106,7 @@ impl ClusterMetrics {
             duration: OnceLock::new(),
             retries: ByLabel::new(),
             endpoints: ByLabel::new(),
+            ejections: ByLabel::new(),
         }
     }
 
@@ -109,6 +131,15 @@ impl ClusterMetrics {
                 .handle(&families::RETRIES, [&self.cluster, label])
         };
         self.retries.get(outcome, register).increment();
+    }
+
+    /// One more time that an endpoint was taken out of service, or was left out after its probe.
+    pub fn ejection(&self, reason: EjectionReason) {
+        let register = |label| {
+            self.registry
+                .handle(&families::EJECTIONS, [&self.cluster, label])
+        };
+        self.ejections.get(reason, register).increment();
     }
 
     /// How many endpoints are in a state now. A state that none was ever in is not shown, but for the good one.

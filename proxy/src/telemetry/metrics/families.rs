@@ -72,6 +72,13 @@ pub const HEALTH_CHECKS: Family<Counter, 2> = Family::new(
     ["cluster", "result"],
 );
 
+/// By [`EjectionReason`](super::EjectionReason).
+pub const EJECTIONS: Family<Counter, 2> = Family::new(
+    "outrigger_ejections_total",
+    "Endpoints taken out of service for a time, by what for; each failed probe counts again.",
+    ["cluster", "reason"],
+);
+
 /// By [`Side`](super::Side).
 pub const CONNECTIONS: Family<Gauge, 1> =
     Family::new("outrigger_connections", "Open connections.", ["side"]);

@@ -25,7 +25,7 @@ mod route;
 mod text;
 
 pub use circuit_breaker::{BreakerState, CircuitBreakerMetrics};
-pub use cluster::{AttemptResult, ClusterMetrics, EndpointState, RetryOutcome};
+pub use cluster::{AttemptResult, ClusterMetrics, EjectionReason, EndpointState, RetryOutcome};
 pub use family::Family;
 pub use handle::{Counter, Gauge};
 pub use health_check::{CheckResult, HealthCheckMetrics};
