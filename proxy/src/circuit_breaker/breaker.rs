@@ -162,10 +162,7 @@ impl Breaker {
             return;
         }
         ticket.stage = Stage::Answered;
-        ticket.slow = self
-            .slow
-            .zip(took)
-            .is_some_and(|((limit, _), took)| took > limit);
+        ticket.slow = self.is_slow(took);
         if ticket.era == self.era
             && let State::HalfOpen { answered, .. } = &mut self.state
         {
@@ -173,9 +170,20 @@ impl Breaker {
         }
     }
 
-    /// It is known what came of an attempt. One that was good may yet fail: a response can break off.
-    pub fn judge(&mut self, now: u64, ticket: &mut Ticket, failed: bool, rng: &mut Rng) {
+    /// It is known what came of an attempt, and how long it took if it had no answer before. One that was good may yet
+    /// fail: a response can break off.
+    pub fn judge(
+        &mut self,
+        now: u64,
+        ticket: &mut Ticket,
+        failed: bool,
+        took: Option<Duration>,
+        rng: &mut Rng,
+    ) {
         let before = ticket.stage;
+        if before == Stage::Waiting {
+            ticket.slow = self.is_slow(took);
+        }
         let first = matches!(before, Stage::Waiting | Stage::Answered);
         let second = before == Stage::Succeeded && failed;
         if !(first || second) {
@@ -220,7 +228,7 @@ impl Breaker {
                     self.leave(Stage::Waiting);
                 }
             }
-            Stage::Answered => self.judge(now, ticket, false, rng),
+            Stage::Answered => self.judge(now, ticket, false, None, rng),
             Stage::Succeeded | Stage::Failed | Stage::Abandoned => {}
         }
     }
@@ -262,6 +270,11 @@ impl Breaker {
             *under_way -= 1;
             *answered -= u32::from(stage == Stage::Answered);
         }
+    }
+
+    fn is_slow(&self, took: Option<Duration>) -> bool {
+        let limits = self.slow.zip(took);
+        limits.is_some_and(|((limit, _), took)| took > limit)
     }
 
     fn too_bad(&self, counts: Counts) -> bool {

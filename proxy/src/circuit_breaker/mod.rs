@@ -178,12 +178,9 @@ impl Permit {
     pub fn judge(&mut self, now: u64, verdict: Verdict, took: Option<Duration>) {
         let ticket = &mut self.ticket;
         self.breaker.with(|Held { breaker, rng }| match verdict {
-            Verdict::Success => {
-                breaker.answer(ticket, took);
-                breaker.judge(now, ticket, false, rng);
-            }
+            Verdict::Success => breaker.judge(now, ticket, false, took, rng),
             Verdict::Failure(_) | Verdict::BrokenOff { .. } => {
-                breaker.judge(now, ticket, true, rng);
+                breaker.judge(now, ticket, true, took, rng);
             }
             Verdict::Abandoned => breaker.abandon(now, ticket, rng),
         });

@@ -37,7 +37,7 @@ impl Play {
     }
 
     fn judge(&mut self, now: u64, ticket: &mut Ticket, failed: bool) {
-        self.breaker.judge(now, ticket, failed, &mut self.rng);
+        self.breaker.judge(now, ticket, failed, None, &mut self.rng);
     }
 
     fn abandon(&mut self, now: u64, ticket: &mut Ticket) {
