@@ -47,7 +47,8 @@ pub fn stack(worker: &Rc<Worker>) -> Stack {
         .layer_fn(Retry::new)
         // One attempt's time. Above Balance and Track, so that what an endpoint did not do in time is held against it.
         .layer_fn(AttemptTimeout::new)
-        // Leaves a cluster alone that is broken, or falls back on another. Above Balance: no endpoint is picked then.
+        // Leaves a cluster alone that is broken, or falls back on another. Above all that belongs to the cluster: what is
+        // refused here takes no place and no endpoint, and what falls back is under the other's policies.
         .layer_fn(CircuitBreaker::new)
         // Picks an endpoint, another one than before. Right above Track: nothing may happen between pick and count.
         .layer_fn(|next| Balance::new(Rc::clone(worker), next))

@@ -40,7 +40,7 @@ fn seen(down: bool, state: State) -> Seen {
 #[test]
 fn of_two_that_ask_at_once_one_may_probe() {
     let granted = Arc::new(AtomicU32::new(0));
-    let (asked, counted) = (granted.clone(), granted.clone());
+    let (asked, counted) = (granted.clone(), granted);
     both(
         |condition| condition.eject(10),
         move |condition, _| {

@@ -75,7 +75,7 @@ impl Endpoint {
 }
 
 /// What a pick came to.
-pub struct Pick {
+pub struct Picked {
     /// The endpoint.
     pub endpoint: Arc<Endpoint>,
     /// The request is sent to see whether an ejected endpoint is well again.
@@ -164,13 +164,13 @@ impl Endpoints {
         key: Option<u64>,
         tried: &[u64],
         rng: &mut fastrand::Rng,
-    ) -> Option<Pick> {
+    ) -> Option<Picked> {
         let set = self.set.load();
         if now >= self.next_probe.load(Relaxed)
             && tried.is_empty()
             && let Some(endpoint) = self.probe(&set, now)
         {
-            return Some(Pick {
+            return Some(Picked {
                 endpoint,
                 probe: true,
             });
@@ -182,7 +182,7 @@ impl Endpoints {
             slow_start: self.slow_start,
         };
         let picked = set.balancer.pick(&attempt, now, key, rng)?;
-        Some(Pick {
+        Some(Picked {
             endpoint: Arc::clone(&set.members[picked].0),
             probe: false,
         })

@@ -10,7 +10,7 @@ use outrigger_config::model::{Balancer, HashKey};
 
 use super::Handle;
 use crate::{
-    balance, body::Body, call::Call, endpoint::Pick, error::Error, telemetry::trail::Step,
+    balance, body::Body, call::Call, endpoint::Picked, error::Error, telemetry::trail::Step,
     worker::Worker,
 };
 
@@ -41,11 +41,8 @@ impl<S> Balance<S> {
             &call.tried,
             &mut self.worker.rng.borrow_mut(),
         );
-        let Pick { endpoint, probe } = picked.ok_or(Error::NoEndpoint)?;
+        let Picked { endpoint, probe } = picked.ok_or(Error::NoEndpoint)?;
         call.note(|_| {
-            if probe {
-                return Step::Probe(endpoint.address);
-            }
             let estimate = endpoint
                 .load
                 .latency()
@@ -53,6 +50,7 @@ impl<S> Balance<S> {
             Step::Pick {
                 endpoint: endpoint.address,
                 estimate,
+                probe,
             }
         });
         call.endpoint = Some(endpoint);

@@ -68,7 +68,7 @@ pub struct Tracked {
     began: u64,
     /// When its time is up, or the whole request's.
     until: u64,
-    /// It was the client alone that set this time.
+    /// It has far less time than the route gives an attempt: the client allowed no more, or others used it up.
     hurried: bool,
     ended: Option<u64>,
     /// It is to see whether an ejected endpoint is well again.
@@ -98,16 +98,15 @@ enum Stage {
 impl Tracked {
     fn begin(cluster: Arc<Cluster>, endpoint: Arc<Endpoint>, call: &mut Call) -> Self {
         endpoint.load.begin();
+        let route = call.route.as_ref().map(|route| &route.config);
+        let usual = route.and_then(|route| route.attempt_timeout.or(route.timeout));
         Self {
             cluster,
             endpoint,
             began: call.now,
             until: call.until,
-            hurried: call.survey.grpc_timeout
-                && call
-                    .route
-                    .as_ref()
-                    .is_none_or(|route| route.config.attempt_timeout.is_none()),
+            hurried: call.until.saturating_sub(call.now)
+                < usual.map_or(u64::MAX, clock::micros) / 2,
             ended: None,
             probe: call.probe,
             stage: Stage::Waiting,
@@ -196,7 +195,7 @@ impl Tracked {
         }
     }
 
-    /// A client may allow less time than the endpoint ever needed: that is no verdict on the endpoint.
+    /// Whether the endpoint could have answered in the time it had. If not, that is no verdict on it.
     fn fair(&self, now: u64) -> bool {
         /// Of what its recent answers took at least.
         const ENOUGH: f32 = 0.5;

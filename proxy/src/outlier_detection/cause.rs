@@ -58,12 +58,11 @@ impl Cause {
             Self::Errors(_)
             | Self::GatewayErrors(_)
             | Self::ConnectFailures(_)
-            | Self::FailurePercent(_) => true,
-            // These have compared already, or look at the endpoint alone.
-            Self::SuccessRate { .. }
-            | Self::Latency { .. }
+            | Self::FailurePercent(_)
             | Self::Probe(_)
-            | Self::ProbeLost(_) => false,
+            | Self::ProbeLost(_) => true,
+            // These have compared already.
+            Self::SuccessRate { .. } | Self::Latency { .. } => false,
         }
     }
 }

@@ -16,7 +16,7 @@ use std::sync::atomic;
 mod cause;
 mod census;
 mod ejections;
-mod statistics;
+pub mod statistics;
 mod strikes;
 mod tally;
 mod verdict;
@@ -40,7 +40,7 @@ use crate::{
         condition::{Condition, State},
     },
     snapshot::Cluster,
-    telemetry::metrics::Label as _,
+    telemetry::metrics::{EjectionReason, Label as _},
 };
 
 /// The outlier detection of a cluster.
@@ -54,8 +54,10 @@ pub struct OutlierDetection {
 #[derive(Default)]
 struct Shared {
     ejections: Ejections,
-    /// When the tallies were last looked at, in microseconds.
-    looked: u64,
+    /// When the tallies were last compared, in microseconds.
+    compared: u64,
+    /// When failures in a row may be looked at next.
+    next_look: u64,
 }
 
 impl OutlierDetection {
@@ -90,7 +92,9 @@ impl OutlierDetection {
             Verdict::BrokenOff { wiped } => endpoint.strikes.strike_again(wiped, Failure::Reset),
             Verdict::Abandoned => return,
         };
-        if let Some(cause) = too_many(in_a_row, policy) {
+        if let Some(cause) = too_many(in_a_row, policy)
+            && self.may_look(cluster, now)
+        {
             endpoint.strikes.clear();
             self.eject(cluster, policy, endpoint, now, cause);
         }
@@ -110,6 +114,17 @@ impl OutlierDetection {
     /// What is known of an endpoint that is ejected.
     pub fn ejection(&self, endpoint: u64) -> Option<Record> {
         self.lock().ejections.of(endpoint)
+    }
+
+    /// Ten thousand endpoints that fail at once shall not keep the workers from all else: a microsecond an endpoint passes
+    /// between two looks at all of them, which take a twentieth of that. Who has to wait is judged at its next failure.
+    fn may_look(&self, cluster: &Cluster, now: u64) -> bool {
+        let mut shared = self.lock();
+        let may = now >= shared.next_look;
+        if may {
+            shared.next_look = now + cluster.endpoints.load().members().len() as u64;
+        }
+        may
     }
 
     /// The single request that was sent to an ejected endpoint is over.
@@ -141,11 +156,20 @@ impl OutlierDetection {
         let Some(census) = watch::census(cluster, now, Some(endpoint.id)) else {
             return;
         };
-        let room = || {
-            let own = endpoint.load.failure_share_left(now, cluster.decay);
-            census.room(policy.max_ejection_percent)
-                && (!cause.is_relative() || census.stands_out(own))
+        let probed = cause.reason() == EjectionReason::ProbeFailed;
+        let own = match probed {
+            // It is all that it was asked lately.
+            true => 1.0,
+            false => endpoint.load.failure_share_left(now, cluster.decay),
         };
+        if cause.is_relative() && !census.stands_out(own) {
+            drop(shared);
+            if probed {
+                self.restore(cluster, endpoint, now, "its peers do no better");
+            }
+            return;
+        }
+        let room = || census.room(policy.max_ejection_percent);
         let mut rng = fastrand::Rng::new();
         let ejected =
             shared

@@ -1,11 +1,14 @@
 //! The whole mechanism on a virtual clock: verdicts in, conditions out.
 #![allow(clippy::unwrap_used)]
 
-use std::time::Duration;
+mod random;
+mod tally;
+
+use std::{cell::Cell, time::Duration};
 
 use super::*;
 use crate::{
-    endpoint::{PROBE_LOST, Pick},
+    endpoint::{PROBE_LOST, Picked},
     telemetry::metrics::Registry,
 };
 
@@ -13,15 +16,26 @@ const SECOND: u64 = 1_000_000;
 
 const EVERYTHING: &str = "outlier_detection: {}";
 
-struct Stage(Arc<Cluster>);
+struct Stage {
+    cluster: Arc<Cluster>,
+    /// Failures come one a millisecond.
+    clock: Cell<u64>,
+}
 
 /// A cluster of so many endpoints.
 fn stage(endpoints: usize, line: &str) -> Stage {
-    Stage(Cluster::compile(
-        &config(endpoints, line),
-        None,
-        &Registry::default(),
-    ))
+    compiled(&config(endpoints, line), None)
+}
+
+fn compiled(config: &model::Cluster, before: Option<&Stage>) -> Stage {
+    Stage {
+        cluster: Cluster::compile(
+            config,
+            before.map(|before| &before.cluster),
+            &Registry::default(),
+        ),
+        clock: Cell::new(0),
+    }
 }
 
 fn config(endpoints: usize, line: &str) -> model::Cluster {
@@ -38,7 +52,7 @@ fn config(endpoints: usize, line: &str) -> model::Cluster {
 
 impl Stage {
     fn endpoint(&self, index: usize) -> Arc<Endpoint> {
-        Arc::clone(&self.0.endpoints.load().members()[index].0)
+        Arc::clone(&self.cluster.endpoints.load().members()[index].0)
     }
 
     fn judge(&self, index: usize, now: u64, verdict: Verdict, probe: bool) {
@@ -48,17 +62,18 @@ impl Stage {
             took,
             probe,
         };
-        self.0.judge(&self.endpoint(index), now, judgement);
+        self.cluster.judge(&self.endpoint(index), now, judgement);
     }
 
     fn fails(&self, index: usize, times: usize, failure: Failure) {
         for _ in 0..times {
-            self.judge(index, 0, Verdict::Failure(failure), false);
+            self.clock.set(self.clock.get() + 1000);
+            self.judge(index, self.clock.get(), Verdict::Failure(failure), false);
         }
     }
 
     fn ejected(&self) -> Vec<usize> {
-        let set = self.0.endpoints.load();
+        let set = self.cluster.endpoints.load();
         let members = set.members().iter().enumerate();
         members
             .filter(|(_, (endpoint, _))| ejected(&endpoint.condition))
@@ -71,12 +86,15 @@ impl Stage {
     }
 
     fn record(&self, index: usize) -> Record {
-        self.0.outliers.ejection(self.endpoint(index).id).unwrap()
+        self.cluster
+            .outliers
+            .ejection(self.endpoint(index).id)
+            .unwrap()
     }
 
-    fn pick(&self, now: u64) -> Pick {
+    fn pick(&self, now: u64) -> Picked {
         let picked = self
-            .0
+            .cluster
             .endpoints
             .pick(now, None, &[], &mut fastrand::Rng::with_seed(1));
         picked.unwrap()
@@ -241,9 +259,9 @@ fn a_probe_that_nothing_is_heard_of_has_failed() {
     let until = stage.ejects_the_first();
     assert!(stage.pick(until).probe);
     let lost = until + micros(PROBE_LOST);
-    stage.0.tend(lost - 1);
+    stage.cluster.tend(lost - 1);
     assert!(matches!(stage.state(0), State::Probing { .. }));
-    stage.0.tend(lost);
+    stage.cluster.tend(lost);
     assert!(matches!(stage.state(0), State::Ejected { until } if until > lost));
     // It answers after all.
     stage.judge(0, lost + 1, Verdict::Success, true);
@@ -260,9 +278,22 @@ fn a_probe_whose_answer_lasts_has_done_well() {
         took: Some(Duration::from_millis(1)),
         probe: true,
     };
-    stage.0.answered(&stage.endpoint(0), until, judgement);
+    stage.cluster.answered(&stage.endpoint(0), until, judgement);
     assert_eq!(stage.ejected(), [0], "its status may still be an error");
-    stage.0.tend(until + micros(PROBE_LOST));
+    stage.cluster.tend(until + micros(PROBE_LOST));
+    assert_eq!(stage.ejected(), [0; 0]);
+}
+
+#[test]
+fn a_probe_that_fails_while_all_fail_lets_it_return() {
+    let stage = stage(3, EVERYTHING);
+    let until = stage.ejects_the_first();
+    for _ in 0..20 {
+        stage.fails(1, 1, Failure::ServerError);
+        stage.fails(2, 1, Failure::ServerError);
+    }
+    assert!(stage.pick(until).probe);
+    stage.judge(0, until, Verdict::Failure(Failure::ServerError), true);
     assert_eq!(stage.ejected(), [0; 0]);
 }
 
@@ -270,19 +301,13 @@ fn a_probe_whose_answer_lasts_has_done_well() {
 fn an_ejection_outlives_a_reload_but_not_the_detection() {
     let stage = stage(3, "");
     let until = stage.ejects_the_first();
-    let registry = Registry::default();
-    let other = Stage(Cluster::compile(
-        &config(4, EVERYTHING),
-        Some(&stage.0),
-        &registry,
-    ));
+    let other = compiled(&config(4, EVERYTHING), Some(&stage));
     assert_eq!(other.state(0), State::Ejected { until });
     assert_eq!(other.record(0).times, 1);
-    other.0.tend(1);
+    other.cluster.tend(1);
     assert_eq!(other.ejected(), [0]);
-    let off = config(3, "outlier_detection: off");
-    let off = Stage(Cluster::compile(&off, Some(&other.0), &registry));
-    off.0.tend(2);
+    let off = compiled(&config(3, "outlier_detection: off"), Some(&other));
+    off.cluster.tend(2);
     assert_eq!(off.ejected(), [0; 0]);
 }
 
@@ -292,9 +317,9 @@ fn if_too_few_others_are_left_the_ejected_return() {
     stage.fails(0, 2, Failure::Connect);
     stage.fails(1, 2, Failure::Connect);
     assert_eq!(stage.ejected(), [0, 1]);
-    let listed = &stage.0.endpoints.listed()[..2];
-    stage.0.update(listed, None);
-    stage.0.tend(1);
+    let listed = &stage.cluster.endpoints.listed()[..2];
+    stage.cluster.update(listed, None);
+    stage.cluster.tend(1);
     assert_eq!(stage.ejected().len(), 1);
 }
 
@@ -314,7 +339,7 @@ fn one_that_fails_half_of_its_requests_is_found_within_seconds() {
                 stage.judge(index, now, verdict, false);
             }
         }
-        stage.0.tend(now);
+        stage.cluster.tend(now);
         if !stage.ejected().is_empty() {
             break now;
         }
@@ -343,74 +368,12 @@ fn one_that_becomes_slow_is_found_within_seconds() {
                     took: Some(Duration::from_millis(millis)),
                     probe: false,
                 };
-                stage.0.judge(&stage.endpoint(index), now, judgement);
+                stage.cluster.judge(&stage.endpoint(index), now, judgement);
             }
         }
-        stage.0.tend(now);
+        stage.cluster.tend(now);
         assert!(now <= 10 * SECOND, "not found within 5 s");
     }
     assert_eq!(stage.ejected(), [2]);
     assert_eq!(stage.record(2).reason.as_str(), "latency");
-}
-
-mod tally {
-    use super::*;
-
-    #[test]
-    fn a_median_is_known_to_a_tenth_or_so() {
-        for micros in [100, 900, 1_000, 5_300, 70_000, 1_000_000, 30_000_000] {
-            let tally = Tally::new();
-            for _ in 0..101 {
-                tally.answered(Duration::from_micros(micros));
-            }
-            let (median, exact) = (tally.totals().median, micros as f64 / 1e6);
-            assert!((median / exact - 1.0).abs() < 0.13, "{median} of {exact}");
-        }
-    }
-
-    #[test]
-    fn one_slow_answer_in_three_does_not_move_the_median() {
-        let tally = Tally::new();
-        for _ in 0..20 {
-            tally.answered(Duration::from_millis(2));
-            tally.answered(Duration::from_millis(2));
-            tally.answered(Duration::from_secs(20));
-        }
-        assert!(tally.totals().median < 0.003);
-    }
-
-    #[test]
-    fn what_is_too_fast_or_too_slow_counts_at_the_end() {
-        for (seconds, least, most) in [(0.0, 0.0, 0.001), (10_000.0, 50.0, 70.0)] {
-            let tally = Tally::new();
-            tally.answered(Duration::from_secs_f64(seconds));
-            let median = tally.totals().median;
-            assert!((least..=most).contains(&median), "{median}");
-        }
-    }
-
-    #[test]
-    fn a_rate_and_a_window_make_a_count() {
-        let (tally, window, step) = (Tally::new(), 5.0_f64, 0.5_f64);
-        // 40 requests a second, a tenth of them failing, for a minute.
-        for _ in 0..120 {
-            for request in 0..20 {
-                tally.judged(request % 10 == 0);
-            }
-            tally.fade((-step / window).exp());
-        }
-        let totals = tally.totals();
-        assert!((totals.requests - 200.0).abs() < 20.0, "{totals:?}");
-        let share = totals.failures / totals.requests;
-        assert!((share - 0.1).abs() < 0.01, "{share}");
-    }
-
-    #[test]
-    fn what_is_forgotten_is_gone() {
-        let tally = Tally::new();
-        tally.judged(true);
-        tally.answered(Duration::from_secs(1));
-        tally.clear();
-        assert_eq!(tally.totals(), Totals::default());
-    }
 }

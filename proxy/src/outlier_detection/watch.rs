@@ -76,11 +76,11 @@ impl OutlierDetection {
 
     fn compare(&self, cluster: &Cluster, policy: &model::OutlierDetection, now: u64) {
         let mut shared = self.lock();
-        let passed = now.saturating_sub(shared.looked);
+        let passed = now.saturating_sub(shared.compared);
         if passed < LOOK {
             return;
         }
-        shared.looked = now;
+        shared.compared = now;
         drop(shared);
         let left = (-(passed as f64) / micros(policy.window).max(1) as f64).exp();
         let set = cluster.endpoints.load();

@@ -23,9 +23,9 @@ pub enum Step {
         endpoint: SocketAddr,
         /// How long the balancer expects it to take, where the balancer expects anything.
         estimate: Option<Duration>,
+        /// It was ejected: the request is sent to see whether it is well again.
+        probe: bool,
     },
-    /// The request goes to this endpoint to see whether it is well again.
-    Probe(SocketAddr),
     /// An endpoint answered.
     Status(StatusCode),
     /// An attempt failed without a response, or the proxy gave up; the reason of the error.
@@ -75,7 +75,7 @@ impl Trail {
 
     fn picks(&self) -> impl DoubleEndedIterator<Item = SocketAddr> {
         self.0.iter().filter_map(|step| match step {
-            Step::Pick { endpoint, .. } | Step::Probe(endpoint) => Some(*endpoint),
+            Step::Pick { endpoint, .. } => Some(*endpoint),
             _ => None,
         })
     }
@@ -99,13 +99,19 @@ impl fmt::Display for Step {
             Self::Cluster(name) => f.write_str(name),
             Self::Pick {
                 endpoint,
+                probe: true,
+                ..
+            } => write!(f, "probe={endpoint}"),
+            Self::Pick {
+                endpoint,
                 estimate: Some(estimate),
+                ..
             } => write!(f, "pick={endpoint}({})", Millis(*estimate)),
             Self::Pick {
                 endpoint,
                 estimate: None,
+                ..
             } => write!(f, "pick={endpoint}"),
-            Self::Probe(endpoint) => write!(f, "probe={endpoint}"),
             Self::Status(status) => f.write_str(status.as_str()),
             Self::Error(reason) => f.write_str(reason),
             Self::Retry => f.write_str("retry"),
@@ -136,6 +142,7 @@ mod tests {
         Step::Pick {
             endpoint: endpoint.parse().unwrap(),
             estimate,
+            probe: false,
         }
     }
 
@@ -180,7 +187,11 @@ mod tests {
 
     #[test]
     fn a_probe_is_an_attempt_with_a_word_of_its_own() {
-        let probe = Step::Probe("10.0.0.2:80".parse().unwrap());
+        let probe = Step::Pick {
+            endpoint: "10.0.0.2:80".parse().unwrap(),
+            estimate: Some(Duration::from_millis(2)),
+            probe: true,
+        };
         let trail = trail([probe, Step::Status(StatusCode::OK)]);
         assert_eq!(trail.to_string(), "probe=10.0.0.2:80 200");
         assert_eq!(trail.endpoint(), Some("10.0.0.2:80".parse().unwrap()));

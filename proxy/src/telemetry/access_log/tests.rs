@@ -14,12 +14,14 @@ fn trail() -> Trail {
     trail.record(Step::Pick {
         endpoint: endpoint("10.0.0.2:80"),
         estimate: Some(Duration::from_micros(3100)),
+        probe: false,
     });
     trail.record(Step::Status(StatusCode::SERVICE_UNAVAILABLE));
     trail.record(Step::Retry);
     trail.record(Step::Pick {
         endpoint: endpoint("10.0.0.3:80"),
         estimate: None,
+        probe: false,
     });
     trail.record(Step::Status(StatusCode::OK));
     trail
