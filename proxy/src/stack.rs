@@ -44,7 +44,8 @@ pub fn stack(worker: &Rc<Worker>) -> Stack {
         .layer_fn(|next| Retry::new(Rc::clone(worker), next))
         // One attempt's time. Above Balance and Track, so that what an endpoint did not do in time is held against it.
         .layer_fn(AttemptTimeout::new)
-        // Leaves a cluster alone that is broken, or falls back on another. Above Limit: that other one has its own.
+        // Leaves a cluster alone that is broken, or falls back on another. Above all that belongs to the cluster: what is
+        // refused here takes no place and no endpoint, and what falls back is under the other's policies.
         .layer_fn(CircuitBreaker::new)
         // How many the cluster takes at once. Below Retry and AttemptTimeout: each attempt is one; above Balance: what is
         // refused is no endpoint's doing.

@@ -282,6 +282,25 @@ async fn checks_follow_the_endpoints_of_a_name() {
 }
 
 #[tokio::test]
+async fn a_check_that_passes_does_not_end_an_ejection() {
+    let (bad, good) = (Switched::start("bad").await, Switched::start("good").await);
+    let table = checked([&bad, &good], "fall: 1, rise: 1")
+        .cluster("outlier_detection: { consecutive_errors: 3, base_ejection_time: 1m }");
+    let proxy = Proxy::start(table).await;
+    becomes_checked(&proxy, &bad).await;
+    bad.traffic.status(500);
+    spread(proxy.address, 1, 20).await;
+    becomes(&proxy, &bad, "ejected").await;
+    bad.health.status(500);
+    becomes(&proxy, &bad, "down").await;
+    bad.health.status(200);
+    becomes(&proxy, &bad, "ejected").await;
+    let checks = bad.health.requests();
+    eventually("more checks", async || bad.health.requests() >= checks + 3).await;
+    assert_eq!(shown(&proxy, &bad).await["state"], "ejected");
+}
+
+#[tokio::test]
 async fn two_clusters_check_one_endpoint_each_by_its_own_word() {
     let endpoint = Switched::start("a").await;
     endpoint.health.status(404);

@@ -75,10 +75,26 @@ pub enum State {
 #[derive(Debug)]
 pub struct Ticket {
     era: u64,
-    answered: bool,
     slow: bool,
-    /// Whether it failed, once that is known.
-    failed: Option<bool>,
+    stage: Stage,
+}
+
+/// How far an attempt has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Waiting,
+    /// The head of its response is there.
+    Answered,
+    Succeeded,
+    Failed,
+    Abandoned,
+}
+
+impl Ticket {
+    /// Whether nothing more is to be said of the attempt.
+    pub fn is_over(&self) -> bool {
+        !matches!(self.stage, Stage::Waiting | Stage::Answered)
+    }
 }
 
 impl Breaker {
@@ -135,41 +151,61 @@ impl Breaker {
         }
         Ok(Ticket {
             era: self.era,
-            answered: false,
             slow: false,
-            failed: None,
+            stage: Stage::Waiting,
         })
     }
 
-    /// The head of the response is there, after this time; what comes of the attempt is not known yet.
-    pub fn answer(&mut self, ticket: &mut Ticket, took: Duration) {
-        ticket.slow = self.slow.is_some_and(|(limit, _)| took > limit);
+    /// The head of the response is there, after this time, if that is known; what comes of the attempt may not be yet.
+    pub fn answer(&mut self, ticket: &mut Ticket, took: Option<Duration>) {
+        if ticket.stage != Stage::Waiting {
+            return;
+        }
+        ticket.stage = Stage::Answered;
+        ticket.slow = self.is_slow(took);
         if ticket.era == self.era
-            && !ticket.answered
-            && ticket.failed.is_none()
             && let State::HalfOpen { answered, .. } = &mut self.state
         {
             *answered += 1;
-            ticket.answered = true;
         }
     }
 
-    /// It is known what came of an attempt. One that was good may yet fail: a response can break off.
-    pub fn judge(&mut self, now: u64, ticket: &mut Ticket, failed: bool, rng: &mut Rng) {
-        let before = ticket.failed.replace(failed);
-        if ticket.era != self.era || before == Some(true) || before == Some(failed) {
+    /// It is known what came of an attempt, and how long it took if it had no answer before. One that was good may yet
+    /// fail: a response can break off.
+    pub fn judge(
+        &mut self,
+        now: u64,
+        ticket: &mut Ticket,
+        failed: bool,
+        took: Option<Duration>,
+        rng: &mut Rng,
+    ) {
+        let before = ticket.stage;
+        if before == Stage::Waiting {
+            ticket.slow = self.is_slow(took);
+        }
+        let first = matches!(before, Stage::Waiting | Stage::Answered);
+        let second = before == Stage::Succeeded && failed;
+        if !(first || second) {
+            return;
+        }
+        ticket.stage = if failed {
+            Stage::Failed
+        } else {
+            Stage::Succeeded
+        };
+        if ticket.era != self.era {
             return;
         }
         if let State::HalfOpen { .. } = self.state {
-            if before.is_none() {
-                self.leave(ticket);
+            if first {
+                self.leave(before);
             }
-            self.judge_probe(now, failed || ticket.slow, rng);
-            return;
+            return self.judge_probe(now, failed || ticket.slow, rng);
         }
-        match before {
-            None => self.window.add(now, failed, ticket.slow),
-            Some(_) => self.window.fail(now),
+        match first {
+            true => self.window.add(now, failed, ticket.slow),
+            false => self.window.fail(now),
         }
         let counts = self.window.counts(now);
         if (failed || ticket.slow) && self.too_bad(counts) {
@@ -182,10 +218,18 @@ impl Breaker {
         }
     }
 
-    /// An attempt ended of which nothing can be said: its client left, or it never came to an endpoint.
-    pub fn abandon(&mut self, ticket: &Ticket) {
-        if ticket.era == self.era && ticket.failed.is_none() {
-            self.leave(ticket);
+    /// An attempt ended without a verdict: its client left, or it never came to an endpoint. One that had an answer by
+    /// then had a good one: that is how clients end streams.
+    pub fn abandon(&mut self, now: u64, ticket: &mut Ticket, rng: &mut Rng) {
+        match ticket.stage {
+            Stage::Waiting => {
+                ticket.stage = Stage::Abandoned;
+                if ticket.era == self.era {
+                    self.leave(Stage::Waiting);
+                }
+            }
+            Stage::Answered => self.judge(now, ticket, false, None, rng),
+            Stage::Succeeded | Stage::Failed | Stage::Abandoned => {}
         }
     }
 
@@ -215,8 +259,8 @@ impl Breaker {
         }
     }
 
-    /// A probe is no longer under way.
-    fn leave(&mut self, ticket: &Ticket) {
+    /// A probe that had come so far is no longer under way.
+    fn leave(&mut self, stage: Stage) {
         if let State::HalfOpen {
             under_way,
             answered,
@@ -224,8 +268,13 @@ impl Breaker {
         } = &mut self.state
         {
             *under_way -= 1;
-            *answered -= u32::from(ticket.answered);
+            *answered -= u32::from(stage == Stage::Answered);
         }
+    }
+
+    fn is_slow(&self, took: Option<Duration>) -> bool {
+        let limits = self.slow.zip(took);
+        limits.is_some_and(|((limit, _), took)| took > limit)
     }
 
     fn too_bad(&self, counts: Counts) -> bool {

@@ -21,6 +21,7 @@ pub use window::Counts;
 
 use crate::{
     clock,
+    outlier_detection::Verdict,
     telemetry::metrics::{BreakerState, CircuitBreakerMetrics, Label as _, Registry},
 };
 use breaker::{Breaker, State, Ticket};
@@ -167,23 +168,33 @@ impl CircuitBreaker {
 }
 
 impl Permit {
-    /// The head of the response is there, after this time.
-    pub fn answer(&mut self, took: Duration) {
+    /// The head of the response is there, after this time if that says anything; the verdict comes with its end.
+    pub fn answer(&mut self, took: Option<Duration>) {
         let ticket = &mut self.ticket;
         self.breaker.with(|held| held.breaker.answer(ticket, took));
     }
 
-    /// It is known what came of the attempt, at `now` in microseconds. A response that was good may yet break off.
-    pub fn judge(&mut self, now: u64, failed: bool) {
+    /// The attempt has its verdict, at `now` in microseconds. A response that was good may yet break off.
+    pub fn judge(&mut self, now: u64, verdict: Verdict, took: Option<Duration>) {
         let ticket = &mut self.ticket;
-        self.breaker
-            .with(|Held { breaker, rng }| breaker.judge(now, ticket, failed, rng));
+        self.breaker.with(|Held { breaker, rng }| match verdict {
+            Verdict::Success => breaker.judge(now, ticket, false, took, rng),
+            Verdict::Failure(_) | Verdict::BrokenOff { .. } => {
+                breaker.judge(now, ticket, true, took, rng);
+            }
+            Verdict::Abandoned => breaker.abandon(now, ticket, rng),
+        });
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.breaker.with(|held| held.breaker.abandon(&self.ticket));
+        let ticket = &mut self.ticket;
+        if ticket.is_over() {
+            return;
+        }
+        self.breaker
+            .with(|Held { breaker, rng }| breaker.abandon(clock::now(), ticket, rng));
     }
 }
 

@@ -1,8 +1,8 @@
 //! CircuitBreaker: leaves a cluster alone that is broken, or sends its requests elsewhere.
 //!
-//! Right above Balance: while it is open no endpoint is picked, and no attempt is counted. Below Retry, so that each
-//! attempt asks anew, and since what it refuses is never worth another attempt. A cluster without a breaker costs a look
-//! at one pointer.
+//! Above all that belongs to the call's cluster: while it is open no endpoint is picked and no attempt is counted, and a
+//! call that falls back on another cluster is under that one's policies. Below Retry, so that each attempt asks anew; what it
+//! refuses is never worth another one. A cluster without a breaker costs a look at one pointer.
 
 use std::sync::Arc;
 

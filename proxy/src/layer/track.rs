@@ -132,12 +132,12 @@ impl Tracked {
         });
         // With `expect: 100-continue` the client's upload is in the time.
         let took = (!succeeded || !call.survey.expect).then(|| self.took(call.now));
-        if let Some(permit) = &mut self.permit {
-            permit.answer(took.unwrap_or_default());
-        }
         if succeeded && call.survey.grpc {
             let judgement = self.judgement(verdict, took);
             self.cluster.answered(&self.endpoint, call.now, judgement);
+            if let Some(permit) = &mut self.permit {
+                permit.answer(took);
+            }
             self.stage = Stage::Answered;
             self.trailers(response.headers(), call.now);
             return;
@@ -202,11 +202,11 @@ impl Tracked {
 
     fn judge(&mut self, now: u64, verdict: Verdict, took: Option<Duration>) {
         self.stage = Stage::Judged;
-        if let (Some(permit), Some(failed)) = (&mut self.permit, verdict.failed()) {
-            permit.judge(now, failed);
-        }
         let judgement = self.judgement(verdict, took);
         self.cluster.judge(&self.endpoint, now, judgement);
+        if let Some(permit) = &mut self.permit {
+            permit.judge(now, verdict, took);
+        }
     }
 
     fn judgement(&self, verdict: Verdict, took: Option<Duration>) -> Judgement {
