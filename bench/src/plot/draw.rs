@@ -24,8 +24,8 @@ const PANEL_TITLE: &str = "font-size=\"13\" font-weight=\"600\" fill=\"#1b1f24\"
 const TICK: &str = "font-size=\"11\" fill=\"#57606a\"";
 const GRID: &str = "stroke=\"#e4e7eb\" stroke-width=\"1\"";
 const LEVEL: &str = "stroke=\"#8c959f\" stroke-width=\"1\" stroke-dasharray=\"2 3\"";
-/// With a white edge, for curves run behind it.
-const LEVEL_NAME: &str = "font-size=\"11\" fill=\"#57606a\" stroke=\"#ffffff\" stroke-width=\"3\" paint-order=\"stroke\"";
+/// Behind a text that curves run through.
+const HALO: &str = "font-size=\"11\" stroke=\"#ffffff\" stroke-width=\"3\"";
 const SHADE: &str = "#fbeeea";
 
 pub(super) fn draw(figure: &Figure) -> String {
@@ -97,7 +97,8 @@ fn draw_panel(svg: &mut Svg, figure: &Figure, panel: &Panel, top: f64) {
     }
     if let Some((value, what)) = &panel.level {
         let place = [LEFT + PLOT - 4.0, y(*value) - 4.0];
-        svg.text(place, Anchor::End, LEVEL_NAME, what);
+        svg.text(place, Anchor::End, HALO, what);
+        svg.text(place, Anchor::End, TICK, what);
     }
 }
 

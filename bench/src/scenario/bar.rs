@@ -25,6 +25,8 @@ pub(super) enum Bar {
     FirstRequest(f64),
     /// Each new endpoint has its fair share within this time.
     Fair(f64),
+    /// Endpoints that are taken out have their last request within this time.
+    Gone(f64),
 }
 
 impl Bar {
@@ -42,6 +44,7 @@ impl Bar {
             Self::Slowdown(most) => at_most(figures.slowdown, most),
             Self::FirstRequest(most) => at_most(figures.last_first, most),
             Self::Fair(most) => at_most(figures.fair, most),
+            Self::Gone(most) => at_most(figures.gone, most),
         }
     }
 }
@@ -63,6 +66,10 @@ impl fmt::Display for Bar {
                 write!(f, "first request to each new endpoint within {most} s")
             }
             Self::Fair(most) => write!(f, "each new endpoint at its fair share within {most} s"),
+            Self::Gone(most) => write!(
+                f,
+                "last request to an endpoint within {most} s of its removal"
+            ),
         }
     }
 }

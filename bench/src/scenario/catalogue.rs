@@ -73,7 +73,7 @@ impl Scenario {
 
     /// One of three endpoints turns bad, and good again.
     fn one_of_three(name: &'static str, what: &str, mode: Mode) -> Self {
-        let turns = [(2.0, mode), (9.0, Mode::Well)];
+        let turns = [(2.0, mode), (7.0, Mode::Well)];
         Self {
             name,
             about: format!("1 of 3 endpoints {what}"),
@@ -269,6 +269,7 @@ fn scale() -> Scenario {
             Bar::Failed(0),
             Bar::FirstRequest(0.1),
             Bar::Fair(slow_start.as_secs_f64()),
+            Bar::Gone(1.0),
         ],
         ..Scenario::one_of_three("", "", Mode::Well)
     }

@@ -57,6 +57,8 @@ pub(super) struct Figures {
     pub(super) last_first: Option<f64>,
     /// Seconds until the last of them had its fair share.
     pub(super) fair: Option<f64>,
+    /// Seconds from when they were taken out again to the last request that one of them had.
+    pub(super) gone: Option<f64>,
 }
 
 /// Reads the figures of one run.
@@ -85,6 +87,7 @@ pub(super) fn figures(scenario: &Scenario, record: &Record, series: &Series) -> 
         first: None,
         last_first: None,
         fair: None,
+        gone: None,
     };
     match &scenario.watch {
         Watch::Bad(which) => {
@@ -106,6 +109,11 @@ pub(super) fn figures(scenario: &Scenario, record: &Record, series: &Series) -> 
             let firsts = firsts(record, which, trouble.start);
             figures.first = firsts.get(firsts.len() / 2).copied().flatten();
             figures.last_first = firsts.last().copied().flatten();
+            let last = which
+                .clone()
+                .filter_map(|index| record.received.get(index)?.last());
+            let gone = last.max().map(|last| last.saturating_sub(trouble.end));
+            figures.gone = gone.map(|gone| gone.as_secs_f64());
             let fair = 1.0 / scenario.endpoints as f64;
             let times = which
                 .clone()
@@ -181,11 +189,7 @@ fn normal(series: &Series, trouble: Range<usize>) -> Option<f64> {
 fn worst_load(series: &Series, trouble: Range<usize>) -> Option<f64> {
     let second = (1000 / STEP.as_millis()) as usize;
     let last = (trouble.end + 1).checked_sub(second)?;
-    let loads = (trouble.start..last).map(|step| {
-        let window = step..step + second;
-        let offered: u32 = series.offered[window.clone()].iter().sum();
-        f64::from(series.reached(0..series.received.len(), window)) / f64::from(offered.max(1))
-    });
+    let loads = (trouble.start..last).map(|step| series.load(step..step + second));
     loads.max_by(f64::total_cmp)
 }
 

@@ -87,10 +87,7 @@ fn watched(scenario: &Scenario, outcomes: &[Outcome]) -> Panel {
             scale: Scale::Linear,
             label: |value| format!("{value:.1} x"),
             level: Some((1.0, "offered".to_owned())),
-            curves: curves(outcomes, |series, step| {
-                let received = series.reached(0..series.received.len(), step..step + 1);
-                Some(f64::from(received) / f64::from(series.offered[step].max(1)))
-            }),
+            curves: curves(outcomes, |series, step| Some(series.load(step..step + 1))),
         },
         Watch::Goodput(capacity) => Panel {
             title: "requests answered a second, by when they were due".to_owned(),

@@ -17,7 +17,9 @@ pub(super) struct Series {
     pub(super) seconds: Vec<f64>,
     /// Requests that were due.
     pub(super) offered: Vec<u32>,
-    /// Those of them that were answered below status 400, whenever that was.
+    /// Requests that left the client; the same, unless it was late.
+    pub(super) left: Vec<u32>,
+    /// Those of the offered that were answered below status 400, whenever that was.
     pub(super) succeeded: Vec<u32>,
     /// The others, by kind; a kind that never came is left out.
     pub(super) failed: BTreeMap<Failure, Vec<u32>>,
@@ -35,11 +37,15 @@ impl Series {
         let mut series = Self {
             seconds: (0..steps).map(seconds).collect(),
             offered: vec![0; steps],
+            left: vec![0; steps],
             succeeded: vec![0; steps],
             ..Self::default()
         };
         let mut latencies: Vec<Vec<Duration>> = vec![Vec::new(); steps];
         for sent in &record.sent {
+            if let Some(step) = step_of(sent.due + sent.late, steps) {
+                series.left[step] += 1;
+            }
             let Some(step) = step_of(sent.due, steps) else {
                 continue;
             };
@@ -91,6 +97,13 @@ impl Series {
     pub(super) fn share(&self, which: Range<usize>, steps: Range<usize>) -> Option<f64> {
         let all = self.reached(0..self.received.len(), steps.clone());
         (all > 0).then(|| f64::from(self.reached(which, steps)) / f64::from(all))
+    }
+
+    /// Requests that reached endpoints within `steps`, over those that left the client: retries make it more than one.
+    pub(super) fn load(&self, steps: Range<usize>) -> f64 {
+        let left: u32 = self.left[steps.clone()].iter().sum();
+        let reached = self.reached(0..self.received.len(), steps);
+        f64::from(reached) / f64::from(left.max(1))
     }
 
     /// The steps that begin within `time`.

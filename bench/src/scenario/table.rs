@@ -21,13 +21,12 @@ pub(super) fn markdown(
         let rows = outcomes.iter().map(|outcome| row(scenario, outcome));
         text.push_str(&aligned(&heads(&scenario.watch), &rows.collect::<Vec<_>>()));
     }
-    for outcome in outcomes {
-        if let Some(late) = outcome.figures.late.filter(|&late| late > TOO_LATE) {
-            text.push_str(&format!(
-                "\nThe machine was busy with {}: 1 % of the requests left {late:.0} ms late or more.\n",
-                outcome.contestant.name()
-            ));
-        }
+    let late: Vec<String> = outcomes.iter().filter_map(late).collect();
+    if !late.is_empty() {
+        text.push_str(&format!(
+            "\nThe machine was busy: 1 % of the requests left late by as much as {}, or more.\n",
+            late.join(", ")
+        ));
     }
     let ours = outcomes.iter().find(|outcome| outcome.contestant.is_ours());
     let bars = ours
@@ -49,13 +48,23 @@ pub(super) fn markdown(
     text
 }
 
+fn late(outcome: &Outcome) -> Option<String> {
+    let late = outcome.figures.late.filter(|&late| late > TOO_LATE)?;
+    Some(format!("{late:.0} ms ({})", outcome.contestant.name()))
+}
+
 fn heads(watch: &Watch) -> Vec<&'static str> {
     let mut heads = vec!["", "requests", "failed", "p50 ms", "p99 ms", "p99.9 ms"];
     heads.extend(match watch {
         Watch::Bad(_) => &["share of the bad %", "off it s", "back s", "normal s"][..],
         Watch::Load => &["load x", "normal s"],
         Watch::Goodput(_) => &["goodput %", "p99 x before", "normal s"],
-        Watch::New(_) => &["first request ms", "to the last ms", "fair share s"],
+        Watch::New(_) => &[
+            "first request ms",
+            "to the last ms",
+            "fair share s",
+            "gone s",
+        ],
     });
     heads.push("failed how");
     heads
@@ -101,6 +110,7 @@ fn row(scenario: &Scenario, outcome: &Outcome) -> Vec<String> {
                 cells.push(number(first.map(|first| first * 1000.0), 0, "never"));
             }
             cells.push(number(figures.fair, 1, &during));
+            cells.push(number(figures.gone, 1, "-"));
         }
     }
     let failures = figures.failures.iter();

@@ -150,9 +150,12 @@ fn each_new_endpoint_has_its_first_request_and_its_fair_share() {
     }
     let figures = read("scale", &record);
     assert_eq!(figures.last_first, Some(1.0));
+    assert_eq!(figures.gone, Some(0.0));
     assert!(figures.first.unwrap() < 0.02);
     let fair = figures.fair.unwrap();
     assert!((0.5..=1.0).contains(&fair), "{fair}");
+    record.received[7].push(Duration::from_millis(6250));
+    assert_eq!(read("scale", &record).gone, Some(0.25));
 }
 
 #[test]
