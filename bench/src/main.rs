@@ -43,10 +43,7 @@ async fn main() -> ExitCode {
         Command::Check(arguments) => interruptible(Box::pin(check::run(arguments))).await,
         Command::Scenario(arguments) => interruptible(Box::pin(scenario::run(arguments))).await,
         Command::Demo(arguments) => demo::run(arguments).await,
-        Command::Simulate(arguments) => {
-            simulate::run(&arguments);
-            Ok(())
-        }
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Leash(arguments) => leash::run(&arguments),
     };
     match outcome {

@@ -9,7 +9,7 @@ pub mod load;
 mod partition;
 mod plan;
 mod set;
-mod slow_start;
+pub mod slow_start;
 
 use std::{
     net::SocketAddr,

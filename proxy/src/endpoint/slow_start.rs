@@ -12,27 +12,27 @@ const LEAST: f64 = 0.1;
 
 /// The policy.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct SlowStart {
+pub struct SlowStart {
     /// In microseconds.
     window: u64,
 }
 
 impl SlowStart {
     /// The share grows to the full one within `window`.
-    pub(super) fn over(window: Duration) -> Self {
+    pub fn over(window: Duration) -> Self {
         Self {
             window: clock::micros(window).max(1),
         }
     }
 
     /// Whether this request is for an endpoint that has been warming up since then. Times in microseconds.
-    pub(super) fn takes(self, endpoint: u64, since: u64, now: u64) -> bool {
+    pub fn takes(self, endpoint: u64, since: u64, now: u64) -> bool {
         let grown = now.saturating_sub(since) as f64 / self.window as f64;
         draw(endpoint, now) < grown.max(LEAST)
     }
 
     /// What has been warming up since this or before is warm.
-    pub(super) fn warm(self, now: u64) -> u64 {
+    pub fn warm(self, now: u64) -> u64 {
         now.saturating_sub(self.window)
     }
 }

@@ -4,26 +4,28 @@
 
 use std::time::Duration;
 
-use outrigger_config::model::Balancer;
-
-use super::{
-    fleet::Kind,
-    peak_ewma,
+use crate::simulate::{
+    demand::Demand,
+    plan::Kind,
+    policies::Policies,
     result::Run,
-    scenario::{BROKEN, Clients, MANY, ONE, SELDOM, SLOW, Scenario},
+    scenario::{
+        Scenario,
+        single::{BROKEN, MANY, ONE, SELDOM, SLOW},
+    },
     world::World,
 };
 
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=4;
 
 /// Holds the default balancer to a bar, whatever the seed.
-fn always(scenario: &Scenario, bar: impl Fn(&Run<'_>) -> bool) {
-    held_to(&peak_ewma(), scenario, bar);
+fn always(scenario: &Scenario, bar: impl Fn(&Run) -> bool) {
+    held_to(&Policies::default_balancer(), scenario, bar);
 }
 
-fn held_to(balancer: &Balancer, scenario: &Scenario, bar: impl Fn(&Run<'_>) -> bool) {
+fn held_to(policies: &Policies, scenario: &Scenario, bar: impl Fn(&Run) -> bool) {
     for seed in SEEDS {
-        let run = World::run(scenario, balancer, seed);
+        let run = World::run(scenario, policies, seed);
         let (name, attempts) = (scenario.name, &run.attempts);
         assert!(
             bar(&run),
@@ -36,7 +38,7 @@ fn held_to(balancer: &Balancer, scenario: &Scenario, bar: impl Fn(&Run<'_>) -> b
     }
 }
 
-fn share_of_the_bad(run: &Run<'_>) -> f64 {
+fn share_of_the_bad(run: &Run) -> f64 {
     run.to_the_bad() as f64 / run.attempts.iter().sum::<u64>() as f64
 }
 
@@ -81,9 +83,9 @@ fn an_endpoint_slow_by_50_ms_gets_next_to_nothing() {
 
 #[test]
 fn slow_endpoints_take_what_they_can_of_a_load_near_the_limit() {
-    let load = Clients::Open { rate: 6e4 };
+    let load = Demand::open(6e4);
     let scenario = Scenario::of("4 of 8 slower", 8, load)
-        .bad(4, Kind::Times(4))
+        .bad(4, Kind::Times(4.0))
         .lasting(2);
     always(&scenario, |run| {
         run.latency.value_at_quantile(0.99) < 3_000_000
@@ -141,20 +143,17 @@ fn a_new_endpoint_gets_its_first_request_at_once_and_then_its_share() {
 
 #[test]
 fn every_balancer_honours_weights_under_load() {
-    for (name, balancer) in super::balancers() {
-        let bar = if name == "ring_hash" { 1.4 } else { 1.1 };
+    for policies in Policies::each_balancer() {
+        let bar = if policies.name == "ring_hash" {
+            1.4
+        } else {
+            1.1
+        };
         for clients in [ONE, MANY] {
-            let scenario = Scenario::of(name, 3, clients)
+            let scenario = Scenario::of("weights 1 2 4", 3, clients)
                 .weighted(&[1, 2, 4])
                 .lasting(2);
-            held_to(&balancer, &scenario, |run| run.unevenness() < bar);
+            held_to(&policies, &scenario, |run| run.unevenness() < bar);
         }
     }
-}
-
-#[test]
-fn a_seed_repeats_a_run() {
-    let scenario = Scenario::of("7 identical", 7, MANY).lasting(1);
-    let run = || World::run(&scenario, &peak_ewma(), 7).attempts;
-    assert_eq!(run(), run());
 }

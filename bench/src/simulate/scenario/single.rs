@@ -1,60 +1,58 @@
-//! The situations that a balancer must do well in.
+//! One proxy and a few fast endpoints: what a balancer does is seen most clearly where nothing else happens.
 
 use std::time::Duration;
 
-use super::fleet::{Kind, Plan};
+use super::Scenario;
+use crate::simulate::{
+    demand::{Demand, Open},
+    plan::{Kind, Plan},
+    policies::Policies,
+};
 
-/// A fleet, its clients, and how long they are watched.
-#[derive(Clone, Debug)]
-pub(super) struct Scenario {
-    pub name: &'static str,
-    pub lasts: Duration,
-    pub clients: Clients,
-    /// Of a request, the first one included.
-    pub attempts: usize,
-    pub endpoints: Vec<Plan>,
-}
-
-/// Who sends.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Clients {
-    /// So many, each sending its next request when it has an answer.
-    Closed(usize),
-    /// Requests a second at random moments, whatever the answers.
-    Open { rate: f64 },
-}
-
-pub(super) const ONE: Clients = Clients::Closed(1);
-pub(super) const MANY: Clients = Clients::Closed(64);
-pub(super) const SELDOM: Clients = Clients::Open { rate: 200.0 };
-pub(super) const SLOW: Kind = Kind::Slow(Duration::from_millis(50));
-pub(super) const BROKEN: Kind = Kind::Fails(1.0);
+pub(in crate::simulate) const ONE: Demand = Demand::Closed(1);
+pub(in crate::simulate) const MANY: Demand = Demand::Closed(64);
+pub(in crate::simulate) const SELDOM: Demand = Demand::Open(Open {
+    rate: 200.0,
+    skew: 0.0,
+    surge: None,
+});
+pub(in crate::simulate) const SLOW: Kind = Kind::Slow(Duration::from_millis(50));
+pub(in crate::simulate) const BROKEN: Kind = Kind::Fails(1.0);
 
 impl Scenario {
-    /// Ten seconds of so many ordinary endpoints.
-    pub(super) fn of(name: &'static str, endpoints: usize, clients: Clients) -> Self {
-        let endpoints = vec![Plan::ordinary(); endpoints];
+    /// Ten seconds of so many ordinary endpoints, next to their proxy.
+    pub(in crate::simulate) fn of(name: &'static str, endpoints: usize, demand: Demand) -> Self {
         Self {
             name,
+            about: "",
             lasts: Duration::from_secs(10),
-            clients,
-            attempts: 1,
-            endpoints,
+            proxies: 1,
+            demand,
+            hop: Duration::ZERO,
+            push_lag: Duration::ZERO,
+            endpoints: vec![Plan::ordinary(); endpoints],
+            weather: Vec::new(),
+            most_seeds: 100,
+            is_sweep: false,
+            balancers: Policies::each_balancer(),
+            variants: Vec::new(),
         }
     }
 
-    pub(super) fn lasting(mut self, seconds: u64) -> Self {
+    pub(in crate::simulate) fn lasting(mut self, seconds: u64) -> Self {
         self.lasts = Duration::from_secs(seconds);
         self
     }
 
-    fn attempting(mut self, attempts: usize) -> Self {
-        self.attempts = attempts;
+    fn attempting(mut self, attempts: u32) -> Self {
+        self.balancers
+            .iter_mut()
+            .for_each(|policies| policies.attempts = attempts);
         self
     }
 
     /// The first `count` endpoints are unwell, all the time.
-    pub(super) fn bad(mut self, count: usize, kind: Kind) -> Self {
+    pub(in crate::simulate) fn bad(mut self, count: usize, kind: Kind) -> Self {
         for plan in &mut self.endpoints[..count] {
             *plan = Plan::ordinary().during(Duration::ZERO..Duration::MAX, kind);
         }
@@ -69,7 +67,7 @@ impl Scenario {
     }
 
     /// This share of all requests takes so much longer, wherever it goes.
-    pub(super) fn hiccups(mut self, share: f64, by: Duration) -> Self {
+    pub(in crate::simulate) fn hiccups(mut self, share: f64, by: Duration) -> Self {
         self.endpoints
             .iter_mut()
             .for_each(|plan| plan.service.hiccups = (share, by));
@@ -77,16 +75,15 @@ impl Scenario {
     }
 
     /// One more endpoint joins half way.
-    pub(super) fn newcomer(mut self) -> Self {
-        self.endpoints.push(Plan {
-            joins: self.lasts / 2,
-            ..Plan::ordinary()
-        });
+    pub(in crate::simulate) fn newcomer(mut self) -> Self {
+        let mut plan = Plan::ordinary();
+        plan.listed.start = self.lasts / 2;
+        self.endpoints.push(plan);
         self
     }
 
     /// Endpoints have these weights, and are as strong.
-    pub(super) fn weighted(mut self, weights: &[u32]) -> Self {
+    pub(in crate::simulate) fn weighted(mut self, weights: &[u32]) -> Self {
         for (plan, &weight) in self.endpoints.iter_mut().zip(weights) {
             plan.weight = weight;
             plan.concurrency *= weight as usize;
@@ -95,7 +92,7 @@ impl Scenario {
     }
 }
 
-/// Every scenario, in the order of the report.
+/// In the order of the report.
 pub(super) fn all() -> Vec<Scenario> {
     let hiccup = Duration::from_millis(5);
     let report = Duration::from_millis(20);
@@ -106,27 +103,18 @@ pub(super) fn all() -> Vec<Scenario> {
         Scenario::of("7 with hiccups, 1 client", 7, ONE).hiccups(0.0005, hiccup),
         Scenario::of("7 with hiccups, 64 clients", 7, MANY).hiccups(0.0005, hiccup),
         Scenario::of("7 of mixed work, 1 client", 7, ONE).hiccups(0.1, report),
-        Scenario::of("7 of mixed work, 5 clients", 7, Clients::Closed(5)).hiccups(0.1, report),
-        Scenario::of(
-            "1,000 identical, 100,000/s",
-            1000,
-            Clients::Open { rate: 1e5 },
-        )
-        .lasting(2),
+        Scenario::of("7 of mixed work, 5 clients", 7, Demand::Closed(5)).hiccups(0.1, report),
+        Scenario::of("1,000 identical, 100,000/s", 1000, Demand::open(1e5)).lasting(2),
         Scenario::of("1 of 7 slow by 50 ms, 1 client", 7, ONE).bad(1, SLOW),
         Scenario::of("1 of 7 slow by 50 ms, 64 clients", 7, MANY).bad(1, SLOW),
         Scenario::of("1 of 7 slow by 50 ms, 200/s", 7, SELDOM)
             .bad(1, SLOW)
             .lasting(100),
         Scenario::of("1 of 2 slow by 50 ms, 64 clients", 2, MANY).bad(1, SLOW),
-        Scenario::of("1 of 7 four times slower, 1 client", 7, ONE).bad(1, Kind::Times(4)),
-        Scenario::of("4 of 8 four times slower, 64 clients", 8, MANY).bad(4, Kind::Times(4)),
-        Scenario::of(
-            "4 of 8 four times slower, 60,000/s",
-            8,
-            Clients::Open { rate: 6e4 },
-        )
-        .bad(4, Kind::Times(4)),
+        Scenario::of("1 of 7 four times slower, 1 client", 7, ONE).bad(1, Kind::Times(4.0)),
+        Scenario::of("4 of 8 four times slower, 64 clients", 8, MANY).bad(4, Kind::Times(4.0)),
+        Scenario::of("4 of 8 four times slower, 60,000/s", 8, Demand::open(6e4))
+            .bad(4, Kind::Times(4.0)),
         Scenario::of("1 of 7 stalls for a second, 64 clients", 7, MANY).stalling(),
         Scenario::of("1 of 3 fails, 1 client", 3, ONE).bad(1, BROKEN),
         Scenario::of("1 of 3 fails, 64 clients", 3, MANY).bad(1, BROKEN),
