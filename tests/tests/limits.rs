@@ -270,6 +270,7 @@ async fn so_many_retries_as_the_cap_are_under_way_at_once() {
     let turnstile = Turnstile::closed().await;
     let table = Table::to([refusing_address(), turnstile.endpoint.address])
         .cluster("balancer: round_robin")
+        .cluster("outlier_detection: off")
         .cluster("limits: { retries: 2 }");
     let proxy = Proxy::start_with(table, &["--workers", "1"]).await;
     let asked: Vec<_> = (0..12).map(|_| ask(proxy.address, "/")).collect();

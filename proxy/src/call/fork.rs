@@ -41,7 +41,7 @@ impl Call {
             framing: self.framing,
             now: self.now,
             until: self.until,
-            told: self.told.clone(),
+            told: self.told,
             trailers: self.trailers,
             listener: Arc::clone(&self.listener),
             route: self.route.clone(),

@@ -281,6 +281,7 @@ mod tests {
         connections.set(limit(3));
         assert!(connections.open_now().is_none());
         assert_eq!(connections.idle(HERE), Idle::Close);
+        slots[0].tell_to_close();
         let mut waiting = wait(&connections);
         connections.set(None);
         assert!(waiting.grant.try_recv().is_ok());
