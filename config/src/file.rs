@@ -4,19 +4,25 @@
 
 mod address;
 mod balancer;
+mod circuit_breaker;
 mod cluster;
 mod dns;
 mod duration;
 mod filter;
 mod header;
+mod health_check;
 mod hedge;
+mod limits;
 mod listener;
 mod matches;
 mod name;
 mod outlier_detection;
+mod overload;
 mod path;
+#[allow(dead_code)]
 mod percent;
 mod process;
+mod rate_limit;
 mod retry;
 mod route;
 
@@ -44,6 +50,10 @@ pub(crate) fn config() -> Shape<Config> {
         access_log: optional(process::access_log()),
         /// How the process says goodbye after SIGTERM.
         drain: nested(process::drain()),
+        /// When new requests are refused so that the process stays well.
+        overload: nested(overload::overload()),
+        /// The zone that the process runs in. The flag `--zone` wins.
+        zone: optional(name::name()),
         /// Addresses that accept connections, with their routes.
         listeners: required(list(listener::listener())),
         /// Sets of endpoints, by name.

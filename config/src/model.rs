@@ -3,22 +3,34 @@
 //! "Parse, don't validate": nothing here is a string that might be wrong, an integer of unnamed unit, or an
 //! `Option` that means "default". Each default is a constant with one sentence of reason.
 
+mod circuit_breaker;
 mod cluster;
 pub mod default;
+mod fault;
 mod filter;
+mod health_check;
+mod limits;
 mod listener;
 mod outlier_detection;
+mod overload;
+mod rate_limit;
 mod retry;
 mod route;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+pub use circuit_breaker::{CircuitBreaker, Fallback, SlowCall};
 pub use cluster::{
-    Balancer, Cluster, Dns, DnsRecord, Endpoint, Endpoints, HashKey, PoolPolicy, Protocol,
+    Balancer, Cluster, Dns, DnsRecord, Endpoint, Endpoints, HashKey, PoolPolicy, Protocol, Zones,
 };
+pub use fault::{Abort, AbortFault, Delay, Fault};
 pub use filter::{Filter, HeaderEdits, PathRewrite, Redirect, Respond, Rewrite, Scheme};
+pub use health_check::{HealthCheck, HttpProbe, Probe, StatusRange};
+pub use limits::{Adaptive, ClusterLimits, ConnectionLimit, ListenerLimits};
 pub use listener::Listener;
 pub use outlier_detection::{FailurePercent, OutlierDetection, SlowAnswers, SuccessRate};
+pub use overload::{MemoryBound, Overload};
+pub use rate_limit::{RateLimit, RateLimitKey};
 pub use retry::{Backoff, GrpcCode, Hedge, HedgeAfter, Retry, RetryBudget, RetryOn};
 pub use route::{ClusterRef, HostMatch, Match, PathMatch, Route, ValueMatch, WeightedCluster};
 
@@ -31,6 +43,10 @@ pub struct Config {
     pub access_log: Option<AccessLog>,
     /// How the process says goodbye.
     pub drain: Drain,
+    /// When new requests are refused so that it stays well.
+    pub overload: Overload,
+    /// The zone that the process runs in; `None`: it knows of none.
+    pub zone: Option<Arc<str>>,
     /// Bound addresses, in file order.
     pub listeners: Vec<Listener>,
     /// Sets of endpoints, in file order. A [`ClusterRef`] is an index into this.

@@ -18,7 +18,7 @@ use crate::{problem::Fault, reader::Reader, yaml::Node};
 pub(crate) use choice::{Variant, choice, either, split, variant, variant_with, word};
 pub(crate) use collection::{list, list_where, map};
 pub(crate) use field::{
-    absent, check_keys, default, keys, mapping_schema, nested, not_yet, optional, refused, required,
+    absent, check_keys, default, keys, mapping_schema, nested, optional, refused, required,
 };
 pub(crate) use off::or_off;
 pub(crate) use scalar::{decimal, flag, parsed, text, whole};

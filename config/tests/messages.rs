@@ -82,9 +82,26 @@ golden! {
     dns_without_port: cluster("    dns: { name: 'web.internal:80', min_ttl: 2m }\n");
     a_misspelt_balancer: cluster("    endpoints: []\n    balancer: ringhash\n");
     a_hash_without_key: cluster("    endpoints: []\n    balancer: { ring_hash: {} }\n");
+    what_is_not_in_this_version: cluster("    endpoints: []\n    tls: {}\n");
+    limits_that_make_no_sense: cluster("    endpoints: []\n    limits: { pending: 10, requests: 0, retry: 3, adaptive: { min: 100, max: 10 } }\n");
+    an_adaptive_limit_that_is_just_on: cluster("    endpoints: []\n    limits: { adaptive: true }\n");
+    limits_of_a_listener: messages("listeners: [{ address: 127.0.0.1:80, limits: { pending: 3 }, routes: [] }]\n");
+    bounds_of_overload: messages("listeners: []\noverload: { memory: 512MB, queueing_delay: 250 }\n");
+    shares_of_overload: messages("listeners: []\noverload: { memory: 0%, queueing_delay: 0s }\n");
     bad_outlier_detection: cluster("    endpoints: []\n    outlier_detection: { consecutive_errors: 0, success_rate: false, failure_percent: { threshold: 85 }, latency: { factor: 1 }, base_ejection_time: 2m, max_ejection_percent: 0.5 }\n");
     a_misspelt_off: cluster("    endpoints: []\n    outlier_detection: of\n");
-    what_is_not_in_this_version: cluster("    endpoints: []\n    health_check: { path: /health }\n    limits: {}\n    tls: {}\n");
+    a_health_check_of_two_kinds: cluster("    endpoints: []\n    health_check: { tcp: {}, grpc: {}, tcpp: {} }\n");
+    bad_health_checks: cluster("    endpoints: []\n    health_check: { http: { path: health, host: 'http://a', method: HEAD, statuses: [200, 299-200, 2xx, 600], body: ok }, jitter: 10, rise: 0 }\n");
+    a_health_check_that_nothing_passes: cluster("    endpoints: []\n    health_check: { http: { statuses: [] }, tcp: yes }\n");
+    a_breaker_that_falls_back_on_itself: cluster("    endpoints: []\n    circuit_breaker: { fallback: { cluster: web } }\n");
+    a_breaker_that_falls_back_on_nobody: cluster("    endpoints: []\n    circuit_breaker: { fallback: { cluster: wbe } }\n");
+    bad_breakers: cluster("    endpoints: []\n    circuit_breaker: { failure_percent: 0%, slow_call: { percent: 101% }, open_time: 2m, probes: 0, min_requests: 0, fallback: { respond: { status: 99 } } }\n");
+
+    bad_rate_limits: messages("clusters: { cart: { endpoints: [127.0.0.1:9001] } }\nlisteners:\n  - address: 127.0.0.1:8080\n    rate_limit: { requests: 100, key: sourceaddress }\n    routes:\n      - cluster: cart\n        filters: [{ rate_limit: { requests: 0, per: 1, burst: 0, key: { cookie: a } } }]\n");
+    bad_faults: route("      - cluster: cart\n        filters:\n          - fault: { headers: { x-chaos: 1 } }\n          - fault: { delay: { percent: 10 }, abort: { percent: 200% } }\n          - fault: { abort: { status: 200, grpc_status: unavailible } }\n          - fault: { abort: { grpc_status: ok, reset: true } }\n          - fault: { abort: { reset: false } }\n");
+    zones_priorities_and_panic: cluster("    endpoints: [{ address: 127.0.0.1:80, zone: '', priority: -1 }]\n    zones: prefer-local\n    panic_threshold: 0.5\n");
+
+    bad_idle_timeouts: route("      - cluster: cart\n        idle_timeout: 0s\n      - match: { methods: [GET] }\n        cluster: cart\n        idle_timeout: never\n");
 
     an_empty_file: messages("# nothing but words\n");
     two_documents: messages("listeners: []\n---\nlisteners: []\n");

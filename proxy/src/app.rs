@@ -6,7 +6,7 @@ use std::{
     collections::HashMap,
     fs, io,
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -25,6 +25,8 @@ use crate::{
     clock, cluster,
     discovery::{self, file::Watch},
     downstream::accept::bind,
+    health_check::HealthChecks,
+    overload::Overload,
     snapshot::Snapshot,
     status::{Refused, Status},
     telemetry::{Telemetry, metrics::ReloadOutcome},
@@ -79,21 +81,33 @@ fn hint(error: &io::Error) -> &'static str {
 /// What kept it from starting, or from ending well.
 pub fn run(args: &Serve) -> Result<(), Failure> {
     let path = args.config.clone().unwrap_or_default();
-    let config = outrigger_config::load(&path).map_err(Failure::Config)?;
+    let config = load(&path, args.zone.as_ref()).map_err(Failure::Config)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async { App::start(args, path, config)?.serve().await })
 }
 
+/// The table in a file, with what the command line says in place of it.
+fn load(path: &Path, zone: Option<&Arc<str>>) -> Result<Config, Problems> {
+    let mut config = outrigger_config::load(path)?;
+    // What an orchestrator fills in may be empty.
+    let zone = zone.filter(|zone| !zone.is_empty());
+    config.zone = zone.cloned().or(config.zone);
+    Ok(config)
+}
+
 struct App {
     path: PathBuf,
+    /// Of the command line.
+    zone: Option<Arc<str>>,
     shared: Arc<Shared>,
     status: Arc<Status>,
     workers: Vec<mpsc::UnboundedSender<Order>>,
     /// Is closed when the last worker has ended.
     running: mpsc::Receiver<()>,
     discovery: discovery::Discovery,
+    health_checks: HealthChecks,
     watch: Watch,
     signals: Signals,
     drain_asked: mpsc::Receiver<()>,
@@ -125,8 +139,11 @@ impl App {
         telemetry
             .metrics
             .reload(ReloadOutcome::Applied, SystemTime::now());
+        let count = args.workers();
+        let overload = Overload::new(count, &snapshot.config.overload, &telemetry.registry);
         let shared = Arc::new(Shared {
             snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
+            overload,
             telemetry,
         });
 
@@ -145,14 +162,15 @@ impl App {
             error,
         })?;
 
-        let count = args.workers();
         let mut app = Self {
             path,
+            zone: args.zone.clone(),
             shared,
             status,
             workers: Vec::new(),
             running: mpsc::channel(1).1,
             discovery: discovery::Discovery::default(),
+            health_checks: HealthChecks::default(),
             watch,
             signals,
             drain_asked,
@@ -190,17 +208,24 @@ impl App {
         self.drain().await
     }
 
-    /// Lets time do its work on the clusters.
-    fn tend(&self) {
+    /// Lets time do its work.
+    fn tend(&mut self) {
         let now = clock::now();
-        for cluster in &self.shared.snapshot.load().clusters {
+        let snapshot = self.shared.snapshot.load();
+        for cluster in &snapshot.clusters {
             cluster.tend(now);
         }
+        self.health_checks
+            .follow(&snapshot, &self.shared.telemetry.registry);
+        for listener in &snapshot.listeners {
+            listener.limits.tend(now);
+        }
+        self.shared.overload.tend(&snapshot.config.overload, now);
     }
 
     /// Puts the file in force if it is right, else says what is wrong and leaves everything as it is.
     fn reload(&mut self) {
-        let refused = match outrigger_config::load(&self.path) {
+        let refused = match load(&self.path, self.zone.as_ref()) {
             Ok(config) if config == *self.shared.snapshot.load().config => {
                 self.status.offered(None);
                 tracing::info!("the table says the same as the one in force");

@@ -11,7 +11,7 @@ use std::{
     future::poll_fn,
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
@@ -22,7 +22,9 @@ use hyper::body::Incoming;
 use crate::{
     call::Call,
     clock,
+    idle_timeout::{Flow, Idle, Silent},
     layer::track::Tracked,
+    limits::gate::Permit,
     retry::Replay,
     upstream::{Lease, expect::Gated},
 };
@@ -61,6 +63,10 @@ struct Riders {
     lease: Option<Lease>,
     tracked: Option<Tracked>,
     call: Option<Box<Call>>,
+    /// Watches that it moves.
+    idle: Option<Rc<Idle>>,
+    /// Of limits.
+    permits: Vec<Permit>,
     /// Counts the bytes of a request's body.
     counter: Option<Rc<Cell<u64>>>,
 }
@@ -75,6 +81,8 @@ pub enum Progress {
     Complete,
     /// It broke off: whoever was writing it failed.
     Broken,
+    /// Nothing of it moved for too long.
+    Idle(Silent),
 }
 
 /// Why a body broke off. hyper passes it on as a broken connection or stream, so that what came of the body is never
@@ -84,6 +92,9 @@ pub enum Error {
     /// Whoever was writing it failed.
     #[error(transparent)]
     Broken(#[from] hyper::Error),
+    /// Nothing of it moved for too long.
+    #[error("idle timeout")]
+    Idle,
     /// Another attempt reads it now; the one that this is told to has been given up.
     #[error("another attempt took its place")]
     Superseded,
@@ -118,6 +129,11 @@ impl Body {
         self.riders().tracked = Some(tracked);
     }
 
+    /// Lets a permit end with this body.
+    pub fn hold(&mut self, permit: Permit) {
+        self.riders().permits.push(permit);
+    }
+
     /// Lets the request be closed with this body.
     pub fn observe(&mut self, call: Box<Call>) {
         self.riders().call = Some(call);
@@ -126,6 +142,11 @@ impl Body {
     /// Counts the bytes that go by.
     pub fn count(&mut self, counter: Rc<Cell<u64>>) {
         self.riders().counter = Some(counter);
+    }
+
+    /// Lets `idle` know how a request's body moves.
+    pub fn watch(&mut self, idle: Rc<Idle>) {
+        self.riders().idle = Some(idle);
     }
 
     /// Holds the body back until the endpoint asks for it.
@@ -222,11 +243,18 @@ impl http_body::Body for Body {
         let Some(content) = &mut self.0 else {
             return Poll::Ready(None);
         };
-        let frame = ready!(content.inner.poll_frame(cx));
+        let Poll::Ready(frame) = content.inner.poll_frame(cx) else {
+            return content.riders.wait(cx);
+        };
         match &frame {
             None => content.progress = Progress::Complete,
             Some(Err(_)) => content.progress = Progress::Broken,
-            Some(Ok(frame)) => content.riders.see(frame),
+            Some(Ok(frame)) => {
+                content.riders.see(frame);
+                if !content.inner.is_end_stream() {
+                    content.riders.note(Flow::Given);
+                }
+            }
         }
         Poll::Ready(frame)
     }
@@ -275,6 +303,31 @@ impl Inner {
 }
 
 impl Riders {
+    /// Where the body stands, for a response's call or a request's watch to know.
+    fn note(&mut self, flow: Flow) -> Option<&Idle> {
+        if let Some(call) = &mut self.call {
+            if self.idle.is_none() {
+                self.idle = call.idle();
+            }
+            self.idle.as_ref()?.response(flow);
+        } else {
+            self.idle.as_ref()?.request(flow);
+        }
+        self.idle.as_deref()
+    }
+
+    /// There is nothing to read now.
+    fn wait(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        let response = self.call.is_some();
+        match self.note(Flow::Waiting) {
+            // A request's end is for those to make who wait for its response.
+            Some(idle) if response && idle.silent_or_wake(cx.waker()).is_some() => {
+                Poll::Ready(Some(Err(Error::Idle)))
+            }
+            _ => Poll::Pending,
+        }
+    }
+
     fn see(&mut self, frame: &Frame<Bytes>) {
         if let Some(call) = &mut self.call {
             call.see(frame);
@@ -294,15 +347,23 @@ impl Drop for Content {
             lease,
             tracked,
             call,
+            idle,
             ..
         } = std::mem::take(&mut self.riders);
+        if call.is_none()
+            && let Some(idle) = &idle
+        {
+            idle.request(Flow::Ended);
+        }
         if lease.is_none() && tracked.is_none() && call.is_none() {
             return;
         }
+        let silent = call.as_ref().and_then(|call| call.silent());
         let now = clock::now();
-        let progress = match self.progress {
-            Progress::Partial if self.inner.is_end_stream() => Progress::Complete,
-            progress => progress,
+        let progress = match (self.progress, silent) {
+            (Progress::Partial, Some(silent)) => Progress::Idle(silent),
+            (Progress::Partial, None) if self.inner.is_end_stream() => Progress::Complete,
+            (progress, _) => progress,
         };
         if let Some(lease) = lease {
             lease.end(progress, now);

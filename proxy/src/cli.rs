@@ -1,6 +1,6 @@
 //! The command line. Each flag has an `OUTRIGGER_*` twin in the environment; both win over the file.
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, thread};
+use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc, thread};
 
 use clap::{Args, Parser, Subcommand};
 use outrigger_config::model;
@@ -33,6 +33,9 @@ pub struct Serve {
     /// The address of /ready, /metrics and the rest, in place of the file's.
     #[arg(long, env = "OUTRIGGER_ADMIN", value_name = "ADDR")]
     pub admin: Option<SocketAddr>,
+    /// The zone that the process runs in, in place of the file's.
+    #[arg(long, env = "OUTRIGGER_ZONE", value_name = "NAME")]
+    pub zone: Option<Arc<str>>,
     /// How the process's own log looks.
     #[arg(
         long,

@@ -2,14 +2,22 @@
 //!
 //! Workers decide on each request; the control thread tends, four times a second, what changes with time alone.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use outrigger_config::model;
 
 use crate::{
     balance::estimate::Decay,
-    endpoint::{Endpoint, Endpoints},
+    circuit_breaker::CircuitBreaker,
+    endpoint::{Endpoint, Endpoints, load::Outcome},
     hedge::Latency,
+    limits::Limits,
     outlier_detection::{Judgement, OutlierDetection},
     retry::Allowance,
     telemetry::metrics::{ClusterMetrics, Registry},
@@ -28,23 +36,33 @@ pub struct Cluster {
     pub metrics: ClusterMetrics,
     /// How fast what is known of its endpoints fades.
     pub decay: Decay,
+    /// The zone that the process runs in.
+    zone: Option<Arc<str>>,
+    /// Whether there was panic when it was last told.
+    panic: AtomicBool,
+    /// Keeps requests away while it is open, if the cluster has one.
+    pub circuit_breaker: Option<Arc<CircuitBreaker>>,
+    /// What takes them out of service.
+    pub outliers: OutlierDetection,
     /// What it may spend on retries.
     pub retries: Arc<Allowance>,
     /// How long its attempts took lately, if anybody asks.
     pub latency: Arc<Latency>,
-    /// What takes them out of service.
-    pub outliers: OutlierDetection,
+    /// What may be under way at once.
+    pub limits: Limits,
 }
 
 impl Cluster {
-    /// Made ready from what the file says. What is known from `before`, the cluster of this name so far, carries over.
+    /// Made ready from what the file says, for a process that runs in `zone`. What is known from `before`, the cluster of this name so far, carries over.
     pub fn compile(
         config: &model::Cluster,
+        zone: Option<&Arc<str>>,
         before: Option<&Arc<Self>>,
         registry: &Registry,
     ) -> Arc<Self> {
         if let Some(before) = before
             && before.config == *config
+            && before.zone.as_ref() == zone
         {
             return Arc::clone(before);
         }
@@ -60,21 +78,35 @@ impl Cluster {
                 .map(|before| before.endpoints.listed())
                 .unwrap_or_default(),
         };
-        let endpoints = Endpoints::new(config);
+        let endpoints = Endpoints::new(config, zone);
         let metrics = ClusterMetrics::new(registry, Arc::clone(&config.name));
+        let circuit_breaker = config.circuit_breaker.as_ref().map(|policy| {
+            let before = before.and_then(|before| before.circuit_breaker.as_ref());
+            CircuitBreaker::compile(policy, before, &config.name, registry)
+        });
+        let limits = Limits::new(
+            &config.limits,
+            before.map(|before| &before.limits),
+            &config.name,
+            registry,
+        );
         let cluster = Self {
             outliers: OutlierDetection::new(
                 config.outlier_detection.as_ref(),
                 before.map(|before| &before.outliers),
             ),
             config: config.clone(),
+            circuit_breaker,
             endpoints,
             metrics,
             decay,
+            zone: zone.cloned(),
+            panic: AtomicBool::new(before.is_some_and(|before| before.panic.load(Relaxed))),
             retries: Allowance::under(config.retry_budget, before.map(|before| &before.retries)),
             latency: before
                 .map(|before| Arc::clone(&before.latency))
                 .unwrap_or_default(),
+            limits,
         };
         cluster.update(&listed, before.map(|before| &before.endpoints));
         Arc::new(cluster)
@@ -83,7 +115,7 @@ impl Cluster {
     /// Lists other endpoints. Those that stay, by address, keep their state; so do those `before` had.
     pub fn update(&self, listed: &[model::Endpoint], before: Option<&Endpoints>) {
         self.endpoints.update(listed, before);
-        self.endpoints.count(&self.metrics);
+        self.show();
     }
 
     /// An attempt at an endpoint is over, or as good as: here, once, that becomes what is known of the endpoint. `now` is
@@ -91,7 +123,7 @@ impl Cluster {
     pub fn judge(&self, endpoint: &Endpoint, now: u64, judgement: Judgement) {
         let outcome = judgement.verdict.outcome();
         if let Some(took) = judgement.took {
-            endpoint.load.measure(now, took, outcome, self.decay);
+            self.measure(endpoint, now, took, outcome);
         }
         endpoint.load.settle(now, outcome, self.decay);
         self.outliers.judge(self, endpoint, now, judgement);
@@ -101,17 +133,45 @@ impl Cluster {
     pub fn answered(&self, endpoint: &Endpoint, now: u64, judgement: Judgement) {
         let outcome = judgement.verdict.outcome();
         if let Some(took) = judgement.took {
-            endpoint.load.measure(now, took, outcome, self.decay);
+            self.measure(endpoint, now, took, outcome);
         }
         self.outliers.answered(endpoint, judgement);
+    }
+
+    fn measure(&self, endpoint: &Endpoint, now: u64, took: Duration, outcome: Outcome) {
+        endpoint.load.measure(now, took, outcome, self.decay);
+        if outcome != Outcome::Failure {
+            self.latency.observe(now, took);
+        }
     }
 
     /// What changes with time alone. `now` is in microseconds.
     pub fn tend(&self, now: u64) {
         self.outliers.tend(self, now);
         self.endpoints.tend(now);
-        self.endpoints.count(&self.metrics);
+        self.show();
         self.retries.tend(now, &self.config.name, &self.metrics);
         self.latency.tend(now);
+        self.limits.tend(now);
+    }
+
+    fn show(&self) {
+        self.endpoints.count(&self.metrics);
+        let set = self.endpoints.load();
+        let plan = set.plan();
+        if self.panic.swap(plan.panic(), Relaxed) == plan.panic() {
+            return;
+        }
+        self.metrics.panic(plan.panic());
+        let cluster = &self.config.name;
+        let percent = |share: f64| format!("{:.1}%", share * 100.0);
+        let available = percent(plan.available());
+        let threshold = percent(self.config.panic_threshold);
+        let endpoints = set.members().len();
+        if plan.panic() {
+            tracing::warn!(%cluster, available, threshold, endpoints, "panic: all endpoints are taken for available");
+        } else {
+            tracing::info!(%cluster, available, threshold, endpoints, "the panic is over");
+        }
     }
 }

@@ -7,6 +7,9 @@
 use std::{io, time::Duration};
 
 use http::StatusCode;
+use outrigger_config::model::Abort;
+
+use crate::fault::abort;
 
 /// Why a request got no response from an endpoint.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +32,9 @@ pub enum Error {
         /// When there is room for the next request.
         retry_after: Duration,
     },
+    /// A fault that the route asks for.
+    #[error("fault on purpose")]
+    Fault(Abort),
     /// The proxy itself has too much to do.
     #[error("overloaded: {0}")]
     Overloaded(&'static str),
@@ -68,12 +74,18 @@ pub enum Error {
     /// The downstream's body broke off or was malformed while it was sent on.
     #[error("request body: {0}")]
     RequestBody(#[source] hyper::Error),
+    /// Nothing more came of the downstream's body.
+    #[error("request idle")]
+    RequestIdle,
     /// One attempt took too long.
     #[error("attempt timeout")]
     AttemptTimeout,
     /// The request as a whole took too long.
     #[error("deadline exceeded")]
     DeadlineExceeded,
+    /// The endpoint read no more of the request.
+    #[error("idle timeout")]
+    IdleTimeout,
 }
 
 /// Whose fault an error is.
@@ -117,10 +129,12 @@ impl Error {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) | Self::RequestBody(_) => StatusCode::BAD_REQUEST,
+            Self::RequestIdle => StatusCode::REQUEST_TIMEOUT,
             Self::TunnelRefused => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Fault(fault) => abort::status(*fault),
             Self::Overloaded(_)
             | Self::LimitReached(_)
             | Self::CircuitOpen { .. }
@@ -131,9 +145,10 @@ impl Error {
             | Self::RefusedStream
             | Self::Reset(_)
             | Self::UnaskedUpgrade => StatusCode::BAD_GATEWAY,
-            Self::ConnectTimeout | Self::AttemptTimeout | Self::DeadlineExceeded => {
-                StatusCode::GATEWAY_TIMEOUT
-            }
+            Self::ConnectTimeout
+            | Self::AttemptTimeout
+            | Self::DeadlineExceeded
+            | Self::IdleTimeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
 
@@ -145,6 +160,7 @@ impl Error {
             Self::NoRoute => "no_route",
             Self::NotImplemented(_) => "not_implemented",
             Self::RateLimited { .. } => "rate_limited",
+            Self::Fault(_) => "fault",
             Self::Overloaded(_) => "overloaded",
             Self::LimitReached(_) => "limit_reached",
             Self::CircuitOpen { .. } => "circuit_open",
@@ -157,18 +173,21 @@ impl Error {
             Self::Reset(_) => "reset",
             Self::UnaskedUpgrade => "unasked_upgrade",
             Self::RequestBody(_) => "request_body",
+            Self::RequestIdle => "request_idle",
             Self::AttemptTimeout => "attempt_timeout",
             Self::DeadlineExceeded => "deadline_exceeded",
+            Self::IdleTimeout => "idle_timeout",
         }
     }
 
     /// The error type of `proxy-status` (RFC 9209, 2.3), which says nothing of the inside.
     pub fn proxy_status(&self) -> &'static str {
         match self {
-            Self::BadRequest(_) | Self::RequestBody(_) => "http_request_error",
+            Self::BadRequest(_) | Self::RequestBody(_) | Self::RequestIdle => "http_request_error",
             Self::TunnelRefused
             | Self::NotImplemented(_)
             | Self::RateLimited { .. }
+            | Self::Fault(_)
             | Self::Overloaded(_) => "http_request_denied",
             Self::NoRoute => "destination_not_found",
             Self::CircuitOpen { .. } | Self::NoEndpoint => "destination_unavailable",
@@ -177,7 +196,9 @@ impl Error {
             Self::ConnectTimeout => "connection_timeout",
             Self::Protocol(_) | Self::UnaskedUpgrade => "http_protocol_error",
             Self::RefusedStream | Self::Reset(_) => "connection_terminated",
-            Self::AttemptTimeout | Self::DeadlineExceeded => "http_response_timeout",
+            Self::AttemptTimeout | Self::DeadlineExceeded | Self::IdleTimeout => {
+                "http_response_timeout"
+            }
         }
     }
 
@@ -188,8 +209,10 @@ impl Error {
             | Self::TunnelRefused
             | Self::NoRoute
             | Self::NotImplemented(_)
-            | Self::RequestBody(_) => Blame::Downstream,
+            | Self::RequestBody(_)
+            | Self::RequestIdle => Blame::Downstream,
             Self::RateLimited { .. }
+            | Self::Fault(_)
             | Self::Overloaded(_)
             | Self::LimitReached(_)
             | Self::CircuitOpen { .. } => Blame::Policy,
@@ -201,7 +224,8 @@ impl Error {
             | Self::Reset(_)
             | Self::UnaskedUpgrade
             | Self::AttemptTimeout
-            | Self::DeadlineExceeded => Blame::Upstream,
+            | Self::DeadlineExceeded
+            | Self::IdleTimeout => Blame::Upstream,
             Self::OutOfSockets(_) => Blame::Proxy,
         }
     }
@@ -218,6 +242,7 @@ impl Error {
             | Self::NoRoute
             | Self::NotImplemented(_)
             | Self::RateLimited { .. }
+            | Self::Fault(_)
             | Self::Overloaded(_)
             | Self::LimitReached(_)
             | Self::CircuitOpen { .. }
@@ -225,7 +250,9 @@ impl Error {
             | Self::OutOfSockets(_)
             | Self::UnaskedUpgrade
             | Self::RequestBody(_)
-            | Self::DeadlineExceeded => Retryable::Never,
+            | Self::RequestIdle
+            | Self::DeadlineExceeded
+            | Self::IdleTimeout => Retryable::Never,
         }
     }
 
@@ -240,6 +267,7 @@ impl Error {
             Self::BadRequest(_) | Self::RequestBody(_) | Self::UnaskedUpgrade => INTERNAL,
             Self::TunnelRefused | Self::NoRoute | Self::NotImplemented(_) => UNIMPLEMENTED,
             Self::RateLimited { .. } => RESOURCE_EXHAUSTED,
+            Self::Fault(fault) => abort::grpc_status(*fault),
             Self::Overloaded(_)
             | Self::LimitReached(_)
             | Self::CircuitOpen { .. }
@@ -250,7 +278,10 @@ impl Error {
             | Self::Protocol(_)
             | Self::RefusedStream
             | Self::Reset(_) => UNAVAILABLE,
-            Self::AttemptTimeout | Self::DeadlineExceeded => DEADLINE_EXCEEDED,
+            Self::RequestIdle
+            | Self::AttemptTimeout
+            | Self::DeadlineExceeded
+            | Self::IdleTimeout => DEADLINE_EXCEEDED,
         }
     }
 

@@ -14,10 +14,13 @@ pub use crate::{
     endpoint::{Endpoint, Endpoints},
 };
 use crate::{
+    fault::Fault,
     hedge,
+    limits::ListenerLimits,
+    rate_limit::RateLimit,
     retry::Policy,
     route::{self, Router, Split},
-    telemetry::metrics::{Registry, RouteMetrics},
+    telemetry::metrics::{FilterMetrics, Registry, RouteMetrics},
 };
 
 /// A table in force.
@@ -40,6 +43,10 @@ pub struct Listener {
     pub config: model::Listener,
     /// Of requests that no route took.
     pub unrouted: RouteMetrics,
+    /// Of all its requests.
+    pub rate_limit: Option<Arc<RateLimit>>,
+    /// What may be under way at once.
+    pub limits: ListenerLimits,
     router: Router,
     routes: Vec<Arc<Route>>,
 }
@@ -58,6 +65,16 @@ pub struct Route {
     pub metrics: RouteMetrics,
     split: Split,
     clusters: Vec<Arc<Cluster>>,
+    /// Of each of its clusters, what is done while that one's circuit breaker is open.
+    fallbacks: Vec<Option<Fallback>>,
+}
+
+/// What is done in place of asking a cluster whose circuit breaker is open.
+pub enum Fallback {
+    /// Another one is asked.
+    Cluster(Arc<Cluster>),
+    /// This is answered.
+    Respond(route::Respond),
 }
 
 /// A filter, ready for use.
@@ -72,6 +89,10 @@ pub enum Filter {
     Redirect(route::Redirect),
     /// See `model::Filter`.
     Respond(route::Respond),
+    /// See `model::Filter`.
+    RateLimit(Arc<RateLimit>),
+    /// See `model::Filter`.
+    Fault(Fault),
 }
 
 impl Snapshot {
@@ -82,13 +103,19 @@ impl Snapshot {
             .iter()
             .map(|cluster| {
                 let before = before.and_then(|before| before.cluster(&cluster.name));
-                Cluster::compile(cluster, before, registry)
+                Cluster::compile(cluster, config.zone.as_ref(), before, registry)
             })
             .collect();
         let listeners = config
             .listeners
             .iter()
-            .map(|listener| Arc::new(Listener::compile(listener, &clusters, registry)))
+            .map(|listener| {
+                let before = before.and_then(|before| {
+                    let named = || before.named(&listener.name);
+                    before.listener(listener.address).or_else(named)
+                });
+                Arc::new(Listener::compile(listener, &clusters, before, registry))
+            })
             .collect();
         Self {
             version: before.map_or(0, |before| before.version) + 1,
@@ -104,6 +131,12 @@ impl Snapshot {
         self.listeners
             .iter()
             .find(|listener| listener.config.address == address)
+    }
+
+    fn named(&self, name: &str) -> Option<&Arc<Listener>> {
+        self.listeners
+            .iter()
+            .find(|listener| &*listener.config.name == name)
     }
 
     fn cluster(&self, name: &str) -> Option<&Arc<Cluster>> {
@@ -125,14 +158,25 @@ impl Snapshot {
 }
 
 impl Listener {
-    fn compile(config: &model::Listener, clusters: &[Arc<Cluster>], registry: &Registry) -> Self {
+    fn compile(
+        config: &model::Listener,
+        clusters: &[Arc<Cluster>],
+        before: Option<&Arc<Self>>,
+        registry: &Registry,
+    ) -> Self {
         let name = &config.name;
+        let metrics = FilterMetrics::new(registry, Arc::clone(name), "".into());
+        let rate_limit = before.and_then(|before| before.rate_limit.clone());
+        let rate_limit = RateLimit::compile(&config.rate_limit, rate_limit, &metrics);
+        let limits = before.map(|before| &before.limits);
         let routes = config
             .routes
             .iter()
-            .map(|route| Arc::new(Route::compile(route, name, clusters, registry)));
+            .map(|route| Arc::new(Route::compile(route, name, clusters, before, registry)));
         Self {
             unrouted: RouteMetrics::new(registry, Arc::clone(name), "".into()),
+            rate_limit: rate_limit.into_iter().next(),
+            limits: ListenerLimits::new(&config.limits, limits, name, registry),
             router: Router::new(&config.routes),
             routes: routes.collect(),
             // Each route has its own part of the file.
@@ -141,6 +185,19 @@ impl Listener {
                 ..config.clone()
             },
         }
+    }
+
+    /// The rate limits of a route.
+    fn rate_limits(&self, route: &str) -> impl Iterator<Item = Arc<RateLimit>> {
+        let route = self
+            .routes
+            .iter()
+            .find(move |known| &*known.config.name == route);
+        let filters = route.into_iter().flat_map(|route| &route.filters);
+        filters.filter_map(|filter| match filter {
+            Filter::RateLimit(limit) => Some(Arc::clone(limit)),
+            _ => None,
+        })
     }
 
     /// The route that takes a request.
@@ -154,36 +211,79 @@ impl Route {
         config: &model::Route,
         listener: &Arc<str>,
         clusters: &[Arc<Cluster>],
+        before: Option<&Arc<Listener>>,
         registry: &Registry,
     ) -> Self {
         let path = &config.matches.path;
-        let filters = config.filters.iter().map(|filter| match filter {
-            model::Filter::RequestHeaders(edits) => Filter::RequestHeaders(edits.clone()),
-            model::Filter::ResponseHeaders(edits) => Filter::ResponseHeaders(edits.clone()),
-            model::Filter::Rewrite(rewrite) => Filter::Rewrite(route::Rewrite::new(rewrite, path)),
-            model::Filter::Redirect(redirect) => {
-                Filter::Redirect(route::Redirect::new(redirect, path))
-            }
-            model::Filter::Respond(respond) => Filter::Respond(route::Respond::new(respond)),
+        let metrics = FilterMetrics::new(registry, Arc::clone(listener), Arc::clone(&config.name));
+        let limits = config.filters.iter().filter_map(|filter| match filter {
+            model::Filter::RateLimit(limit) => Some(limit),
+            _ => None,
         });
-        let clusters: Vec<_> = config
-            .clusters
-            .iter()
-            .map(|weighted| Arc::clone(&clusters[weighted.cluster.index]))
+        let before = before.into_iter();
+        let before = before.flat_map(|before| before.rate_limits(&config.name));
+        let mut limits = RateLimit::compile(limits, before, &metrics).into_iter();
+        let filters = config.filters.iter().filter_map(|filter| {
+            Some(match filter {
+                model::Filter::RequestHeaders(edits) => Filter::RequestHeaders(edits.clone()),
+                model::Filter::ResponseHeaders(edits) => Filter::ResponseHeaders(edits.clone()),
+                model::Filter::Rewrite(rewrite) => {
+                    Filter::Rewrite(route::Rewrite::new(rewrite, path))
+                }
+                model::Filter::Redirect(redirect) => {
+                    Filter::Redirect(route::Redirect::new(redirect, path))
+                }
+                model::Filter::Respond(respond) => Filter::Respond(route::Respond::new(respond)),
+                // One for each, in their order.
+                model::Filter::RateLimit(_) => Filter::RateLimit(limits.next()?),
+                model::Filter::Fault(fault) => {
+                    Filter::Fault(Fault::new(fault, Arc::clone(&metrics)))
+                }
+            })
+        });
+        let chosen = || {
+            config
+                .clusters
+                .iter()
+                .map(|weighted| &clusters[weighted.cluster.index])
+        };
+        let fallbacks = chosen()
+            .map(|cluster| Fallback::of(cluster, clusters))
             .collect();
+        let clusters: Vec<_> = chosen().map(Arc::clone).collect();
         Self {
             filters: filters.collect(),
             retry: Policy::new(&config.retry),
             hedge: config.hedge.map(|hedge| hedge::Plan::new(hedge, &clusters)),
             metrics: RouteMetrics::new(registry, Arc::clone(listener), Arc::clone(&config.name)),
             split: Split::new(&config.clusters),
+            fallbacks,
             clusters,
             config: config.clone(),
         }
     }
 
+    /// What stands in for one of its clusters. A route has few.
+    pub fn fallback(&self, cluster: &Arc<Cluster>) -> Option<&Fallback> {
+        let index = self
+            .clusters
+            .iter()
+            .position(|own| Arc::ptr_eq(own, cluster))?;
+        self.fallbacks[index].as_ref()
+    }
+
     /// One of its clusters, by weight; `None` if it has none.
     pub fn split(&self, rng: &mut fastrand::Rng) -> Option<&Arc<Cluster>> {
         self.split.pick(rng).map(|index| &self.clusters[index])
+    }
+}
+
+impl Fallback {
+    fn of(cluster: &Cluster, clusters: &[Arc<Cluster>]) -> Option<Self> {
+        let fallback = cluster.config.circuit_breaker.as_ref()?.fallback.as_ref()?;
+        Some(match fallback {
+            model::Fallback::Cluster(other) => Self::Cluster(Arc::clone(&clusters[other.index])),
+            model::Fallback::Respond(respond) => Self::Respond(route::Respond::new(respond)),
+        })
     }
 }

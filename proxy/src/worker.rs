@@ -20,20 +20,30 @@ use tokio::{
     runtime::LocalRuntime,
     sync::{mpsc, oneshot},
     task::spawn_local,
-    time::{MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval, sleep, sleep_until},
 };
 
 use crate::{
     clock,
     downstream::{Registry, accept::accept},
+    idle_timeout,
+    limits::connections,
+    overload::{
+        Overload,
+        delay::{self, Delay},
+    },
     snapshot::Snapshot,
     stack::stack,
-    telemetry::{Telemetry, access_log::AccessLog, metrics::ProxyMetrics},
+    telemetry::{
+        Telemetry,
+        access_log::AccessLog,
+        metrics::{OverloadReason, ProxyMetrics},
+    },
     upstream::Pools,
 };
 
 /// How often connections are looked over: how late a time-out of theirs may be.
-const TICK: Duration = Duration::from_millis(500);
+pub const TICK: Duration = Duration::from_millis(500);
 
 /// The same while draining, when it also says how late the end is noticed.
 const DRAIN_TICK: Duration = Duration::from_millis(10);
@@ -52,6 +62,8 @@ pub enum Order {
 pub struct Shared {
     /// The table in force.
     pub snapshot: Arc<ArcSwap<Snapshot>>,
+    /// Whether there is too much to do.
+    pub overload: Overload,
     /// Metrics and logs.
     pub telemetry: Telemetry,
 }
@@ -66,21 +78,35 @@ pub struct Worker {
     pub connections: Registry,
     /// Upstream connections.
     pub pools: Pools,
+    /// Requests under way that may come to rest.
+    pub idle: idle_timeout::Watch,
     /// For picks and ids; never borrowed across an await.
     pub rng: RefCell<fastrand::Rng>,
     /// Requests and tunnels that are not over.
     calls: Cell<usize>,
+    /// Requests begun, ever.
+    begun: Cell<u64>,
+    /// Looks at how late it is.
+    watched: Cell<bool>,
+    /// The share of requests that it refuses for being late.
+    refused: Cell<f32>,
+    index: usize,
 }
 
 impl Worker {
-    fn new(shared: Arc<Shared>) -> Rc<Self> {
+    fn new(index: usize, shared: Arc<Shared>) -> Rc<Self> {
         Rc::new(Self {
             snapshot: RefCell::new(Cache::new(Arc::clone(&shared.snapshot))),
             tick: Arc::new(AtomicU64::new(clock::now())),
             connections: Registry::default(),
-            pools: Pools::new(Arc::clone(&shared)),
+            pools: Pools::new(index, Arc::clone(&shared)),
+            idle: idle_timeout::Watch::default(),
             rng: RefCell::new(fastrand::Rng::new()),
             calls: Cell::new(0),
+            begun: Cell::new(0),
+            watched: Cell::new(false),
+            refused: Cell::new(0.0),
+            index,
             shared,
         })
     }
@@ -116,13 +142,29 @@ impl Worker {
     }
 
     /// A request begins.
-    pub fn begin(&self) {
+    pub fn begin(self: &Rc<Self>) {
         self.calls.set(self.calls.get() + 1);
+        self.begun.set(self.begun.get() + 1);
+        if !self.watched.replace(true) {
+            spawn_local(watch(Rc::clone(self)));
+        }
+    }
+
+    /// Why a request is refused for the process's sake, if it is.
+    pub fn overloaded(&self) -> Option<OverloadReason> {
+        let rng = || self.rng.borrow_mut().f32();
+        self.shared.overload.refuse(self.refused.get(), rng)
     }
 
     /// A request, or the tunnel that it became, is over.
     pub fn end(&self) {
         self.calls.set(self.calls.get() - 1);
+    }
+
+    /// It is so late now, in microseconds.
+    fn late(&self, delay: u64) {
+        self.refused
+            .set(self.shared.overload.delayed(self.index, delay));
     }
 
     fn idle(&self) -> bool {
@@ -144,7 +186,7 @@ pub fn spawn(
         .name(format!("worker-{index}"))
         .spawn(move || {
             match LocalRuntime::new() {
-                Ok(runtime) => runtime.block_on(run(Worker::new(shared), orders)),
+                Ok(runtime) => runtime.block_on(run(Worker::new(index, shared), orders)),
                 Err(error) => tracing::error!(%error, "a worker cannot start"),
             }
             drop(alive);
@@ -154,6 +196,7 @@ pub fn spawn(
 
 async fn run(worker: Rc<Worker>, mut orders: mpsc::UnboundedReceiver<Order>) {
     let stack = Rc::new(stack(&worker));
+    spawn_local(make_room(Rc::clone(&worker)));
     let mut listening: Vec<(SocketAddr, oneshot::Sender<()>)> = Vec::new();
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -169,6 +212,7 @@ async fn run(worker: Rc<Worker>, mut orders: mpsc::UnboundedReceiver<Order>) {
                     worker.connections.refresh();
                 }
                 worker.connections.check(now);
+                worker.idle.check(now);
                 worker.pools.sweep(now);
                 continue;
             }
@@ -201,5 +245,32 @@ async fn run(worker: Rc<Worker>, mut orders: mpsc::UnboundedReceiver<Order>) {
                 worker.connections.drain();
             }
         }
+    }
+}
+
+/// Looks at how late the worker is, as long as there are requests.
+async fn watch(worker: Rc<Worker>) {
+    let every = Duration::from_micros(delay::EVERY);
+    let mut delay = Delay::default();
+    let mut begun = 0;
+    while begun != worker.begun.get() {
+        begun = worker.begun.get();
+        let due = Instant::now() + every;
+        sleep_until(due).await;
+        let now = delay.observe(clock::micros(due.elapsed()));
+        worker.late(now);
+    }
+    worker.late(0);
+    worker.watched.set(false);
+}
+
+/// Gives up idle connections that are wanted elsewhere.
+async fn make_room(worker: Rc<Worker>) {
+    /// Those who come within this time are served together: looking through all pools is not for every request.
+    const TOGETHER: Duration = Duration::from_millis(5);
+    let mut wanted = connections::wanted();
+    while wanted.changed().await.is_ok() {
+        worker.pools.make_room();
+        sleep(TOGETHER).await;
     }
 }

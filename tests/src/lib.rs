@@ -15,6 +15,7 @@ mod metrics;
 mod ports;
 mod proxy;
 mod raw;
+mod switched;
 mod table;
 mod wait;
 
@@ -27,5 +28,6 @@ pub use metrics::Metrics;
 pub use ports::{free_address, refusing_address};
 pub use proxy::{Finished, Proxy, outrigger};
 pub use raw::{Raw, RawEndpoint, RawReply};
+pub use switched::{Side, Switched};
 pub use table::Table;
 pub use wait::{eventually, patience, within};

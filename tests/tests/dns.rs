@@ -190,10 +190,15 @@ async fn service_records_bring_ports_and_weights() {
     })
     .await;
     let tally = spread(proxy.address, 1, 400).await;
-    assert_eq!(tally.of("spare"), 0, "the lowest priority is used");
+    assert_eq!(tally.of("spare"), 0, "the lowest priority comes first");
     assert!(
         (98..=102).contains(&tally.of("light")),
         "{:?}",
         tally.by_endpoint
     );
+    drop((light, heavy));
+    eventually("the higher priority stands in", async || {
+        answers(&proxy, "spare").await
+    })
+    .await;
 }

@@ -2,7 +2,9 @@
 
 use std::{fs, io, time::Duration};
 
+use http::StatusCode;
 use outrigger::error::{Blame, Error, Retryable};
+use outrigger_config::model::Abort;
 use outrigger_tests::{Raw, RawEndpoint, get};
 
 const GUIDE: &str = concat!(
@@ -21,7 +23,7 @@ async fn broken() -> hyper::Error {
 }
 
 /// One of each, in the order of the table.
-async fn all() -> [Error; 19] {
+async fn all() -> [Error; 22] {
     let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
     [
         Error::BadRequest("host"),
@@ -31,6 +33,7 @@ async fn all() -> [Error; 19] {
         Error::RateLimited {
             retry_after: Duration::from_secs(1),
         },
+        Error::Fault(Abort::Status(StatusCode::SERVICE_UNAVAILABLE)),
         Error::Overloaded("memory"),
         Error::LimitReached("requests"),
         Error::CircuitOpen {
@@ -45,8 +48,10 @@ async fn all() -> [Error; 19] {
         Error::Reset(broken().await),
         Error::UnaskedUpgrade,
         Error::RequestBody(broken().await),
+        Error::RequestIdle,
         Error::AttemptTimeout,
         Error::DeadlineExceeded,
+        Error::IdleTimeout,
     ]
 }
 
@@ -58,20 +63,23 @@ fn place(error: &Error) -> usize {
         Error::NoRoute => 2,
         Error::NotImplemented(_) => 3,
         Error::RateLimited { .. } => 4,
-        Error::Overloaded(_) => 5,
-        Error::LimitReached(_) => 6,
-        Error::CircuitOpen { .. } => 7,
-        Error::NoEndpoint => 8,
-        Error::OutOfSockets(_) => 9,
-        Error::Connect(_) => 10,
-        Error::ConnectTimeout => 11,
-        Error::Protocol(_) => 12,
-        Error::RefusedStream => 13,
-        Error::Reset(_) => 14,
-        Error::UnaskedUpgrade => 15,
-        Error::RequestBody(_) => 16,
-        Error::AttemptTimeout => 17,
-        Error::DeadlineExceeded => 18,
+        Error::Fault(_) => 5,
+        Error::Overloaded(_) => 6,
+        Error::LimitReached(_) => 7,
+        Error::CircuitOpen { .. } => 8,
+        Error::NoEndpoint => 9,
+        Error::OutOfSockets(_) => 10,
+        Error::Connect(_) => 11,
+        Error::ConnectTimeout => 12,
+        Error::Protocol(_) => 13,
+        Error::RefusedStream => 14,
+        Error::Reset(_) => 15,
+        Error::UnaskedUpgrade => 16,
+        Error::RequestBody(_) => 17,
+        Error::RequestIdle => 18,
+        Error::AttemptTimeout => 19,
+        Error::DeadlineExceeded => 20,
+        Error::IdleTimeout => 21,
     }
 }
 

@@ -21,8 +21,18 @@ fn any_request_head_finds_a_route_or_is_refused() {
 }
 
 #[test]
+fn any_deadline_is_read_or_let_be() {
+    fuzz::mutations(&corpus("timeout"), 50_000, fuzz::timeout);
+}
+
+#[test]
 fn any_tracing_headers_become_a_valid_trace() {
     fuzz::mutations(&corpus("trace"), 20_000, fuzz::trace);
+}
+
+#[test]
+fn any_answer_of_a_health_service_is_read_or_refused() {
+    fuzz::mutations(&corpus("grpc_health"), 20_000, fuzz::grpc_health);
 }
 
 #[test]

@@ -156,31 +156,6 @@ async fn a_hedge_that_fails_is_no_answer_where_the_route_would_retry_it() {
 }
 
 #[tokio::test]
-async fn an_attempt_whose_time_is_up_leaves_the_request_to_its_hedge() {
-    // Whichever comes first: it hangs, and the other one answers half a second after the first one's time is up.
-    let turn = Arc::new(AtomicUsize::new(0));
-    let serve = || {
-        let turn = Arc::clone(&turn);
-        Serve::default().with(move |_| {
-            let first = turn.fetch_add(1, Relaxed) == 0;
-            async move {
-                tokio::time::sleep(Duration::from_millis(if first { 9000 } else { 1500 })).await;
-                Response::new(body::full("done"))
-            }
-        })
-    };
-    let (one, other) = (serve().await, serve().await);
-    let table = in_turn([&one, &other])
-        .route("attempt_timeout: 2s")
-        .route("hedge: { after: 1s }");
-    let proxy = Proxy::start(table).await;
-    let reply = traced(&mut Client::http1(proxy.address).await).await;
-    let trail = reply.header("x-outrigger-trail");
-    assert_eq!(reply.status, 200, "{trail}");
-    assert_eq!(attempts(&proxy, "timeout").await, 1.0, "{trail}");
-}
-
-#[tokio::test]
 async fn both_attempts_may_fail_and_a_retry_goes_on_from_there() {
     let turn = Arc::new(AtomicUsize::new(0));
     let serve = |turn: Arc<AtomicUsize>| {

@@ -3,21 +3,28 @@
 //! All but `stage` need the binary: `cargo build -p outrigger` first, as `make test` does.
 
 mod balancing;
+mod circuit_breaker;
 mod command_line;
 mod dns;
 mod downgrade;
 mod drain;
 mod endpoints;
 mod error_table;
+mod faults;
 mod forwarding;
 mod framing;
 mod fuzz;
 mod grpc;
+mod grpc_health;
 mod headers;
+mod health_checks;
 mod hedging;
 mod house;
+mod limits;
 mod outliers;
 mod outliers_return;
+mod panic;
+mod rate_limits;
 mod refusals;
 mod reload;
 mod retries;
@@ -25,4 +32,6 @@ mod routing;
 mod seeing;
 mod stage;
 mod streaming;
+mod timeouts;
 mod upgrades;
+mod zones;

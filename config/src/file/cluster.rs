@@ -2,25 +2,35 @@
 
 mod endpoint;
 mod pool;
+mod zones;
 
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    balancer::balancer, dns::dns, duration::duration, name::name,
-    outlier_detection::outlier_detection, retry::retry_budget,
+    balancer::balancer,
+    circuit_breaker::{circuit_breaker, fallback_elsewhere},
+    dns::dns,
+    duration::duration,
+    health_check::health_check,
+    limits::cluster_limits,
+    name::name,
+    outlier_detection::outlier_detection,
+    percent::percent,
+    retry::retry_budget,
 };
 use crate::{
     model::{
-        Balancer, Cluster, Dns, Endpoint, Endpoints, OutlierDetection, PoolPolicy, Protocol,
-        RetryBudget, default as defaults,
+        Balancer, CircuitBreaker, Cluster, ClusterLimits, Dns, Endpoint, Endpoints, HealthCheck,
+        OutlierDetection, PoolPolicy, Protocol, RetryBudget, Zones, default as defaults,
     },
     problem::Fault,
     reader::Reader,
-    shape::{Shape, choice, default, keys, map, nested, not_yet, optional, or_off, refused, word},
+    shape::{Shape, choice, default, keys, map, nested, optional, or_off, refused, word},
     yaml::Node,
 };
 use endpoint::endpoints;
 use pool::pool;
+use zones::zones;
 
 struct Keys {
     endpoints: Option<Vec<Endpoint>>,
@@ -30,11 +40,13 @@ struct Keys {
     connect_timeout: Duration,
     pool: PoolPolicy,
     slow_start: Option<Duration>,
-    retry_budget: RetryBudget,
-    health_check: (),
     outlier_detection: Option<OutlierDetection>,
-    circuit_breaker: (),
-    limits: (),
+    limits: ClusterLimits,
+    health_check: Option<HealthCheck>,
+    circuit_breaker: Option<CircuitBreaker>,
+    zones: Zones,
+    panic_threshold: f64,
+    retry_budget: RetryBudget,
     tls: (),
 }
 
@@ -52,7 +64,9 @@ pub(super) fn clusters() -> Shape<Vec<Cluster>> {
             .map(|cluster| (Arc::clone(&cluster.name), cluster.clone()))
             .collect()
     };
-    map(name(), cluster()).convert(into, from)
+    map(name(), cluster())
+        .rule(fallback_elsewhere)
+        .convert(into, from)
 }
 
 /// A cluster that does not know its name yet.
@@ -75,20 +89,24 @@ pub(super) fn cluster() -> Shape<Cluster> {
         pool: nested(pool()),
         /// How long an endpoint that is new or back takes to grow to its full share. At once when left out.
         slow_start: optional(duration()),
-        /// How much of its traffic may be retries and hedges, whatever the routes ask for.
-        retry_budget: nested(retry_budget()),
-        /// Active probes; not in this version yet.
-        health_check: not_yet(),
         /// What takes an endpoint out of service for a time: `{}` for every detector, `off` for none. When left out, only
         /// connections that cannot be made do.
         outlier_detection: default(
             or_off(outlier_detection()),
             Some(defaults::OUTLIER_DETECTION),
         ),
-        /// Refusal when a cluster fails; not in this version yet.
-        circuit_breaker: not_yet(),
-        /// Concurrency caps; not in this version yet.
-        limits: not_yet(),
+        /// What may run at once.
+        limits: nested(cluster_limits()),
+        /// Active probes of each endpoint; `{}` is `GET /health`. None when left out.
+        health_check: optional(health_check()),
+        /// Refusal, or a fallback, while too many of its requests fail; `{}` has the defaults. None when left out.
+        circuit_breaker: optional(circuit_breaker()),
+        /// What the zones of its endpoints mean.
+        zones: default(zones(), Zones::default()),
+        /// Below this share of available endpoints all are taken for available. `0%`: never.
+        panic_threshold: default(percent(), defaults::PANIC_THRESHOLD),
+        /// How much of its traffic may be retries and hedges, whatever the routes ask for.
+        retry_budget: nested(retry_budget()),
         /// TLS to the endpoints; not in this version yet, and refused even when empty.
         tls: refused(
             "TLS to endpoints is not in this version yet",
@@ -108,8 +126,13 @@ fn from_keys(keys: Keys) -> Cluster {
         connect_timeout: keys.connect_timeout,
         pool: keys.pool,
         slow_start: keys.slow_start,
-        retry_budget: keys.retry_budget,
+        limits: keys.limits,
         outlier_detection: keys.outlier_detection,
+        health_check: keys.health_check,
+        circuit_breaker: keys.circuit_breaker,
+        zones: keys.zones,
+        panic_threshold: keys.panic_threshold,
+        retry_budget: keys.retry_budget,
     }
 }
 
@@ -126,11 +149,13 @@ fn to_keys(cluster: &Cluster) -> Keys {
         connect_timeout: cluster.connect_timeout,
         pool: cluster.pool.clone(),
         slow_start: cluster.slow_start,
-        retry_budget: cluster.retry_budget,
-        health_check: (),
         outlier_detection: cluster.outlier_detection.clone(),
-        circuit_breaker: (),
-        limits: (),
+        limits: cluster.limits.clone(),
+        health_check: cluster.health_check.clone(),
+        circuit_breaker: cluster.circuit_breaker.clone(),
+        zones: cluster.zones,
+        panic_threshold: cluster.panic_threshold,
+        retry_budget: cluster.retry_budget,
         tls: (),
     }
 }

@@ -1,10 +1,14 @@
 //! What a route changes.
 
+mod fault;
 mod redirect;
 mod respond;
 mod rewrite;
 
-use super::header::{request_edits, response_edits};
+use super::{
+    header::{request_edits, response_edits},
+    rate_limit::rate_limit,
+};
 use crate::{
     model::Filter,
     problem::Fault,
@@ -12,7 +16,8 @@ use crate::{
     shape::{Shape, choice, list, variant},
     yaml::Node,
 };
-use {redirect::redirect, respond::respond, rewrite::rewrite};
+pub(super) use respond::respond;
+use {fault::fault, redirect::redirect, rewrite::rewrite};
 
 /// Filters that end a request: what follows them is never reached.
 const ANSWERS: [&str; 2] = ["redirect", "respond"];
@@ -48,8 +53,16 @@ fn filter() -> Shape<Filter> {
         Filter::Redirect
     );
     let respond = variant!("respond", "Answers directly.", respond(), Filter::Respond);
+    let rate_limit = variant!(
+        "rate_limit",
+        "Refuses with 429 what is too much.",
+        rate_limit(),
+        Filter::RateLimit
+    );
+    let fault = variant!("fault", "Trouble on purpose.", fault(), Filter::Fault);
     let edits = [request_headers, response_headers, rewrite];
-    choice("a filter", edits.into_iter().chain([redirect, respond]))
+    let rest = [redirect, respond, rate_limit, fault];
+    choice("a filter", edits.into_iter().chain(rest))
 }
 
 /// Whether a route with these filters answers by itself.

@@ -17,7 +17,7 @@ pub(super) fn header_name() -> Shape<HeaderName> {
 }
 
 /// A name that may be edited in requests.
-fn request_header_name() -> Shape<HeaderName> {
+pub(super) fn request_header_name() -> Shape<HeaderName> {
     let parse = |text: &str| match parse_editable(text)? {
         http::header::HOST => Err(Fault::new("`host` is not edited like other headers")
             .hint("use `rewrite: { host: ... }`")),

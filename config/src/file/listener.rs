@@ -5,16 +5,18 @@ use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 use super::{
     address::{bind_address, network},
     duration::duration,
+    limits::listener_limits,
     matches::identity,
     name::name,
+    rate_limit::rate_limit,
     route::route,
 };
 use crate::{
     Network,
-    model::{Listener, Route, default as defaults},
+    model::{Listener, ListenerLimits, RateLimit, Route, default as defaults},
     problem::Fault,
     reader::Reader,
-    shape::{Shape, default, flag, keys, list, list_where, optional, required, whole},
+    shape::{Shape, default, flag, keys, list, list_where, nested, optional, required, whole},
     yaml::Node,
 };
 
@@ -29,6 +31,8 @@ struct Keys {
     idle_timeout: Duration,
     max_header_bytes: usize,
     max_streams: u32,
+    limits: ListenerLimits,
+    rate_limit: Option<RateLimit>,
     routes: Vec<Route>,
 }
 
@@ -55,6 +59,10 @@ pub(super) fn listener() -> Shape<Listener> {
         max_header_bytes: default(whole(8_192..=1_048_576), defaults::MAX_HEADER_BYTES),
         /// HTTP/2 streams that a connection may have open.
         max_streams: default(whole(1..=2_147_483_647), defaults::MAX_STREAMS),
+        /// What may run at once.
+        limits: nested(listener_limits()),
+        /// How many requests it takes in a time, whatever their route. Any number when left out.
+        rate_limit: optional(rate_limit()),
         /// Which requests go where. The most specific match takes a request, whatever the order.
         routes: required(routes()),
     });
@@ -80,6 +88,8 @@ fn from_keys(keys: Keys) -> Listener {
         idle_timeout: keys.idle_timeout,
         max_header_bytes: keys.max_header_bytes,
         max_streams: keys.max_streams,
+        limits: keys.limits,
+        rate_limit: keys.rate_limit,
         routes,
     }
 }
@@ -97,6 +107,8 @@ fn to_keys(listener: &Listener) -> Keys {
         idle_timeout: listener.idle_timeout,
         max_header_bytes: listener.max_header_bytes,
         max_streams: listener.max_streams,
+        limits: listener.limits,
+        rate_limit: listener.rate_limit,
         routes: listener.routes,
     }
 }

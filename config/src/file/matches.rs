@@ -61,7 +61,7 @@ pub(super) fn value_match() -> Shape<ValueMatch> {
     either(exact, regex, |value| matches!(value, ValueMatch::Exact(_)))
 }
 
-fn method() -> Shape<Method> {
+pub(super) fn method() -> Shape<Method> {
     let schema = json!({"type": "string", "pattern": "^[A-Z-]+$", "examples": ["GET", "POST"]});
     let parse = |text: &str| {
         let fault = || Fault::new(format!("{} is not a method", quote(text)));

@@ -14,13 +14,16 @@ const EXPECTED: &str = "a percentage like `20%`";
 /// A share from 0 to 1.
 pub(super) fn percent() -> Shape<f64> {
     let schema = json!({"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?%$", "examples": ["20%"]});
-    parsed(EXPECTED, schema, parse, |share| {
-        // 0.07 * 100 is 7.000000000000001.
-        format!("{}%", (share * 1e8).round() / 1e6)
-    })
+    parsed(EXPECTED, schema, parse, show)
 }
 
-fn parse(text: &str) -> Result<f64, Fault> {
+/// As [`parse`] reads it.
+pub(super) fn show(share: &f64) -> String {
+    // 0.07 * 100 is 7.000000000000001.
+    format!("{}%", (share * 1e8).round() / 1e6)
+}
+
+pub(super) fn parse(text: &str) -> Result<f64, Fault> {
     let fault = || Fault::new(format!("expected {EXPECTED}, found {}", quote(text)));
     let number = |text: &str| {
         let plain = text

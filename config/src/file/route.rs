@@ -13,12 +13,13 @@ use super::{
     retry::retry,
 };
 use crate::{
-    model::{Filter, Hedge, Match, Retry, Route, WeightedCluster},
+    model::{Filter, Hedge, Match, Retry, Route, WeightedCluster, default as defaults},
     problem::Fault,
     reader::Reader,
-    shape::{Shape, default, keys, nested, optional},
+    shape::{Shape, default, keys, nested, optional, or_off},
     yaml::Node,
 };
+pub(super) use destination::reference as cluster_reference;
 use destination::{cluster, clusters};
 
 struct Keys {
@@ -28,6 +29,7 @@ struct Keys {
     cluster: Option<WeightedCluster>,
     clusters: Option<Vec<WeightedCluster>>,
     timeout: Option<Duration>,
+    idle_timeout: Option<Duration>,
     attempt_timeout: Option<Duration>,
     retry: Retry,
     hedge: Option<Hedge>,
@@ -49,6 +51,8 @@ pub(super) fn route() -> Shape<Route> {
         clusters: optional(clusters()),
         /// The whole request, all attempts included. None when left out, so that streams are not cut.
         timeout: optional(duration()),
+        /// How long a request or response may rest under way, nothing of it moving. `off`: for ever.
+        idle_timeout: default(or_off(duration()), Some(defaults::STREAM_IDLE_TIMEOUT)),
         /// One attempt, up to the response's head.
         attempt_timeout: optional(duration()),
         /// When another attempt is made. What was never sent is retried in any case.
@@ -71,6 +75,7 @@ fn from_keys(keys: Keys) -> Route {
         filters: keys.filters,
         clusters: keys.clusters.unwrap_or(single),
         timeout: keys.timeout,
+        idle_timeout: keys.idle_timeout,
         attempt_timeout: keys.attempt_timeout,
         retry: keys.retry,
         hedge: keys.hedge,
@@ -86,6 +91,7 @@ fn to_keys(route: &Route) -> Keys {
         cluster: None,
         clusters: Some(clusters).filter(|clusters| !clusters.is_empty()),
         timeout: route.timeout,
+        idle_timeout: route.idle_timeout,
         attempt_timeout: route.attempt_timeout,
         retry: route.retry.clone(),
         hedge: route.hedge,

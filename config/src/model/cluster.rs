@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use http::HeaderName;
 
-use super::{OutlierDetection, RetryBudget};
+use super::{CircuitBreaker, ClusterLimits, HealthCheck, OutlierDetection, RetryBudget};
 
 /// A named set of endpoints with one policy.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,10 +23,20 @@ pub struct Cluster {
     pub pool: PoolPolicy,
     /// How long an endpoint that is new or back takes to grow to its full share; `None`: it has it at once.
     pub slow_start: Option<Duration>,
-    /// How much of its traffic may be retries.
-    pub retry_budget: RetryBudget,
+    /// What may run at once.
+    pub limits: ClusterLimits,
     /// What takes an endpoint out of service; `None`: nothing does.
     pub outlier_detection: Option<OutlierDetection>,
+    /// How each is asked whether it is well; `None`: not at all.
+    pub health_check: Option<HealthCheck>,
+    /// When it is left alone for a while; `None`: never.
+    pub circuit_breaker: Option<CircuitBreaker>,
+    /// What the zones of endpoints mean.
+    pub zones: Zones,
+    /// The share of endpoints, 0 to 1, below which too few are available for their state to steer; 0: never.
+    pub panic_threshold: f64,
+    /// How much of its traffic may be retries.
+    pub retry_budget: RetryBudget,
 }
 
 /// Where a cluster's endpoints come from.
@@ -47,6 +57,18 @@ pub struct Endpoint {
     pub weight: u32,
     /// Its zone, if any.
     pub zone: Option<Arc<str>>,
+    /// Its level of failover: those of a higher number stand in for those of a lower.
+    pub priority: u16,
+}
+
+/// What the zones of endpoints mean.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Zones {
+    /// Requests stay in the proxy's own zone as long as it has its share of the capacity.
+    #[default]
+    PreferLocal,
+    /// Nothing.
+    Ignore,
 }
 
 /// A name that is resolved again and again.
@@ -72,7 +94,7 @@ pub enum DnsRecord {
         /// The port of every endpoint.
         port: u16,
     },
-    /// SRV: port and weight come with the record; the lowest priority is used.
+    /// SRV: port, weight and priority come with the record.
     Srv,
 }
 

@@ -7,7 +7,10 @@ use std::{
 
 use http::StatusCode;
 
-use super::{FailurePercent, LogFormat, OutlierDetection, RetryOn, SlowAnswers, SuccessRate};
+use super::{
+    FailurePercent, LogFormat, MemoryBound, OutlierDetection, RetryOn, SlowAnswers, StatusRange,
+    SuccessRate,
+};
 
 /// Loopback: it shows internals. Linkerd's port.
 pub const ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4191);
@@ -31,8 +34,22 @@ pub const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 pub const POOL_MAX_IDLE: usize = 256;
 /// As servers commonly allow.
 pub const POOL_MAX_STREAMS: u32 = 100;
+/// Envoy's. Of a queue that grows longer, the last would mostly be answered too late.
+pub const PENDING: u32 = 1024;
+/// Enough for an endpoint of a few cores and the way to it; below, one burst of a single client would be refused.
+pub const ADAPTIVE_MIN: u32 = 4;
+/// Envoy's.
+pub const ADAPTIVE_MAX: u32 = 1000;
+/// Past this a container is about to be killed, and with it every request; below, memory is there to be used.
+pub const OVERLOAD_MEMORY: MemoryBound = MemoryBound::Share(0.95);
+/// A worker of a healthy proxy is late by a millisecond or two; one that is late by this has been given more than it can
+/// do, and most callers' patience is not much longer.
+pub const OVERLOAD_QUEUEING_DELAY: Duration = Duration::from_millis(250);
 /// Finagle's.
 pub const EWMA_DECAY: Duration = Duration::from_secs(10);
+/// As long as Envoy keeps an idle connection (its 5 min for a stream cut quiet event streams and gRPC watches), and an end
+/// to what nobody will ever move again.
+pub const STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 /// First try and two more, for what was never sent.
 pub const RETRY_ATTEMPTS: u32 = 3;
 /// Envoy's: long enough for a moment's trouble to pass, short beside what a person notices.
@@ -111,9 +128,52 @@ pub const OUTLIER_DETECTION: OutlierDetection = OutlierDetection {
 };
 /// Endpoints that say nothing are equal.
 pub const ENDPOINT_WEIGHT: u32 = 1;
+/// All on one level.
+pub const ENDPOINT_PRIORITY: u16 = 0;
+/// When nothing is left: a request that may fail beats one that must. Above that, an operator's or a check's word counts:
+/// Envoy's 50 % sends half of the requests to endpoints known to be down while the other half could take them.
+pub const PANIC_THRESHOLD: f64 = 0.01;
 /// As the Gateway API: a client asks again next time, so a mistake can be taken back.
 pub const REDIRECT_STATUS: StatusCode = StatusCode::FOUND;
 /// A direct response that names no trouble has none.
 pub const RESPOND_STATUS: StatusCode = StatusCode::OK;
 /// A body in a file is text.
 pub const RESPOND_CONTENT_TYPE: &str = "text/plain; charset=utf-8";
+/// What most services answer, Traefik's and Caddy's examples among them.
+pub const HEALTH_PATH: &str = "/health";
+/// A redirect is an answer to somebody else.
+pub const HEALTH_STATUSES: [StatusRange; 1] = [StatusRange {
+    first: 200,
+    last: 299,
+}];
+/// With [`HEALTH_FALL`] and [`HEALTH_FAILING_INTERVAL`] a dead endpoint is found within 7 s by checks alone (HAProxy: 6 s,
+/// Envoy's and Traefik's common 30 s or more); what it does to requests is noticed before that.
+pub const HEALTH_INTERVAL: Duration = Duration::from_secs(5);
+/// Doubt is settled quickly, and an endpoint that is back is back within 2 s.
+pub const HEALTH_FAILING_INTERVAL: Duration = Duration::from_secs(1);
+/// An endpoint that needs longer to say that it is well is not.
+pub const HEALTH_TIMEOUT: Duration = Duration::from_secs(1);
+/// HAProxy's, and Envoy's advice.
+pub const HEALTH_RISE: u32 = 2;
+/// HAProxy's: one lost check takes nobody out.
+pub const HEALTH_FALL: u32 = 3;
+/// Enough that proxies which began together are out of step within a minute.
+pub const HEALTH_JITTER: f64 = 0.1;
+/// Half of all requests: an ordinary bad hour is not enough. Hystrix' and Resilience4j's.
+pub const BREAKER_FAILURE_PERCENT: f64 = 0.5;
+/// Far beyond what a caller waits for in good times.
+pub const BREAKER_SLOW_CALL: Duration = Duration::from_secs(1);
+/// As for failures.
+pub const BREAKER_SLOW_PERCENT: f64 = 0.5;
+/// Hystrix': long enough for a share to mean something, short enough to notice within seconds.
+pub const BREAKER_WINDOW: Duration = Duration::from_secs(10);
+/// Hystrix': ten failures of twenty are no accident.
+pub const BREAKER_MIN_REQUESTS: u32 = 20;
+/// Hystrix': a restart takes about as long.
+pub const BREAKER_OPEN_TIME: Duration = Duration::from_secs(5);
+/// A cluster that is back is found within a minute.
+pub const BREAKER_MAX_OPEN_TIME: Duration = Duration::from_secs(60);
+/// One success may be luck; three cost a broken cluster little.
+pub const BREAKER_PROBES: u32 = 3;
+/// A fault that says no share is for every request: so it is seen at once in a test.
+pub const FAULT_SHARE: f64 = 1.0;

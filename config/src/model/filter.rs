@@ -2,6 +2,8 @@
 
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use super::{Fault, RateLimit};
+
 /// One edit of a request or response, chosen by a route.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Filter {
@@ -15,6 +17,10 @@ pub enum Filter {
     Redirect(Redirect),
     /// Answers directly.
     Respond(Respond),
+    /// Refuses what is too much.
+    RateLimit(RateLimit),
+    /// Trouble on purpose.
+    Fault(Fault),
 }
 
 /// Header edits, in the order: remove, set, add.

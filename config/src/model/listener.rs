@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use super::Route;
+use super::{ListenerLimits, RateLimit, Route};
 use crate::network::Network;
 
 /// A bound address that accepts downstream connections.
@@ -28,6 +28,10 @@ pub struct Listener {
     pub max_header_bytes: usize,
     /// HTTP/2 streams a connection may have open.
     pub max_streams: u32,
+    /// What may run at once.
+    pub limits: ListenerLimits,
+    /// How many requests it takes in a time, whatever their route.
+    pub rate_limit: Option<RateLimit>,
     /// Routes in file order; precedence is by specificity.
     pub routes: Vec<Route>,
 }

@@ -20,6 +20,8 @@ pub struct Route {
     pub clusters: Vec<WeightedCluster>,
     /// The whole request, all attempts included; `None`: no bound, so that streams are not cut.
     pub timeout: Option<Duration>,
+    /// How long its requests and responses may rest while they are under way; `None`: for ever.
+    pub idle_timeout: Option<Duration>,
     /// One attempt, to the response's head.
     pub attempt_timeout: Option<Duration>,
     /// When another attempt is made.

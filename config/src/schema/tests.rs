@@ -93,7 +93,7 @@ fn the_schema_refuses_what_the_reader_refuses_at_sight() {
         json!({"listeners": [], "listener": []}),
         json!({"listeners": [{"routes": []}]}),
         json!({"listeners": [], "clusters": {"web": {"endpoints": [], "tls": {}}}}),
-        json!({"listeners": [], "clusters": {"web": {"endpoints": [], "limits": {"requests": 1}}}}),
+        json!({"listeners": [], "clusters": {"web": {"endpoints": [], "limits": {"requests": 0}}}}),
         json!({"listeners": [], "clusters": {"web": {"endpoints": [], "connect_timeout": 5}}}),
         json!({"listeners": [], "clusters": {"web": {"endpoints": [], "balancer": "fastest"}}}),
         json!({"listeners": [], "clusters": {"web": {"endpoints": [{"weight": 1}]}}}),

@@ -95,32 +95,6 @@ pub(crate) fn nested<T: 'static>(shape: Shape<T>) -> Field<T> {
     )
 }
 
-/// A key of the format that this version can't obey: `{}` says nothing and is let pass.
-pub(crate) fn not_yet() -> Field<()> {
-    field(
-        || json!({"type": "object", "maxProperties": 0}),
-        |entry, reader| match entry {
-            None => Some(()),
-            Some(entry) => match &entry.value.content {
-                Content::Mapping(inner) => inner
-                    .iter()
-                    .map(|inner| {
-                        let message = format!("`{}` is not in this version yet", entry.key);
-                        let fault = Fault::new(message).hint("leave it empty (`{}`) or out");
-                        reader.report(&inner.key_span, fault);
-                        None
-                    })
-                    .collect(),
-                _ => {
-                    reader.mismatch(&entry.value, "an empty mapping");
-                    None
-                }
-            },
-        },
-        |()| None,
-    )
-}
-
 /// A key that this version must refuse, because to let it pass would be to promise what is not done.
 pub(crate) fn refused(message: &'static str, hint: &'static str) -> Field<()> {
     field(

@@ -1,9 +1,10 @@
-//! `/clusters`: what is known of each endpoint.
+//! `/clusters`: what is known of each endpoint, and how requests are shared out.
 
 use serde_json::{Value, json};
 
 use crate::{
-    clock, endpoint,
+    clock,
+    endpoint::{self, Set},
     snapshot::{Cluster, Snapshot},
     telemetry::metrics::Label as _,
 };
@@ -42,7 +43,9 @@ fn one(cluster: &Cluster) -> Value {
                 "address": endpoint.address,
                 "weight": listed.weight,
                 "zone": listed.zone.as_deref(),
+                "priority": listed.priority,
                 "state": endpoint::state(endpoint, listed).as_str(),
+                "health_check": endpoint.health.show(),
                 "in_flight": endpoint.load.in_flight(),
                 "ewma_ms": endpoint.load.latency().map(|range| f64::from(range.high) * 1e3),
                 "failure_share": endpoint.load.failure_share(),
@@ -60,8 +63,16 @@ fn one(cluster: &Cluster) -> Value {
             latency.map(|latency| latency.as_secs_f64() * 1e3).into(),
         )
     });
+    let limits: Value = cluster
+        .limits
+        .in_use()
+        .map(|(limit, in_use, cap)| (limit.as_str(), json!({ "in_use": in_use, "cap": cap })))
+        .collect();
     json!({
-        "endpoints": endpoints,
+        "available": set.plan().available(),
+        "panic": set.plan().panic(),
+        "shares": shares(&set),
+        "circuit_breaker": cluster.circuit_breaker.as_ref().map(|breaker| breaker.show()),
         "retry_budget": {
             "requests": balance.requests,
             "retries": balance.retries,
@@ -69,5 +80,22 @@ fn one(cluster: &Cluster) -> Value {
             "dry": dry,
         },
         "latency_ms": hedged.collect::<serde_json::Map<String, Value>>(),
+        "limits": limits,
+        "endpoints": endpoints,
     })
+}
+
+/// The share of requests of each level of failover, and of each zone in it where zones matter.
+fn shares(set: &Set) -> Vec<Value> {
+    let shares = set.partitions().iter().zip(set.plan().shares());
+    shares
+        .map(|(partition, share)| {
+            let mut shown = json!({ "priority": partition.priority, "share": share });
+            if let Some(locality) = partition.locality {
+                shown["locality"] = locality.as_str().into();
+                shown["zone"] = partition.zone.as_deref().into();
+            }
+            shown
+        })
+        .collect()
 }

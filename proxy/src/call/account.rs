@@ -114,13 +114,14 @@ impl Account {
             Progress::Complete => {}
             Progress::Partial => self.reason = self.reason.or(Some("downstream_gone")),
             Progress::Broken => self.reason = Some("response_broken"),
+            Progress::Idle(_) => self.reason = self.reason.or(Some("idle_timeout")),
         }
     }
 
     /// Counts `call`, which is over and whose account this is, and writes its line.
     pub fn close(mut self, call: &Call) {
         if self.to_head.is_none() {
-            self.reason = Some("downstream_gone");
+            self.reason = self.reason.or(Some("downstream_gone"));
         }
         let took = since(call.received, self.ended.unwrap_or_else(clock::now));
         let route = call.route.as_deref();

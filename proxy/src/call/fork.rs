@@ -7,7 +7,7 @@ use std::{cell::Cell, rc::Rc, sync::Arc};
 
 use smallvec::SmallVec;
 
-use super::{Call, nothing};
+use super::{Call, Wait, nothing};
 use crate::{body::Body, telemetry::trail::Step};
 
 /// No endpoint has this id.
@@ -41,16 +41,24 @@ impl Call {
             framing: self.framing,
             now: self.now,
             until: self.until,
+            told: self.told,
             trailers: self.trailers,
             listener: Arc::clone(&self.listener),
             route: self.route.clone(),
             cluster: self.cluster.clone(),
             endpoint: None,
             probe: false,
+            quota: None,
+            diverted: self.diverted,
+            permit: None,
             attempts: self.attempts,
             tried: SmallVec::from_slice(&self.tried),
             upgrade: None,
             tunnel: None,
+            idle: None,
+            wait: Wait::default(),
+            admitted: None,
+            retrying: None,
             trail: self.trail.is_some().then(Box::default),
             account: None,
         })
@@ -73,6 +81,8 @@ impl Call {
     /// The attempt of `fork` answered first: what it met is what this call met.
     pub fn join(&mut self, fork: &Self) {
         self.endpoint.clone_from(&fork.endpoint);
+        self.cluster.clone_from(&fork.cluster);
+        self.diverted = fork.diverted;
         self.now = fork.now;
         if let (Some(trail), Some(other)) = (&mut self.trail, &fork.trail) {
             trail.record(Step::Hedge);

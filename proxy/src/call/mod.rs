@@ -6,17 +6,19 @@
 mod account;
 mod fork;
 mod spare;
+mod wait;
 
 use std::{net::IpAddr, rc::Rc, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, request::Parts};
-use http_body::Frame;
+use http_body::{Body as _, Frame};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use smallvec::SmallVec;
 
 use crate::{
     body::{Body, Progress},
+    circuit_breaker::Permit,
     clock,
     downstream::{
         Connection,
@@ -24,7 +26,11 @@ use crate::{
         survey::{Survey, X_OUTRIGGER_TRAIL},
     },
     error::Error,
-    snapshot::{Cluster, Endpoint, Listener, Route},
+    idle_timeout::{Idle, Silent},
+    layer::deadline::Told,
+    limits::{Retrying, gate},
+    rate_limit::Quota,
+    snapshot::{Cluster, Endpoint, Fallback, Listener, Route},
     telemetry::{
         trace::TraceContext,
         trail::{Step, Trail},
@@ -35,6 +41,7 @@ use crate::{
 use account::Account;
 use fork::Twin;
 use spare::Spare;
+pub use wait::Wait;
 
 /// One request on its way.
 pub struct Call {
@@ -66,6 +73,14 @@ pub struct Call {
     pub now: u64,
     /// When its time, or that of the attempt under way, is up.
     pub until: u64,
+    /// How its endpoint is told of that time, if it is.
+    pub told: Told,
+    /// Whether the attempt under way waits for a connection, where it may have to.
+    pub wait: Wait,
+    /// What it holds of its listener's limits, to its end.
+    pub admitted: Option<gate::Permit>,
+    /// What it holds of its cluster's limit of retries, to its end, once it is one.
+    pub retrying: Option<Retrying>,
     /// Whether the client takes trailers (`te: trailers`).
     pub trailers: bool,
     /// What it came in by.
@@ -76,6 +91,12 @@ pub struct Call {
     pub cluster: Option<Arc<Cluster>>,
     /// Picked for the attempt under way.
     pub endpoint: Option<Arc<Endpoint>>,
+    /// The tightest of the rate limits that it met, to be told to the client.
+    pub quota: Option<Box<Quota>>,
+    /// Its cluster is not the one that the router chose, but the fallback of that one.
+    pub diverted: bool,
+    /// A circuit breaker let the attempt under way through, and wants to know what comes of it.
+    pub permit: Option<Box<Permit>>,
     /// That attempt is to see whether an ejected endpoint is well again.
     pub probe: bool,
     /// Attempts begun.
@@ -86,6 +107,8 @@ pub struct Call {
     pub upgrade: Option<OnUpgrade>,
     /// Both sides of a protocol switch that the endpoint agreed to.
     pub tunnel: Option<Tunnel>,
+    /// Watches that it moves, once that is needed.
+    idle: Option<Rc<Idle>>,
     /// What was decided on its way, if anybody wants to know.
     trail: Option<Box<Trail>>,
     /// Closed when the call is over; a fork has none.
@@ -113,6 +136,10 @@ impl Call {
             method: head.method.clone(),
             now,
             until: u64::MAX,
+            told: Told::default(),
+            wait: Wait::default(),
+            admitted: None,
+            retrying: None,
             trail: traced.then(Box::default),
             client: connection.peer.ip(),
             survey,
@@ -129,11 +156,15 @@ impl Call {
             route: None,
             cluster: None,
             endpoint: None,
+            quota: None,
+            diverted: false,
+            permit: None,
             probe: false,
             attempts: 0,
             tried: SmallVec::new(),
             upgrade: None,
             tunnel: None,
+            idle: None,
         });
         if let Some(counter) = counter {
             call.body.count(counter);
@@ -144,6 +175,12 @@ impl Call {
     /// When its head had been read, in microseconds of [`clock`].
     pub fn received(&self) -> u64 {
         self.received
+    }
+
+    /// What stands in for its cluster. Nothing does for one that stands in itself.
+    pub fn fallback(&self) -> Option<&Fallback> {
+        let (route, cluster) = self.route.as_deref().zip(self.cluster.as_ref())?;
+        route.fallback(cluster).filter(|_| !self.diverted)
     }
 
     /// The method that the client used.
@@ -206,13 +243,33 @@ impl Call {
         {
             (self.head, self.body) = spare.unpack();
             self.taken = false;
-            // Its bytes count once, however often they are sent.
-            if let Some(counter) = self.account.as_ref().and_then(Account::counter) {
-                counter.set(0);
-                self.body.count(counter);
-            }
         }
         !self.taken
+    }
+
+    /// What watches that it moves; `None` if its route lets it rest for ever.
+    pub fn idle(&mut self) -> Option<Rc<Idle>> {
+        if self.idle.is_none() {
+            let limit = self.route.as_ref()?.config.idle_timeout?;
+            let (connection, worker) = (Rc::clone(&self.connection), Rc::clone(&self.worker));
+            self.idle = Some(Idle::new(limit, connection, worker));
+        }
+        self.idle.clone()
+    }
+
+    /// The same, if it has a body to be sent, which is watched from now on.
+    pub fn watch_request(&mut self) -> Option<Rc<Idle>> {
+        if self.body.is_end_stream() {
+            return None;
+        }
+        let idle = self.idle()?;
+        self.body.watch(Rc::clone(&idle));
+        Some(idle)
+    }
+
+    /// Through whom it rested for too long, if it did.
+    pub fn silent(&self) -> Option<Silent> {
+        self.idle.as_ref().and_then(|idle| idle.silent())
     }
 
     /// Something was decided, or came of it. `step` is made only if somebody wants to know.
@@ -278,6 +335,9 @@ impl Drop for Call {
             return;
         };
         account.close(self);
+        if let Some(idle) = &self.idle {
+            idle.forget();
+        }
         self.connection.end();
     }
 }

@@ -59,6 +59,7 @@ async fn resolve(dns: &Dns) -> Result<(Vec<Endpoint>, Duration), NetError> {
                 address: SocketAddr::new(address, port),
                 weight: 1,
                 zone: None,
+                priority: 0,
             };
             (
                 found.iter().map(endpoint).collect(),
@@ -67,12 +68,15 @@ async fn resolve(dns: &Dns) -> Result<(Vec<Endpoint>, Duration), NetError> {
         }
         DnsRecord::Srv => services(&resolver, &dns.name).await?,
     };
-    endpoints.sort_by_key(|endpoint: &Endpoint| endpoint.address);
+    // An address on two levels counts on the first of them.
+    endpoints.sort_by_key(|endpoint: &Endpoint| (endpoint.address, endpoint.priority));
     endpoints.dedup_by_key(|endpoint| endpoint.address);
+    // As a set has them, so that the same answer is seen to be the same.
+    endpoints.sort_by_key(|endpoint| endpoint.priority);
     Ok((endpoints, time_to_live))
 }
 
-/// The targets of the best priority (RFC 2782), each with all of its addresses.
+/// The targets, each with all of its addresses, on the levels of failover that their priorities are (RFC 2782).
 async fn services(
     resolver: &TokioResolver,
     name: &str,
@@ -85,14 +89,9 @@ async fn services(
             RData::SRV(service) => Some(service),
             _ => None,
         });
-    let services: Vec<_> = records.collect();
-    let best = services.iter().map(|service| service.priority).min();
     let mut time_to_live = left(found.valid_until());
     let mut endpoints = Vec::new();
-    for service in services
-        .iter()
-        .filter(|service| Some(service.priority) == best)
-    {
+    for service in records {
         let addresses = match resolver.lookup_ip(service.target.clone()).await {
             Ok(addresses) => addresses,
             Err(error) => {
@@ -107,6 +106,7 @@ async fn services(
             address: SocketAddr::new(address, service.port),
             weight,
             zone: None,
+            priority: service.priority,
         };
         endpoints.extend(addresses.iter().map(endpoint));
     }

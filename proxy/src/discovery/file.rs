@@ -30,10 +30,8 @@ pub struct Watch {
     /// Of the content when last seen; `None` if it could not be read.
     seen: Option<u64>,
     events: mpsc::UnboundedReceiver<()>,
-    /// Something happened to it since it was looked at. Kept here, as is the time of the next look, because whoever waits
-    /// for a change may have other things to do in between, and waits anew.
-    stirred: bool,
-    next_look: Instant,
+    /// When the content is looked at next.
+    look: Instant,
     /// Stops watching when dropped.
     _watcher: Option<RecommendedWatcher>,
 }
@@ -49,38 +47,27 @@ impl Watch {
             path: path.to_owned(),
             seen: Some(hash(text)),
             events,
-            stirred: false,
-            next_look: Instant::now() + POLL,
+            look: Instant::now() + POLL,
             _watcher: watcher.ok(),
         }
     }
 
-    /// Waits until the content is another than when it was last seen. May be dropped and called anew: nothing is missed.
+    /// Waits until the content is another than when it was last seen. May be dropped at any time and begun anew: what is
+    /// waited for is not forgotten.
     pub async fn changed(&mut self) {
         loop {
-            if !self.stirred {
-                tokio::select! {
-                    Some(()) = self.events.recv() => {}
-                    () = sleep_until(self.next_look) => {}
+            tokio::select! {
+                Some(()) = self.events.recv() => self.look = Instant::now() + SETTLE,
+                () = sleep_until(self.look) => {
+                    self.look = Instant::now() + POLL;
+                    let now = fs::read(&self.path).ok().map(|text| hash(&text));
+                    if now != self.seen {
+                        self.seen = now;
+                        return;
+                    }
                 }
-                self.stirred = true;
-            }
-            self.settle().await;
-            self.stirred = false;
-            self.next_look = Instant::now() + POLL;
-            let now = fs::read(&self.path).ok().map(|text| hash(&text));
-            if now != self.seen {
-                self.seen = now;
-                return;
             }
         }
-    }
-
-    async fn settle(&mut self) {
-        while tokio::time::timeout(SETTLE, self.events.recv())
-            .await
-            .is_ok_and(|event| event.is_some())
-        {}
     }
 }
 
@@ -103,4 +90,24 @@ fn hash(text: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_change_is_seen_by_those_who_are_called_away_all_the_time() {
+        let path = std::env::temp_dir().join(format!("outrigger-watch-{}", std::process::id()));
+        fs::write(&path, "one").unwrap();
+        let mut watch = Watch::new(&path, b"one");
+        fs::write(&path, "two").unwrap();
+        let seen = async { while timeout(SETTLE / 3, watch.changed()).await.is_err() {} };
+        let seen = timeout(Duration::from_secs(10), seen).await;
+        fs::remove_file(&path).unwrap();
+        assert!(seen.is_ok());
+    }
 }

@@ -67,8 +67,15 @@ pub async fn accept(
         };
         match accepted {
             Ok((stream, peer)) => {
+                let admitted = worker.with_snapshot(|snapshot| {
+                    let listener = snapshot.listener(address);
+                    listener.map_or(Ok(None), |listener| listener.limits.connect())
+                });
+                // Closed at once: whoever is over the limit must not cost what those below it need.
+                let Ok(admitted) = admitted else { continue };
                 spawn_local(connection::serve(
                     stream,
+                    admitted,
                     peer,
                     address,
                     Rc::clone(&worker),

@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     clock,
+    limits::gate::Permit,
     snapshot::Listener,
     stack::Stack,
     telemetry::metrics::{DownstreamError, Side},
@@ -162,6 +163,22 @@ impl Connection {
         }
     }
 
+    /// Whether its client has taken none of the bytes that wait for it for longer than `limit`. In microseconds.
+    pub fn stuck(&self, now: u64, limit: u64) -> bool {
+        let since = self.phase.stuck_since.load(Relaxed);
+        since != 0 && now.saturating_sub(since) > limit
+    }
+
+    /// Closes it at once: its client does not read.
+    pub fn abandon(&self) {
+        // Several of its streams may say so at once.
+        if self.order.get() != Order::Abort {
+            let metrics = self.worker.metrics();
+            metrics.downstream_error(DownstreamError::Unread);
+            self.tell(Order::Abort);
+        }
+    }
+
     fn tell(&self, order: Order) {
         if self.order.get() == Order::Abort {
             return;
@@ -200,9 +217,10 @@ impl Connection {
     }
 }
 
-/// Serves one connection that the listener at `address` accepted.
+/// Serves one connection that the listener at `address` accepted and let in.
 pub async fn serve(
     mut stream: TcpStream,
+    _admitted: Option<Permit>,
     peer: SocketAddr,
     address: SocketAddr,
     worker: Rc<Worker>,
@@ -248,10 +266,12 @@ pub async fn serve(
         }
         Spoken::Http2 => {
             connection.phase.head_since.store(0, Relaxed);
+            let phase = Arc::clone(&connection.phase);
+            let io = Io::http2(stream, first, phase, worker.tick_handle());
             let http2 = http2::Builder::new(LocalExecutor)
                 .max_concurrent_streams(max_streams)
                 .max_header_list_size(u32::try_from(max_header_bytes).unwrap_or(u32::MAX))
-                .serve_connection(Io::http2(stream, first), service);
+                .serve_connection(io, service);
             connection
                 .run(http2, |http2| http2.graceful_shutdown())
                 .await

@@ -39,6 +39,8 @@ pub struct Phase {
     pub in_flight: AtomicU32,
     /// When the head that is being awaited began, in microseconds; 0: none has begun.
     pub head_since: AtomicU64,
+    /// Since when the client takes no bytes that wait to be sent, in microseconds; 0: none wait.
+    pub stuck_since: AtomicU64,
     /// Asks for a look at whether the client is still there.
     pub probe: AtomicBool,
     /// What the head that was last read says of its framing: a [`Framing`].
@@ -50,15 +52,16 @@ pub struct Io {
     stream: TokioIo<TcpStream>,
     /// Read before hyper took over.
     first: BytesMut,
-    /// HTTP/1 only.
-    heads: Option<Heads>,
+    seen: Seen,
 }
 
-struct Heads {
+/// What is seen of them in passing.
+struct Seen {
     phase: Arc<Phase>,
-    guard: Guard,
     /// The worker's clock as of its last tick: exact enough for a time-out of seconds, and free.
     tick: Arc<AtomicU64>,
+    /// Of heads; HTTP/1 only.
+    guard: Option<Guard>,
 }
 
 impl Io {
@@ -69,32 +72,36 @@ impl Io {
         phase: Arc<Phase>,
         tick: Arc<AtomicU64>,
     ) -> Self {
-        let heads = Some(Heads {
-            phase,
-            guard: Guard::default(),
-            tick,
-        });
-        Self {
-            stream: TokioIo::new(stream),
-            first,
-            heads,
-        }
+        Self::new(stream, first, phase, tick, Some(Guard::default()))
     }
 
     /// HTTP/2: its framing leaves no doubt.
-    pub fn http2(stream: TcpStream, first: BytesMut) -> Self {
+    pub fn http2(
+        stream: TcpStream,
+        first: BytesMut,
+        phase: Arc<Phase>,
+        tick: Arc<AtomicU64>,
+    ) -> Self {
+        Self::new(stream, first, phase, tick, None)
+    }
+
+    fn new(
+        stream: TcpStream,
+        first: BytesMut,
+        phase: Arc<Phase>,
+        tick: Arc<AtomicU64>,
+        guard: Option<Guard>,
+    ) -> Self {
         Self {
             stream: TokioIo::new(stream),
             first,
-            heads: None,
+            seen: Seen { phase, tick, guard },
         }
     }
 
     fn read_first(&mut self, cursor: &mut ReadBufCursor<'_>) {
         let len = self.first.len().min(cursor.remaining());
-        if let Some(heads) = &mut self.heads {
-            heads.look(&self.first[..len]);
-        }
+        self.seen.look(&self.first[..len]);
         cursor.put_slice(&self.first[..len]);
         self.first.advance(len);
         if self.first.is_empty() {
@@ -103,12 +110,16 @@ impl Io {
     }
 }
 
-impl Heads {
-    fn awaited(&self) -> bool {
-        self.phase.in_flight.load(Relaxed) == 0
+impl Seen {
+    /// Whether what comes next is a head that is to be looked at.
+    fn awaits_head(&self) -> bool {
+        self.guard.is_some() && self.phase.in_flight.load(Relaxed) == 0
     }
 
     fn look(&mut self, bytes: &[u8]) {
+        let Some(guard) = &mut self.guard else {
+            return;
+        };
         if bytes.is_empty() {
             return;
         }
@@ -116,11 +127,20 @@ impl Heads {
             self.phase
                 .head_since
                 .store(self.tick.load(Relaxed).max(1), Relaxed);
-            self.guard = Guard::default();
+            *guard = Guard::default();
         }
-        self.phase
-            .framing
-            .store(self.guard.feed(bytes) as u8, Relaxed);
+        self.phase.framing.store(guard.feed(bytes) as u8, Relaxed);
+    }
+
+    /// Keeps in mind since when the client takes nothing.
+    fn wrote<T>(&self, written: Poll<T>) -> Poll<T> {
+        let stuck = &self.phase.stuck_since;
+        match (written.is_pending(), stuck.load(Relaxed)) {
+            (true, 0) => stuck.store(self.tick.load(Relaxed).max(1), Relaxed),
+            (true, _) | (false, 0) => {}
+            (false, _) => stuck.store(0, Relaxed),
+        }
+        written
     }
 }
 
@@ -132,9 +152,9 @@ impl Io {
     /// Looks whether the client has closed, if asked to. hyper would look by itself, but it makes room for 8 KiB before it
     /// does, with every request: a fortieth of what a request costs, for what a look now and then finds as well.
     fn client_has_left(&self) -> bool {
-        let asked = self.heads.as_ref().is_some_and(|heads| {
-            heads.phase.probe.load(Relaxed) && heads.phase.probe.swap(false, Relaxed)
-        });
+        let Seen { phase, guard, .. } = &self.seen;
+        let asked =
+            guard.is_some() && phase.probe.load(Relaxed) && phase.probe.swap(false, Relaxed);
         asked
             && matches!(
                 SockRef::from(self.stream.inner()).peek(&mut [MaybeUninit::uninit()]),
@@ -144,8 +164,8 @@ impl Io {
 
     /// hyper's own refusal, if this is one: a head has begun, no request came of it, and an error is written.
     fn refusal(&self, bytes: &[u8]) -> Option<Vec<u8>> {
-        let heads = self.heads.as_ref()?;
-        let unanswerable = heads.awaited() && heads.phase.head_since.load(Relaxed) != 0;
+        let seen = &self.seen;
+        let unanswerable = seen.awaits_head() && seen.phase.head_since.load(Relaxed) != 0;
         let head = bytes
             .strip_suffix(b"\r\n")
             .filter(|_| unanswerable && bytes.starts_with(b"HTTP/1.1 4"))?;
@@ -165,17 +185,17 @@ impl Read for Io {
             return Poll::Ready(Ok(()));
         }
         let stream = Pin::new(&mut this.stream);
-        match &mut this.heads {
-            Some(heads) if heads.awaited() => HEAD.with_borrow_mut(|head| {
-                let len = head.len().min(cursor.remaining());
-                let mut buffer = ReadBuf::new(&mut head[..len]);
-                ready!(stream.poll_read(cx, buffer.unfilled()))?;
-                heads.look(buffer.filled());
-                cursor.put_slice(buffer.filled());
-                Poll::Ready(Ok(()))
-            }),
-            _ => stream.poll_read(cx, cursor),
+        if !this.seen.awaits_head() {
+            return stream.poll_read(cx, cursor);
         }
+        HEAD.with_borrow_mut(|head| {
+            let len = head.len().min(cursor.remaining());
+            let mut buffer = ReadBuf::new(&mut head[..len]);
+            ready!(stream.poll_read(cx, buffer.unfilled()))?;
+            this.seen.look(buffer.filled());
+            cursor.put_slice(buffer.filled());
+            Poll::Ready(Ok(()))
+        })
     }
 }
 
@@ -191,7 +211,8 @@ impl Write for Io {
             ready!(Pin::new(&mut this.stream).poll_write(cx, &refusal))?;
             return Poll::Ready(Ok(bytes.len()));
         }
-        Pin::new(&mut this.stream).poll_write(cx, bytes)
+        this.seen
+            .wrote(Pin::new(&mut this.stream).poll_write(cx, bytes))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -218,6 +239,8 @@ impl Write for Io {
         if let [only] = slices {
             return self.poll_write(cx, only);
         }
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, slices)
+        let this = self.get_mut();
+        this.seen
+            .wrote(Pin::new(&mut this.stream).poll_write_vectored(cx, slices))
     }
 }

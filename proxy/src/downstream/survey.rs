@@ -13,6 +13,8 @@ pub const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connecti
 pub const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
 /// What is left of a gRPC call's time.
 pub const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
+/// The same of a request that is not gRPC, in milliseconds.
+pub const X_REQUEST_TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout");
 /// Asks for the Trail, and is answered with it.
 pub const X_OUTRIGGER_TRAIL: HeaderName = HeaderName::from_static("x-outrigger-trail");
 
@@ -35,6 +37,8 @@ pub struct Survey {
     pub grpc: bool,
     /// `grpc-timeout`.
     pub grpc_timeout: bool,
+    /// `x-request-timeout`.
+    pub request_timeout: bool,
     /// `x-outrigger-trail`.
     pub trail: bool,
 }
@@ -66,6 +70,7 @@ impl Survey {
                     survey.hop_by_hop = true;
                 }
                 _ if *name == GRPC_TIMEOUT => survey.grpc_timeout = true,
+                _ if *name == X_REQUEST_TIMEOUT => survey.request_timeout = true,
                 _ if *name == X_OUTRIGGER_TRAIL => survey.trail = true,
                 _ => {}
             }

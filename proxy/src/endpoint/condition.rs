@@ -41,6 +41,13 @@ pub struct Seen {
     pub state: State,
 }
 
+impl Seen {
+    /// Whether it takes requests, be it some.
+    pub fn available(self) -> bool {
+        !self.down && matches!(self.state, State::Ready | State::Warming { .. })
+    }
+}
+
 /// The condition of one endpoint.
 #[derive(Debug)]
 pub struct Condition(AtomicU64);

@@ -1,10 +1,14 @@
-//! The endpoints of a cluster: their addresses, their shared state, and the balancer made for just this set.
+//! The endpoints of a cluster: their addresses, their shared state, and the balancers made for just this set.
 
 // Named here, so that the loom test can put its own in this place.
 use std::sync::atomic;
 
+mod attempt;
 pub mod condition;
 pub mod load;
+mod partition;
+mod plan;
+mod set;
 pub mod slow_start;
 
 use std::{
@@ -18,14 +22,18 @@ use foldhash::HashMap;
 use outrigger_config::model;
 
 use crate::{
-    balance::{Balancer, Member, Standing, View, seed},
+    balance::seed,
     clock,
+    health_check::Report,
     outlier_detection::{Strikes, Tally},
-    telemetry::metrics::{ClusterMetrics, EndpointState, Label as _},
+    telemetry::metrics::{ClusterMetrics, EndpointState, Label as _, Locality},
 };
 use atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use attempt::Attempt;
 use condition::{Condition, Seen, State};
 use load::Load;
+use set::Rules;
+pub use set::Set;
 use slow_start::SlowStart;
 
 /// When a probe that nothing was heard of is given up for lost: its request may be a long one.
@@ -41,6 +49,8 @@ pub struct Endpoint {
     pub load: Load,
     /// What stands between it and its requests.
     pub condition: Condition,
+    /// What its health check last came to.
+    pub health: Report,
     /// Its failures in a row.
     pub strikes: Strikes,
     /// What it did lately, if anything looks at that.
@@ -48,6 +58,9 @@ pub struct Endpoint {
     /// No cluster lists it any more: its pools may go.
     pub retired: AtomicBool,
 }
+
+/// An endpoint, with what was listed of it.
+pub type Member = (Arc<Endpoint>, model::Endpoint);
 
 impl Endpoint {
     fn new(address: SocketAddr) -> Arc<Self> {
@@ -58,6 +71,7 @@ impl Endpoint {
             address,
             load: Load::new(),
             condition: Condition::new(),
+            health: Report::default(),
             strikes: Strikes::new(),
             tally: OnceLock::new(),
             retired: AtomicBool::new(false),
@@ -70,38 +84,43 @@ impl Endpoint {
     }
 }
 
-/// What a pick came to.
-pub struct Picked {
-    /// The endpoint.
-    pub endpoint: Arc<Endpoint>,
-    /// The request is sent to see whether an ejected endpoint is well again.
-    pub probe: bool,
-}
-
 /// A cluster's endpoints of now. Written by the control thread alone, read by every pick.
 pub struct Endpoints {
-    balancer: model::Balancer,
+    rules: Rules,
     slow_start: Option<SlowStart>,
     set: ArcSwap<Set>,
     /// When the next ejected endpoint may be probed, in microseconds. At most a tending late.
     next_probe: AtomicU64,
 }
 
-/// An immutable set of endpoints.
-pub struct Set {
-    members: Vec<(Arc<Endpoint>, model::Endpoint)>,
-    balancer: Balancer,
+/// What a pick came to.
+pub struct Picked {
+    /// Whose turn it is.
+    pub endpoint: Arc<Endpoint>,
+    /// Whether it is in the proxy's own zone; `None` where zones mean nothing.
+    pub locality: Option<Locality>,
+    /// The request is sent to see whether an ejected endpoint is well again.
+    pub probe: bool,
+    /// All were taken for available, because next to none is.
+    pub panic: bool,
 }
 
 impl Endpoints {
-    /// None yet.
-    pub fn new(cluster: &model::Cluster) -> Self {
-        let set = Set::new(Vec::new(), &cluster.balancer);
-        Self {
+    /// None yet, for a process that runs in `zone`.
+    pub fn new(cluster: &model::Cluster, zone: Option<&Arc<str>>) -> Self {
+        let rules = Rules {
             balancer: cluster.balancer.clone(),
+            home: match cluster.zones {
+                model::Zones::PreferLocal => zone.cloned(),
+                model::Zones::Ignore => None,
+            },
+            panic_threshold: cluster.panic_threshold,
+        };
+        Self {
             slow_start: cluster.slow_start.map(SlowStart::over),
-            set: ArcSwap::from_pointee(set),
+            set: ArcSwap::from_pointee(Set::new(Vec::new(), &rules)),
             next_probe: AtomicU64::new(u64::MAX),
+            rules,
         }
     }
 
@@ -114,7 +133,7 @@ impl Endpoints {
     pub fn update(&self, listed: &[model::Endpoint], before: Option<&Self>) {
         let old = before.unwrap_or(self).set.load_full();
         let known: HashMap<SocketAddr, &Arc<Endpoint>> = old
-            .members
+            .members()
             .iter()
             .map(|(endpoint, _)| (endpoint.address, endpoint))
             .collect();
@@ -133,20 +152,23 @@ impl Endpoints {
             );
             (endpoint, listed.clone())
         });
-        let set = Set::new(members.collect(), &self.balancer);
+        let set = Set::new(members.collect(), &self.rules);
         // A newcomer is taken for an ordinary member of the set, neither avoided nor overrun.
-        seed(set.members.iter().map(|(endpoint, _)| &endpoint.load), now);
+        seed(
+            set.members().iter().map(|(endpoint, _)| &endpoint.load),
+            now,
+        );
         self.set.store(Arc::new(set));
         if before.is_none() {
             old.retire_all_but(&self.set.load());
         }
     }
 
-    /// As they were listed.
+    /// As they were listed, those of a level and zone together.
     pub fn listed(&self) -> Vec<model::Endpoint> {
         self.set
             .load()
-            .members
+            .members()
             .iter()
             .map(|(_, listed)| listed.clone())
             .collect()
@@ -162,31 +184,32 @@ impl Endpoints {
         rng: &mut fastrand::Rng,
     ) -> Option<Picked> {
         let set = self.set.load();
-        if now >= self.next_probe.load(Relaxed)
-            && tried.is_empty()
-            && let Some(endpoint) = self.probe(&set, now)
-        {
-            return Some(Picked {
-                endpoint,
-                probe: true,
-            });
-        }
-        let attempt = Attempt {
-            set: &set,
+        let mut attempt = Attempt {
             tried,
             now,
             slow_start: self.slow_start,
+            panic: set.plan().panic(),
         };
-        let picked = set.balancer.pick(&attempt, now, key, rng)?;
+        let due = now >= self.next_probe.load(Relaxed) && tried.is_empty();
+        let probed = due.then(|| self.probe(&set, now)).flatten();
+        let picked = probed.or_else(|| set.pick(attempt, key, rng));
+        // The last one may have gone since the plan was made.
+        let picked = picked.or_else(|| {
+            attempt.panic = self.rules.panic_threshold > 0.0;
+            attempt.panic.then(|| set.pick(attempt, key, rng)).flatten()
+        })?;
+        let (endpoint, _) = set.members().get(picked)?;
         Some(Picked {
-            endpoint: Arc::clone(&set.members[picked].0),
-            probe: false,
+            endpoint: Arc::clone(endpoint),
+            locality: set.locality(picked),
+            probe: probed.is_some(),
+            panic: attempt.panic,
         })
     }
 
     /// Whether an attempt could go to an endpoint whose id is not in `tried`.
     pub fn untried(&self, tried: &[u64]) -> bool {
-        self.set.load().members.iter().any(|(endpoint, listed)| {
+        self.set.load().members().iter().any(|(endpoint, listed)| {
             let Seen { down, state } = endpoint.condition.load();
             let takes = !down && matches!(state, State::Ready | State::Warming { .. });
             takes && listed.weight > 0 && !tried.contains(&endpoint.id)
@@ -194,14 +217,13 @@ impl Endpoints {
     }
 
     /// An ejected endpoint whose time is up: the request that asks becomes its probe.
-    fn probe(&self, set: &Set, now: u64) -> Option<Arc<Endpoint>> {
+    fn probe(&self, set: &Set, now: u64) -> Option<usize> {
         let lost = now + clock::micros(PROBE_LOST);
-        let probed = set
-            .members
-            .iter()
-            .find(|(endpoint, listed)| listed.weight > 0 && endpoint.condition.probe(now, lost));
+        let probed = set.members().iter().position(|(endpoint, listed)| {
+            listed.weight > 0 && endpoint.condition.probe(now, lost)
+        });
         self.next_probe.store(set.next_probe(), Relaxed);
-        probed.map(|(endpoint, _)| Arc::clone(endpoint))
+        probed
     }
 
     /// Ejects an endpoint until then, in microseconds.
@@ -223,18 +245,29 @@ impl Endpoints {
         let warm = self
             .slow_start
             .map_or(now, |slow_start| slow_start.warm(now));
-        for (endpoint, _) in &set.members {
+        for (endpoint, _) in set.members() {
             if !endpoint.condition.clear() {
                 endpoint.condition.settle(warm);
             }
         }
         self.next_probe.store(set.next_probe(), Relaxed);
+        self.assess();
+    }
+
+    /// Shares requests out anew if what is available has changed. Done in tending alone, so that no worker ever looks at
+    /// all endpoints: until then picks go round what is out.
+    fn assess(&self) {
+        let set = self.set.load();
+        let plan = set.planned(&self.rules);
+        if plan != *set.plan() {
+            self.set.store(Arc::new(set.under(plan)));
+        }
     }
 
     /// Shows how many there are in which state.
     pub fn count(&self, metrics: &ClusterMetrics) {
         let mut counts = [0; EndpointState::ALL.len()];
-        for (endpoint, listed) in &self.set.load().members {
+        for (endpoint, listed) in self.set.load().members() {
             counts[state(endpoint, listed).index()] += 1;
         }
         for (&state, count) in EndpointState::ALL.iter().zip(counts) {
@@ -251,110 +284,9 @@ impl Endpoints {
     pub fn retire(&self) {
         self.set
             .load()
-            .members
+            .members()
             .iter()
             .for_each(|(endpoint, _)| endpoint.retired.store(true, Relaxed));
-    }
-}
-
-impl Set {
-    fn new(members: Vec<(Arc<Endpoint>, model::Endpoint)>, balancer: &model::Balancer) -> Self {
-        let listed: Vec<Member> = members
-            .iter()
-            .map(|(_, listed)| Member {
-                address: listed.address,
-                weight: listed.weight,
-            })
-            .collect();
-        Self {
-            members,
-            balancer: Balancer::new(balancer, &listed, &mut fastrand::Rng::new()),
-        }
-    }
-
-    /// Its endpoints, with what was listed of each.
-    pub fn members(&self) -> &[(Arc<Endpoint>, model::Endpoint)] {
-        &self.members
-    }
-
-    /// When the next of its ejected endpoints may be probed, in microseconds.
-    fn next_probe(&self) -> u64 {
-        let times =
-            self.members
-                .iter()
-                .filter_map(|(endpoint, _)| match endpoint.condition.load() {
-                    Seen {
-                        down: false,
-                        state: State::Ejected { until },
-                    } => Some(until),
-                    _ => None,
-                });
-        times.min().unwrap_or(u64::MAX)
-    }
-
-    fn retire_all_but(&self, kept: &Self) {
-        let kept: std::collections::HashSet<u64> = kept
-            .members
-            .iter()
-            .map(|(endpoint, _)| endpoint.id)
-            .collect();
-        let gone = self
-            .members
-            .iter()
-            .filter(|(endpoint, _)| !kept.contains(&endpoint.id));
-        gone.for_each(|(endpoint, _)| endpoint.retired.store(true, Relaxed));
-    }
-}
-
-/// What one attempt's pick sees.
-struct Attempt<'a> {
-    set: &'a Set,
-    tried: &'a [u64],
-    now: u64,
-    slow_start: Option<SlowStart>,
-}
-
-impl Attempt<'_> {
-    fn warming(&self, endpoint: &Endpoint, since: u64) -> Standing {
-        match self.slow_start {
-            Some(slow_start) if !slow_start.takes(endpoint.id, since, self.now) => {
-                Standing::Reserve
-            }
-            _ => Standing::Open,
-        }
-    }
-}
-
-impl View for Attempt<'_> {
-    fn load(&self, index: usize) -> &Load {
-        &self.set.members[index].0.load
-    }
-
-    fn standing(&self, index: usize) -> Standing {
-        let endpoint = &self.set.members[index].0;
-        if !self.tried.is_empty() && self.tried.contains(&endpoint.id) {
-            return match endpoint.condition.load() {
-                Seen {
-                    down: false,
-                    state: State::Ready | State::Warming { .. },
-                } => Standing::Reserve,
-                _ => Standing::Out,
-            };
-        }
-        if endpoint.condition.clear() {
-            return Standing::Open;
-        }
-        match endpoint.condition.load() {
-            Seen {
-                down: false,
-                state: State::Ready,
-            } => Standing::Open,
-            Seen {
-                down: false,
-                state: State::Warming { since },
-            } => self.warming(endpoint, since),
-            _ => Standing::Out,
-        }
     }
 }
 
@@ -370,3 +302,7 @@ pub fn state(endpoint: &Endpoint, listed: &model::Endpoint) -> EndpointState {
         State::Probing { .. } => EndpointState::Probing,
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::expect_used)]
+mod tests;

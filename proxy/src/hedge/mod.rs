@@ -1,7 +1,5 @@
 //! Hedging: a slow attempt gets company, and the first usable answer wins.
 //!
-//! Usable is a response that the route would not retry; if neither attempt has one, what came of the first stands.
-//!
 //! A part of Retry, because both make attempts beyond a request's first and share the budget for them. The second attempt
 //! goes to another endpoint; there is one at most for a request, and only for what may be sent twice: a request that is
 //! safe to repeat (or whose route says so), and whose body is all here. The one that did not win is dropped where it
@@ -25,7 +23,10 @@ use crate::{
     error::Error,
     retry::{self, Policy},
     snapshot::Cluster,
-    telemetry::{metrics::HedgeOutcome, trail::Step},
+    telemetry::{
+        metrics::{HedgeOutcome, RetryOutcome},
+        trail::Step,
+    },
 };
 
 /// What an attempt came to.
@@ -88,8 +89,8 @@ pub struct Race<A, U> {
 enum End {
     /// The first attempt was done in time, or could have no company.
     Alone,
-    /// It could have had company but for the budget.
-    Refused,
+    /// It could have had company, but the cluster does not bear it.
+    Refused(HedgeOutcome),
     /// The second attempt was there first.
     Won,
     /// It was not; whether it had come to anything.
@@ -145,7 +146,13 @@ fn begin(fork: &mut Call, cluster: &Cluster) -> Result<(), End> {
     if !fork.kept_whole() || !cluster.endpoints.untried(&fork.tried) {
         return Err(End::Alone);
     }
-    retry::permit(cluster, fork.now).map_err(|_| End::Refused)?;
+    let now = fork.now;
+    retry::permit(fork, cluster, now).map_err(|outcome| {
+        End::Refused(match outcome {
+            RetryOutcome::OverLimit => HedgeOutcome::OverLimit,
+            _ => HedgeOutcome::OverBudget,
+        })
+    })?;
     match fork.restore() {
         true => Ok(()),
         false => Err(End::Alone),
@@ -156,9 +163,12 @@ fn begin(fork: &mut Call, cluster: &Cluster) -> Result<(), End> {
 fn settle(call: &mut Call, fork: &Call, cluster: &Cluster, end: &End) -> bool {
     match end {
         End::Alone => return false,
-        End::Refused => {
-            cluster.metrics.hedge(HedgeOutcome::OverBudget);
-            call.note_before_last([Step::Refused("budget")]);
+        End::Refused(outcome) => {
+            cluster.metrics.hedge(*outcome);
+            call.note_before_last([Step::Refused(match outcome {
+                HedgeOutcome::OverLimit => "limit",
+                _ => "budget",
+            })]);
             return false;
         }
         End::Won => {

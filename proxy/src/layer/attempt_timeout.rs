@@ -2,11 +2,12 @@
 //!
 //! Below Retry, which may try again; above Balance and Track, so that the endpoint is charged for what it did not do in
 //! time (what is dropped when its time is up knows so by `call.until`). A route without `attempt_timeout` sets no timer.
+//! Here each attempt's endpoint is told how much time it has.
 
 use http::Response;
 use tokio::time::timeout;
 
-use super::Handle;
+use super::{Handle, deadline};
 use crate::{body::Body, call::Call, clock, error::Error, telemetry::trail::Step};
 
 /// See the module.
@@ -28,10 +29,12 @@ impl<S: Handle> Handle for AttemptTimeout<S> {
             .as_ref()
             .and_then(|route| route.config.attempt_timeout)
         else {
+            deadline::tell(call);
             return self.next.handle(call).await;
         };
         let whole = call.until;
         call.until = whole.min(clock::now().saturating_add(clock::micros(allowed)));
+        deadline::tell(call);
         let result = timeout(allowed, self.next.handle(call)).await;
         call.until = whole;
         match result {

@@ -41,7 +41,18 @@ impl<S> Balance<S> {
             &call.tried,
             &mut self.worker.rng.borrow_mut(),
         );
-        let Picked { endpoint, probe } = picked.ok_or(Error::NoEndpoint)?;
+        let Picked {
+            endpoint,
+            locality,
+            panic,
+            probe,
+        } = picked.ok_or(Error::NoEndpoint)?;
+        if let Some(locality) = locality {
+            cluster.metrics.zone(locality);
+        }
+        if panic {
+            call.note(|_| Step::Panic);
+        }
         call.note(|_| {
             let estimate = endpoint
                 .load
@@ -54,8 +65,8 @@ impl<S> Balance<S> {
             }
         });
         call.endpoint = Some(endpoint);
-        call.picked();
         call.probe = probe;
+        call.picked();
         Ok(())
     }
 }

@@ -94,7 +94,7 @@ impl<S: Handle> Handle for Hop<S> {
 }
 
 /// What hyper lets pass but two servers could understand in two ways.
-fn framing(call: &Call) -> Result<(), Error> {
+pub(super) fn framing(call: &Call) -> Result<(), Error> {
     if call.framing == Framing::Ambiguous {
         return Err(Error::BadRequest(
             "both transfer-encoding and content-length",

@@ -1,10 +1,13 @@
 //! The steps of a request's way, one file each. `stack.rs` has their order and its reasons.
 
+pub mod admit;
 pub mod attempt_timeout;
 pub mod balance;
+pub mod circuit_breaker;
 pub mod deadline;
 pub mod filters;
 pub mod hop;
+pub mod limit;
 pub mod observe;
 pub mod respond;
 pub mod router;

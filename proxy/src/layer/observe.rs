@@ -3,13 +3,16 @@
 //! Outermost. What it starts ends with the body it hands out (see `body.rs`), or with the request's future if the
 //! client goes away first.
 
-use std::{convert::Infallible, mem, rc::Rc};
+use std::{mem, rc::Rc};
 
 use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use tokio::task::spawn_local;
 
-use super::{Handle, respond::Respond};
+use super::{
+    Handle,
+    respond::{BrokenOff, Respond},
+};
 use crate::{body::Body, call::Call, downstream::Connection, worker::Worker};
 
 /// See the module.
@@ -31,9 +34,9 @@ impl<S: Handle> Observe<Respond<S>> {
         &self,
         request: Request<Incoming>,
         connection: Rc<Connection>,
-    ) -> Result<Response<Body>, Infallible> {
+    ) -> Result<Response<Body>, BrokenOff> {
         let mut call = Call::new(request, connection, Rc::clone(&self.worker));
-        let mut response = self.next.respond(&mut call).await;
+        let mut response = self.next.respond(&mut call).await?;
         if call.connection.draining() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             response
                 .headers_mut()
@@ -42,13 +45,13 @@ impl<S: Handle> Observe<Respond<S>> {
         // An endpoint's HTTP/1.0 is its own affair.
         *response.version_mut() = Version::HTTP_11;
         call.answered(&mut response);
-        let tunnel = call.tunnel.take();
+        let tunnel = call.tunnel.take().map(|tunnel| (tunnel, call.idle()));
         response.body_mut().observe(call);
-        if let Some(tunnel) = tunnel {
+        if let Some((tunnel, idle)) = tunnel {
             // The accounts stay open as long as the tunnel.
             let body = mem::take(response.body_mut());
             spawn_local(async move {
-                tunnel.run().await;
+                tunnel.run(idle).await;
                 drop(body);
             });
         }

@@ -1,15 +1,18 @@
 //! Respond: the only place where an [`Error`] becomes a response.
 //!
 //! Just below Observe, which sees every request answered; above all that can fail. Nothing internal is said: no
-//! address, no cluster, no cause but its RFC 9209 type.
+//! address, no cluster, no cause but its RFC 9209 type. What the caller is told of its rate limits is added here as well,
+//! since a refusal and an endpoint's response both carry it.
 
 use http::{
     HeaderName, HeaderValue, Response, StatusCode,
     header::{self, CONNECTION},
 };
 
-use super::Handle;
-use crate::{body::Body, call::Call, error::Error};
+use outrigger_config::model::Abort;
+
+use super::{Handle, hop};
+use crate::{body::Body, call::Call, error::Error, snapshot::Fallback};
 
 const PROXY_STATUS: HeaderName = HeaderName::from_static("proxy-status");
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -17,6 +20,11 @@ const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
 /// The `server` of every response that the proxy itself makes.
 pub const SERVER: HeaderValue = HeaderValue::from_static("outrigger");
+
+/// There is no response: the connection or stream is broken off, on purpose.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("broken off on purpose")]
+pub struct BrokenOff;
 
 /// See the module.
 pub struct Respond<S> {
@@ -31,18 +39,30 @@ impl<S> Respond<S> {
 }
 
 impl<S: Handle> Respond<S> {
-    /// Takes a call to its response, which it has in any case.
-    pub async fn respond(&self, call: &mut Call) -> Response<Body> {
-        self.next
-            .handle(call)
-            .await
-            .unwrap_or_else(|error| response(call, &error))
+    /// Takes a call to its response, which it has in any case but for a fault that takes it away.
+    pub async fn respond(&self, call: &mut Call) -> Result<Response<Body>, BrokenOff> {
+        let mut response = match self.next.handle(call).await {
+            Ok(response) => response,
+            Err(error @ Error::Fault(Abort::Reset)) => {
+                call.failed(&error);
+                return Err(BrokenOff);
+            }
+            Err(error) => response(call, &error),
+        };
+        if let Some(quota) = &call.quota {
+            quota.write(response.headers_mut());
+        }
+        Ok(response)
     }
 }
 
 fn response(call: &mut Call, error: &Error) -> Response<Body> {
     call.failed(error);
-    let mut response = if call.survey.grpc {
+    let mut response = if let (Error::CircuitOpen { .. }, Some(Fallback::Respond(respond))) =
+        (error, call.fallback())
+    {
+        respond.response()
+    } else if call.survey.grpc {
         trailers_only(error)
     } else {
         plain(error.status())
@@ -58,10 +78,17 @@ fn response(call: &mut Call, error: &Error) -> Response<Body> {
         let seconds = wait.as_millis().div_ceil(1000).max(1) as u64;
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
-    if matches!(
-        error,
-        Error::BadRequest(_) | Error::NotImplemented(_) | Error::RequestBody(_)
-    ) {
+    // A refusal may come before the framing was looked at.
+    let doubtful = hop::framing(call).is_err();
+    if doubtful
+        || matches!(
+            error,
+            Error::BadRequest(_)
+                | Error::NotImplemented(_)
+                | Error::RequestBody(_)
+                | Error::RequestIdle
+        )
+    {
         // What follows on this connection can't be trusted to be a request.
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }

@@ -13,9 +13,11 @@ use http::{HeaderMap, HeaderName, Response};
 use super::Handle;
 use crate::{
     body::{Body, Progress},
-    call::Call,
+    call::{Call, Wait},
+    circuit_breaker::Permit,
     clock,
     error::Error,
+    idle_timeout::Silent,
     outlier_detection::{Failure, InARow, Judgement, Verdict},
     snapshot::{Cluster, Endpoint},
     telemetry::{metrics::AttemptResult, trail::Step},
@@ -69,12 +71,15 @@ pub struct Tracked {
     until: u64,
     /// It has far less time than the route gives an attempt: the client allowed no more, or others used it up.
     hurried: bool,
+    wait: Wait,
     ended: Option<u64>,
     /// It is to see whether an ejected endpoint is well again.
     probe: bool,
     stage: Stage,
     /// What came of it, once anything has.
     result: Option<AttemptResult>,
+    /// Of the cluster's circuit breaker, if it has one.
+    permit: Option<Box<Permit>>,
 }
 
 /// How far an attempt has come.
@@ -93,11 +98,16 @@ enum Stage {
 }
 
 impl Tracked {
-    fn begin(cluster: Arc<Cluster>, endpoint: Arc<Endpoint>, call: &Call) -> Self {
+    fn begin(cluster: Arc<Cluster>, endpoint: Arc<Endpoint>, call: &mut Call) -> Self {
         endpoint.load.begin();
         let route = call.route.as_ref().map(|route| &route.config);
         let usual = route.and_then(|route| route.attempt_timeout.or(route.timeout));
+        call.wait = match cluster.limits.may_wait() {
+            true => Wait::possible(call.now),
+            false => Wait::default(),
+        };
         Self {
+            wait: call.wait.clone(),
             cluster,
             endpoint,
             began: call.now,
@@ -108,6 +118,7 @@ impl Tracked {
             probe: call.probe,
             stage: Stage::Waiting,
             result: None,
+            permit: call.permit.take(),
         }
     }
 
@@ -124,6 +135,9 @@ impl Tracked {
         if succeeded && call.survey.grpc {
             let judgement = self.judgement(verdict, took);
             self.cluster.answered(&self.endpoint, call.now, judgement);
+            if let Some(permit) = &mut self.permit {
+                permit.answer(took);
+            }
             self.stage = Stage::Answered;
             self.trailers(response.headers(), call.now);
             return;
@@ -158,28 +172,41 @@ impl Tracked {
     /// The response's body has ended, at `now`.
     pub fn end(mut self, progress: Progress, now: u64) {
         self.ended = Some(now);
-        let verdict = match (&self.stage, progress) {
-            (Stage::Answered, Progress::Broken) => Verdict::Failure(Failure::Reset),
-            (Stage::Answered, Progress::Complete) => Verdict::Success,
-            (Stage::Answered, Progress::Partial) => Verdict::Abandoned,
-            (&Stage::Succeeded { wiped }, Progress::Broken) => Verdict::BrokenOff { wiped },
-            _ => return,
+        let (verdict, result) = match progress {
+            Progress::Broken => (self.broke(Failure::Reset), Some(AttemptResult::Reset)),
+            Progress::Idle(Silent::Upstream) => {
+                (self.broke(Failure::Timeout), Some(AttemptResult::Timeout))
+            }
+            Progress::Complete => (Verdict::Success, None),
+            Progress::Partial | Progress::Idle(Silent::Downstream | Silent::Both) => {
+                (Verdict::Abandoned, None)
+            }
         };
+        // Unless it is final already: at the head, or with the trailers.
+        match &self.stage {
+            Stage::Answered => {}
+            Stage::Succeeded { .. } if result.is_some() => {}
+            _ => return,
+        }
         self.judge(now, verdict, None);
-        if progress == Progress::Broken {
-            self.result = Some(AttemptResult::Reset);
+        self.result = result.or(self.result);
+    }
+
+    /// The verdict on a body that did not come to its end.
+    fn broke(&self, failure: Failure) -> Verdict {
+        match self.stage {
+            Stage::Succeeded { wiped } => Verdict::BrokenOff { wiped },
+            _ => Verdict::Failure(failure),
         }
     }
 
     fn judge(&mut self, now: u64, verdict: Verdict, took: Option<Duration>) {
         self.stage = Stage::Judged;
-        if verdict == Verdict::Success
-            && let Some(took) = took
-        {
-            self.cluster.latency.observe(now, took);
-        }
         let judgement = self.judgement(verdict, took);
         self.cluster.judge(&self.endpoint, now, judgement);
+        if let Some(permit) = &mut self.permit {
+            permit.judge(now, verdict, took);
+        }
     }
 
     fn judgement(&self, verdict: Verdict, took: Option<Duration>) -> Judgement {
@@ -199,7 +226,13 @@ impl Tracked {
     }
 
     fn took(&self, now: u64) -> Duration {
-        Duration::from_micros(now.saturating_sub(self.began))
+        let asked = self.wait.asked(self.began).unwrap_or(now);
+        Duration::from_micros(now.saturating_sub(asked))
+    }
+
+    /// Whether its time is up because of the endpoint: of which most was not spent waiting here.
+    fn late(&self, now: u64, asked: u64) -> bool {
+        now >= self.until && asked - self.began <= self.until.saturating_sub(asked)
     }
 }
 
@@ -209,8 +242,12 @@ impl Drop for Tracked {
     fn drop(&mut self) {
         self.endpoint.load.end();
         let now = self.ended.unwrap_or_else(clock::now);
+        let Some(asked) = self.wait.asked(self.began) else {
+            // It waited in vain for a connection: no attempt was made.
+            return self.judge(now, Verdict::Abandoned, None);
+        };
         let result = self.result.unwrap_or_else(|| {
-            let late = now >= self.until;
+            let late = self.late(now, asked);
             let verdict = match late && self.fair(now) {
                 true => Verdict::Failure(Failure::Timeout),
                 false => Verdict::Abandoned,
@@ -233,7 +270,9 @@ fn outcome(error: &Error) -> AttemptResult {
         Error::ConnectTimeout => AttemptResult::ConnectTimeout,
         Error::RefusedStream => AttemptResult::Refused,
         Error::Reset(_) | Error::Protocol(_) | Error::UnaskedUpgrade => AttemptResult::Reset,
-        Error::AttemptTimeout | Error::DeadlineExceeded => AttemptResult::Timeout,
+        Error::AttemptTimeout | Error::DeadlineExceeded | Error::IdleTimeout => {
+            AttemptResult::Timeout
+        }
         Error::BadRequest(_)
         | Error::TunnelRefused
         | Error::NoRoute
@@ -242,6 +281,8 @@ fn outcome(error: &Error) -> AttemptResult {
         | Error::Overloaded(_)
         | Error::LimitReached(_)
         | Error::CircuitOpen { .. }
-        | Error::RequestBody(_) => AttemptResult::Cancelled,
+        | Error::Fault(_)
+        | Error::RequestBody(_)
+        | Error::RequestIdle => AttemptResult::Cancelled,
     }
 }

@@ -31,6 +31,7 @@ fn compiled(config: &model::Cluster, before: Option<&Stage>) -> Stage {
     Stage {
         cluster: Cluster::compile(
             config,
+            None,
             before.map(|before| &before.cluster),
             &Registry::default(),
         ),

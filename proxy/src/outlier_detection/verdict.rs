@@ -37,6 +37,15 @@ pub struct Judgement {
 }
 
 impl Verdict {
+    /// Whether the endpoint failed; `None`: that is not known.
+    pub fn failed(&self) -> Option<bool> {
+        match self {
+            Self::Success => Some(false),
+            Self::Failure(_) | Self::BrokenOff { .. } => Some(true),
+            Self::Abandoned => None,
+        }
+    }
+
     /// On a response, by its status.
     pub fn of_status(status: StatusCode) -> Self {
         match status.as_u16() {
@@ -69,7 +78,9 @@ impl Verdict {
             Error::RefusedStream | Error::Reset(_) | Error::UnaskedUpgrade => {
                 Self::Failure(Failure::Reset)
             }
-            Error::AttemptTimeout | Error::DeadlineExceeded => Self::Failure(Failure::Timeout),
+            Error::AttemptTimeout | Error::DeadlineExceeded | Error::IdleTimeout => {
+                Self::Failure(Failure::Timeout)
+            }
             Error::BadRequest(_)
             | Error::TunnelRefused
             | Error::NoRoute
@@ -78,9 +89,11 @@ impl Verdict {
             | Error::Overloaded(_)
             | Error::LimitReached(_)
             | Error::CircuitOpen { .. }
+            | Error::Fault(_)
             | Error::NoEndpoint
             | Error::OutOfSockets(_)
-            | Error::RequestBody(_) => Self::Abandoned,
+            | Error::RequestBody(_)
+            | Error::RequestIdle => Self::Abandoned,
         }
     }
 

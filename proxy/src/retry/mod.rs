@@ -77,9 +77,10 @@ impl<S: Handle> Retry<S> {
         result
     }
 
-    /// The wait before another attempt after `result`, if there is to be one.
+    /// The wait before another attempt after `result` of the one that `began` then, if there is to be one.
     fn again(
         &self,
+        began: u64,
         call: &mut Call,
         cluster: &Cluster,
         policy: &Policy,
@@ -98,12 +99,17 @@ impl<S: Handle> Retry<S> {
             true => Some(Duration::ZERO),
             false => self.wait(call, policy, result),
         };
-        let wait = wait.filter(|wait| now.saturating_add(clock::micros(*wait)) < call.until);
+        // The next answer may take as long as this one. A failure says nothing of that.
+        let answer = result.as_ref().map_or(0, |_| now.saturating_sub(began));
+        let end = |wait: Duration| now.saturating_add(clock::micros(wait) + answer);
+        let wait = wait.filter(|wait| end(*wait) < call.until);
         let wait = wait.ok_or(RetryOutcome::TooLate)?;
-        if fresh && policy::unmade(result) {
-            cluster.retries.charge(now);
-        } else {
-            permit(cluster, now)?;
+        match fresh && policy::unmade(result) {
+            true => allowed(call, cluster, || {
+                cluster.retries.charge(now);
+                true
+            })?,
+            false => permit(call, cluster, now)?,
         }
         match call.restore() {
             true => Ok(wait),
@@ -141,6 +147,7 @@ impl<S: Handle> Handle for Retry<S> {
         let mut hedge = route.hedge.as_ref();
         loop {
             call.attempts += 1;
+            let began = call.now;
             let last = call.attempts >= policy.attempts;
             if policy.keeps && !last && policy.repeatable(call.method()) {
                 call.keep_spare();
@@ -154,10 +161,7 @@ impl<S: Handle> Handle for Retry<S> {
                         attempt: async |call: &mut Call| {
                             self.attempt(call, policy.on.codes()).await
                         },
-                        // As long as the other may still answer, an error is none.
-                        usable: |result: &Result<_, _>, grpc| {
-                            result.is_ok() && !policy.wants(result, grpc)
-                        },
+                        usable: |result: &Result<_, _>, grpc| !policy.wants(result, grpc),
                     };
                     // Its two attempts are twice the size of one.
                     let (result, hedged) = Box::pin(race.run(call, &cluster)).await;
@@ -172,7 +176,7 @@ impl<S: Handle> Handle for Retry<S> {
             let outcome = if wanted {
                 let failed = call.endpoint.as_ref().map(|endpoint| endpoint.id);
                 call.tried.extend(failed);
-                match self.again(call, &cluster, policy, &result) {
+                match self.again(began, call, &cluster, policy, &result) {
                     Ok(wait) => {
                         pause(call, result, wait).await;
                         continue;
@@ -196,13 +200,28 @@ impl<S: Handle> Handle for Retry<S> {
     }
 }
 
-/// Whether the cluster bears one more attempt than it has requests: a retry, or a hedge. Counted if so. An attempt in
-/// place of one that reached nobody need not ask.
-pub fn permit(cluster: &Cluster, now: u64) -> Result<(), RetryOutcome> {
-    match cluster.retries.withdraw(now, &cluster.config.name) {
-        true => Ok(()),
-        false => Err(RetryOutcome::OverBudget),
+/// Whether the cluster bears one more attempt than it has requests: a retry, or a hedge. Counted if so.
+pub fn permit(call: &mut Call, cluster: &Cluster, now: u64) -> Result<(), RetryOutcome> {
+    allowed(call, cluster, || {
+        cluster.retries.withdraw(now, &cluster.config.name)
+    })
+}
+
+/// The limit of retries at once holds for all of them; what else is asked is `affordable`.
+fn allowed(
+    call: &mut Call,
+    cluster: &Cluster,
+    affordable: impl FnOnce() -> bool,
+) -> Result<(), RetryOutcome> {
+    let retrying = match call.retrying.take() {
+        Some(retrying) => retrying,
+        None => cluster.limits.retry().ok_or(RetryOutcome::OverLimit)?,
+    };
+    if !affordable() {
+        return Err(RetryOutcome::OverBudget);
     }
+    call.retrying = Some(retrying);
+    Ok(())
 }
 
 /// The policy that kept a retry from being made, in the words of the Trail.

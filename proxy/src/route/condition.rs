@@ -7,7 +7,7 @@ use super::query;
 
 /// All of these must hold.
 #[derive(Clone, Debug)]
-pub(super) struct Conditions {
+pub struct Conditions {
     /// Any of these; empty: every method.
     pub(super) methods: Box<[Method]>,
     /// A header of several lines holds when one line's value does; a comma does not part values, since it may be one's own.
@@ -18,7 +18,8 @@ pub(super) struct Conditions {
 
 /// The first condition that does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Miss {
+pub enum Miss {
+    /// None of the methods.
     Method,
     /// The one at this index.
     Header(usize),
@@ -27,7 +28,8 @@ pub(super) enum Miss {
 }
 
 impl Conditions {
-    pub(super) fn new(matches: &Match) -> Self {
+    /// Those of `matches`.
+    pub fn new(matches: &Match) -> Self {
         Self {
             methods: matches.methods.clone().into(),
             headers: matches.headers.clone().into(),
@@ -35,9 +37,11 @@ impl Conditions {
         }
     }
 
+    /// Whether all hold.
+    ///
     /// # Errors
     /// The first condition that does not hold.
-    pub(super) fn check(&self, head: &Parts) -> Result<(), Miss> {
+    pub fn check(&self, head: &Parts) -> Result<(), Miss> {
         if !self.methods.is_empty() && !self.methods.contains(&head.method) {
             return Err(Miss::Method);
         }

@@ -52,6 +52,7 @@ use foldhash::fast::FixedState;
 use http::request::Parts;
 use outrigger_config::model::Route;
 
+pub use condition::Conditions;
 pub(crate) use condition::holds;
 pub use redirect::Redirect;
 pub use respond::Respond;
@@ -59,7 +60,6 @@ pub use rewrite::Rewrite;
 pub use split::Split;
 
 use bucket::Bucket;
-use condition::Conditions;
 use host::Hosts;
 use path::{Path, Paths};
 use rank::ConditionRank;

@@ -20,6 +20,7 @@ pub(super) fn route(name: &str, matches: Match) -> Route {
         filters: Vec::new(),
         clusters: Vec::new(),
         timeout: None,
+        idle_timeout: None,
         attempt_timeout: None,
         retry: Retry::default(),
         hedge: None,

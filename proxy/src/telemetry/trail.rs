@@ -7,6 +7,7 @@
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::StatusCode;
+use outrigger_config::model::Abort;
 use smallvec::SmallVec;
 
 /// Cluster, pick, result.
@@ -17,6 +18,8 @@ const STEPS_OF_ONE_ATTEMPT: usize = 3;
 pub enum Step {
     /// The route sends the request to this cluster.
     Cluster(Arc<str>),
+    /// So few endpoints are available that all are taken for available.
+    Panic,
     /// The balancer chose this endpoint.
     Pick {
         /// Its address.
@@ -36,6 +39,12 @@ pub enum Step {
     Backoff(Duration),
     /// A policy did not let it through.
     Refused(&'static str),
+    /// A fault held it up on purpose.
+    Delayed(Duration),
+    /// A fault ended it on purpose.
+    Aborted(Abort),
+    /// It goes to this cluster in place of the one before.
+    Fallback(Arc<str>),
     /// It takes long: another attempt is made beside it. What follows is of that one.
     Hedge,
     /// Up to here it was of an attempt that did not come first.
@@ -86,14 +95,7 @@ impl Trail {
     /// The cluster that was chosen last.
     pub fn cluster(&self) -> Option<&Arc<str>> {
         self.0.iter().rev().find_map(|step| match step {
-            Step::Cluster(name) => Some(name),
-            _ => None,
-        })
-    }
-
-    fn picks(&self) -> impl DoubleEndedIterator<Item = SocketAddr> {
-        self.0.iter().filter_map(|step| match step {
-            Step::Pick { endpoint, .. } => Some(*endpoint),
+            Step::Cluster(name) | Step::Fallback(name) => Some(name),
             _ => None,
         })
     }
@@ -132,9 +134,15 @@ impl fmt::Display for Step {
             } => write!(f, "pick={endpoint}"),
             Self::Status(status) => f.write_str(status.as_str()),
             Self::Error(reason) => f.write_str(reason),
+            Self::Panic => f.write_str("panic"),
             Self::Retry => f.write_str("retry"),
             Self::Backoff(wait) => write!(f, "backoff={}", Millis(*wait)),
             Self::Refused(policy) => write!(f, "refused={policy}"),
+            Self::Delayed(time) => write!(f, "fault=delay({})", Millis(*time)),
+            Self::Aborted(Abort::Status(status)) => write!(f, "fault={}", status.as_str()),
+            Self::Aborted(Abort::GrpcStatus(status)) => write!(f, "fault=grpc({status})"),
+            Self::Aborted(Abort::Reset) => f.write_str("fault=reset"),
+            Self::Fallback(name) => write!(f, "fallback={name}"),
             Self::Hedge => f.write_str("hedge"),
             Self::Lost => f.write_str("lost"),
         }
@@ -192,6 +200,7 @@ mod tests {
     fn failures_waits_and_refusals_have_their_words() {
         let trail = trail([
             Step::Cluster("api".into()),
+            Step::Panic,
             pick("[::1]:80", 120),
             Step::Error("connect"),
             Step::Retry,
@@ -200,8 +209,34 @@ mod tests {
         ]);
         assert_eq!(
             trail.to_string(),
-            "api pick=[::1]:80(0.1ms) connect retry backoff=25.0ms refused=budget"
+            "api panic pick=[::1]:80(0.1ms) connect retry backoff=25.0ms refused=budget"
         );
+    }
+
+    #[test]
+    fn faults_are_told_from_failures() {
+        let trail = trail([
+            Step::Delayed(Duration::from_millis(100)),
+            Step::Aborted(Abort::Status(StatusCode::SERVICE_UNAVAILABLE)),
+            Step::Aborted(Abort::GrpcStatus(14)),
+            Step::Aborted(Abort::Reset),
+        ]);
+        assert_eq!(
+            trail.to_string(),
+            "fault=delay(100.0ms) fault=503 fault=grpc(14) fault=reset"
+        );
+    }
+
+    #[test]
+    fn a_probe_is_an_attempt_with_a_word_of_its_own() {
+        let probe = Step::Pick {
+            endpoint: "10.0.0.2:80".parse().unwrap(),
+            estimate: Some(Duration::from_millis(2)),
+            probe: true,
+        };
+        let trail = trail([probe, Step::Status(StatusCode::OK)]);
+        assert_eq!(trail.to_string(), "probe=10.0.0.2:80 200");
+        assert_eq!(trail.endpoint(), Some("10.0.0.2:80".parse().unwrap()));
     }
 
     #[test]
@@ -223,18 +258,6 @@ mod tests {
         );
         assert_eq!(lost.endpoint(), Some("10.0.0.2:80".parse().unwrap()));
         assert_eq!(lost.attempts(), 2);
-    }
-
-    #[test]
-    fn a_probe_is_an_attempt_with_a_word_of_its_own() {
-        let probe = Step::Pick {
-            endpoint: "10.0.0.2:80".parse().unwrap(),
-            estimate: Some(Duration::from_millis(2)),
-            probe: true,
-        };
-        let trail = trail([probe, Step::Status(StatusCode::OK)]);
-        assert_eq!(trail.to_string(), "probe=10.0.0.2:80 200");
-        assert_eq!(trail.endpoint(), Some("10.0.0.2:80".parse().unwrap()));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! breaks before a response is given the benefit of the doubt once, to the same endpoint: a request that kills it shall
 //! not be shown to its peers.
 
-use std::{io, rc::Rc};
+use std::{future::poll_fn, io, pin::pin, rc::Rc, sync::Arc, task::Poll};
 
 use http::{
     HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header,
@@ -15,19 +15,12 @@ use hyper::{body::Incoming, upgrade};
 use outrigger_config::model::Protocol;
 
 use super::{
-    Lease, Pool,
-    connect::connect,
-    expect,
+    Lease, Pool, expect,
     http1::Failure,
     tunnel::{Side, Tunnel},
 };
 use crate::{
-    body::Body,
-    call::Call,
-    error::Error,
-    layer::Handle,
-    snapshot::{Cluster, Endpoint},
-    worker::Worker,
+    body::Body, call::Call, error::Error, layer::Handle, snapshot::Cluster, worker::Worker,
 };
 
 /// See the module.
@@ -47,20 +40,30 @@ impl Handle for Dispatch {
         let (Some(cluster), Some(endpoint)) = (call.cluster.clone(), call.endpoint.clone()) else {
             return Err(Error::NoEndpoint);
         };
-        if call.method() == Method::CONNECT {
-            return tunnel(call, &cluster, &endpoint).await;
-        }
         let pool = self.worker.pools.get(&cluster, &endpoint);
+        if call.method() == Method::CONNECT {
+            return tunnel(call, &cluster, &pool).await;
+        }
         let http2 = match cluster.config.protocol {
             Protocol::Auto => call.survey.grpc,
             Protocol::Http1 => false,
             Protocol::Http2 => true,
         };
-        if http2 {
-            over_http2(call, &cluster, &pool).await
-        } else {
-            over_http1(call, &cluster, pool).await
-        }
+        let idle = call.watch_request();
+        let mut answered = pin!(async {
+            match http2 {
+                true => over_http2(call, &cluster, &pool).await,
+                false => over_http1(call, &cluster, pool).await,
+            }
+        });
+        poll_fn(|cx| match (answered.as_mut().poll(cx), &idle) {
+            (Poll::Pending, Some(idle)) => match idle.silent_or_wake(cx.waker()) {
+                Some(silent) => Poll::Ready(Err(silent.error())),
+                None => Poll::Pending,
+            },
+            (answered, _) => answered,
+        })
+        .await
     }
 }
 
@@ -76,10 +79,7 @@ async fn over_http1(
             // Lets the driver see which endpoints have hung up, before a request is lost on such a connection.
             tokio::task::yield_now().await;
         }
-        let mut connection = match pool.http1.take(call.now) {
-            Some(connection) => connection,
-            None => pool.open_http1(cluster).await?,
-        };
+        let mut connection = pool.http1(cluster, call).await?;
         if repeatable {
             call.keep_spare();
         }
@@ -114,10 +114,10 @@ async fn over_http1(
 async fn over_http2(
     call: &mut Call,
     cluster: &Cluster,
-    pool: &Pool,
+    pool: &Rc<Pool>,
 ) -> Result<Response<Body>, Error> {
     loop {
-        let stream = pool.http2_stream(cluster).await?;
+        let stream = pool.http2(cluster, call).await?;
         // An endpoint may refuse a stream that it has no room for, whatever was sent on it.
         call.keep_spare();
         match stream.send(into_http2(call.take())).await {
@@ -141,12 +141,13 @@ fn answer(
     lease: Lease,
 ) -> Result<Response<Body>, Error> {
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        let Some(downstream) = call.upgrade.take() else {
+        let (Some(downstream), Lease::Http1(connection, _)) = (call.upgrade.take(), lease) else {
             return Err(Error::UnaskedUpgrade);
         };
         call.tunnel = Some(Tunnel {
             downstream,
             upstream: Side::Upgrade(upgrade::on(&mut response)),
+            slot: connection.slot,
         });
         return Ok(response.map(Body::from));
     }
@@ -156,16 +157,13 @@ fn answer(
 }
 
 /// CONNECT: a TCP connection of its own to the endpoint (RFC 9110, 9.3.6).
-async fn tunnel(
-    call: &mut Call,
-    cluster: &Cluster,
-    endpoint: &Endpoint,
-) -> Result<Response<Body>, Error> {
-    let stream = connect(endpoint.address, cluster.config.connect_timeout).await?;
+async fn tunnel(call: &mut Call, cluster: &Cluster, pool: &Pool) -> Result<Response<Body>, Error> {
+    let (stream, slot) = pool.tunnel(cluster, call).await?;
     let downstream = call.upgrade.take().ok_or(Error::TunnelRefused)?;
     call.tunnel = Some(Tunnel {
         downstream,
         upstream: Side::Stream(stream),
+        slot: Arc::new(slot),
     });
     Ok(Response::new(Body::default()))
 }

@@ -1,6 +1,6 @@
 //! HTTP/1 connections of one worker to one endpoint: one request at a time each, the last used first.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, sync::Arc};
 
 use http::{Request, Response};
 use hyper::{
@@ -13,7 +13,8 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, task::spawn_local};
 
-use crate::{body::Body, error::Error, telemetry::metrics::OpenConnection};
+use super::{handover::Handover, pool::Opened};
+use crate::{body::Body, error::Error, limits::connections::Slot};
 
 /// What is read at most before it is passed on, and the largest head of a response. hyper's own 400 KiB, times what it
 /// queues, is what a stalled download would hold.
@@ -28,6 +29,8 @@ pub struct Connection {
     idle_since: u64,
     /// It has carried a request before: the endpoint may close it at any moment.
     pub reused: bool,
+    /// Its place among the connections of its cluster.
+    pub slot: Arc<Slot>,
 }
 
 /// Why a request got no response.
@@ -49,17 +52,14 @@ impl Failure {
 
 impl Connection {
     /// Takes over a fresh `stream`; its task ends with it.
-    pub async fn open(
-        stream: TcpStream,
-        expires: u64,
-        open: OpenConnection,
-    ) -> Result<Box<Self>, Error> {
+    pub async fn open(stream: TcpStream, expires: u64, open: Opened) -> Result<Box<Self>, Error> {
         let mut builder = Builder::new();
         builder.max_buf_size(MAX_BUFFER);
         let (sender, connection) = builder
             .handshake(TokioIo::new(stream))
             .await
             .map_err(Error::Protocol)?;
+        let slot = Arc::clone(&open.slot);
         // How a connection ends is told by the request that was on it, if any.
         spawn_local(async move {
             let _ended = connection.with_upgrades().await;
@@ -70,6 +70,7 @@ impl Connection {
             expires,
             idle_since: 0,
             reused: false,
+            slot,
         }))
     }
 
@@ -81,6 +82,17 @@ impl Connection {
     ) -> impl Future<Output = Result<Response<Incoming>, Failure>> + use<> {
         let sent = self.sender.try_send_request(request);
         async { sent.await.map_err(Failure::of) }
+    }
+
+    /// Waits for its turn of the loop after a response; whether it can take another request.
+    pub async fn ready(&mut self) -> bool {
+        self.sender.ready().await.is_ok()
+    }
+
+    /// It has carried a request, until `now`.
+    pub fn rest(&mut self, now: u64) {
+        self.reused = true;
+        self.idle_since = now;
     }
 
     fn usable(&self, now: u64) -> bool {
@@ -102,6 +114,8 @@ pub fn sent(error: hyper::Error) -> Error {
 #[expect(clippy::vec_box, reason = "what is put in and taken out is the box")]
 pub struct Idle {
     connections: RefCell<Vec<Box<Connection>>>,
+    /// Requests that wait for one.
+    pub handover: Handover<Box<Connection>>,
 }
 
 impl Idle {
@@ -126,13 +140,22 @@ impl Idle {
     }
 
     /// Gives a connection back after its response ended. hyper may need one more turn before it is ready.
-    pub fn put(&self, mut connection: Box<Connection>, max_idle: usize, now: u64) {
+    pub fn put(&self, connection: Box<Connection>, max_idle: usize) {
         let mut connections = self.connections.borrow_mut();
         if !connection.sender.is_closed() && connections.len() < max_idle {
-            connection.reused = true;
-            connection.idle_since = now;
             connections.push(connection);
         }
+    }
+
+    /// The one that has been idle for the longest.
+    pub fn pop_oldest(&self) -> Option<Box<Connection>> {
+        let mut connections = self.connections.borrow_mut();
+        (!connections.is_empty()).then(|| connections.remove(0))
+    }
+
+    /// Puts back what [`pop_oldest`](Self::pop_oldest) gave.
+    pub fn put_oldest(&self, connection: Box<Connection>) {
+        self.connections.borrow_mut().insert(0, connection);
     }
 
     /// Closes what is broken, too old, or has been idle for too long. Times in microseconds.

@@ -6,6 +6,7 @@ use std::{
     io,
     pin::{Pin, pin},
     rc::Rc,
+    sync::Arc,
     task::{Poll, Waker},
 };
 
@@ -18,8 +19,18 @@ use hyper_util::rt::TokioIo;
 use outrigger_config::model::PoolPolicy;
 use tokio::{net::TcpStream, sync::Notify, task::spawn_local};
 
-use super::http1::{Failure, sent};
-use crate::{body::Body, clock, error::Error, telemetry::metrics::OpenConnection};
+use super::{
+    Pool,
+    handover::Handover,
+    http1::{Failure, sent},
+    pool::Opened,
+};
+use crate::{
+    body::Body,
+    clock,
+    error::{Blame, Error},
+    limits::connections::Slot,
+};
 
 /// Runs hyper's tasks on the worker's own thread.
 #[derive(Clone, Copy, Debug)]
@@ -80,16 +91,14 @@ pub struct Connection {
     idle_since: Cell<u64>,
     /// It has carried a request before.
     used: Cell<bool>,
+    /// Its place among the connections of its cluster.
+    slot: Arc<Slot>,
 }
 
 impl Connection {
     /// Takes over a fresh `stream` and waits until the endpoint has said how many streams it allows: a request more than
     /// that would wait for one that may be long.
-    pub async fn open(
-        stream: TcpStream,
-        expires: u64,
-        open: OpenConnection,
-    ) -> Result<Rc<Self>, Error> {
+    pub async fn open(stream: TcpStream, expires: u64, open: Opened) -> Result<Rc<Self>, Error> {
         let watch = Watch::default();
         let (sender, mut connection) = Builder::new(watch.clone())
             .initial_max_send_streams(0)
@@ -113,6 +122,7 @@ impl Connection {
         watch.end();
         let allowed = Rc::new(Cell::new(connection.current_max_send_streams()));
         let refreshed = Rc::clone(&allowed);
+        let slot = Arc::clone(&open.slot);
         spawn_local(async move {
             let _ended = poll_fn(|cx| {
                 // Polled with every request: as fresh as it has to be.
@@ -129,6 +139,7 @@ impl Connection {
             expires,
             idle_since: Cell::new(clock::now()),
             used: Cell::new(false),
+            slot,
         }))
     }
 
@@ -146,6 +157,8 @@ pub struct Stream {
     connection: Rc<Connection>,
     /// The connection has carried a request before.
     pub reused: bool,
+    /// What gets it back, where others may wait for it.
+    pool: Option<Rc<Pool>>,
 }
 
 impl Stream {
@@ -154,7 +167,14 @@ impl Stream {
         Self {
             connection: Rc::clone(connection),
             reused: connection.used.replace(true),
+            pool: None,
         }
+    }
+
+    /// Lets `pool` know when it ends: others may wait for it.
+    pub fn of_pool(mut self, pool: &Rc<Pool>) -> Self {
+        self.pool = Some(Rc::clone(pool));
+        self
     }
 
     /// Sends a request, and waits for the head of its response.
@@ -174,6 +194,9 @@ impl Drop for Stream {
     fn drop(&mut self) {
         self.connection.active.set(self.connection.active.get() - 1);
         self.connection.idle_since.set(clock::now());
+        if let Some(pool) = self.pool.take() {
+            pool.make_room();
+        }
     }
 }
 
@@ -204,6 +227,8 @@ pub struct Multiplexed {
     failures: Cell<u64>,
     last_failure: Cell<Option<io::ErrorKind>>,
     changed: Notify,
+    /// Requests that wait for a stream.
+    pub handover: Handover<Stream>,
 }
 
 impl Multiplexed {
@@ -224,7 +249,12 @@ impl Multiplexed {
             }
             if self.waiting.get() >= self.connecting.get() * self.likely_streams(policy) {
                 let _turn = Turn::new(&self.connecting, &self.changed);
-                let connection = open().await.inspect_err(|error| self.failed(error))?;
+                let connection = open().await.inspect_err(|error| {
+                    // That there may be no more is no failure of the endpoint.
+                    if error.blame() == Blame::Upstream {
+                        self.failed(error);
+                    }
+                })?;
                 self.connections.borrow_mut().push(Rc::clone(&connection));
                 return Ok(Stream::of(&connection));
             }
@@ -234,7 +264,27 @@ impl Multiplexed {
         }
     }
 
-    fn with_room(&self, policy: &PoolPolicy) -> Option<Stream> {
+    /// Closes one that has no stream.
+    pub fn close_idle(&self) -> bool {
+        let mut connections = self.connections.borrow_mut();
+        let idle = connections
+            .iter()
+            .position(|connection| connection.active.get() == 0);
+        let Some(idle) = idle else { return false };
+        connections.remove(idle).slot.tell_to_close();
+        true
+    }
+
+    /// Whether any has no stream.
+    pub fn any_idle(&self) -> bool {
+        let connections = self.connections.borrow();
+        connections
+            .iter()
+            .any(|connection| connection.active.get() == 0)
+    }
+
+    /// A stream of a connection that has room.
+    pub fn with_room(&self, policy: &PoolPolicy) -> Option<Stream> {
         let now = clock::now();
         let mut connections = self.connections.borrow_mut();
         // Those that are too old finish what they have.

@@ -3,6 +3,7 @@
 pub mod connect;
 pub mod dispatch;
 pub mod expect;
+mod handover;
 pub mod http1;
 pub mod http2;
 pub mod pool;
@@ -27,7 +28,7 @@ impl Lease {
     pub fn end(self, progress: Progress, now: u64) {
         match self {
             Self::Http1(connection, pool) if progress == Progress::Complete => {
-                pool.http1.put(connection, pool.max_idle(), now)
+                pool.give_back(connection, now)
             }
             Self::Http1(..) | Self::Http2(_) => {}
         }

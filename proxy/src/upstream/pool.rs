@@ -1,29 +1,48 @@
 //! The pools of a worker, one an endpoint.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     rc::Rc,
     sync::{Arc, atomic::Ordering::Relaxed},
 };
 
 use foldhash::HashMap;
+use http::Method;
 use outrigger_config::model::PoolPolicy;
-use tokio::time::timeout;
+use tokio::{net::TcpStream, time::timeout};
 
-use super::{connect::connect, http1, http2};
+use super::{connect::connect, handover::Got, http1, http2};
 use crate::{
+    call::Call,
     clock,
     error::Error,
+    limits::{
+        connections::{Opening, Slot, Waiting},
+        queue::{Idle, Place},
+    },
     snapshot::{Cluster, Endpoint},
-    telemetry::metrics::Side,
+    telemetry::{
+        metrics::{ClusterLimit, Label as _, OpenConnection, Side},
+        trail::Step,
+    },
     worker::Shared,
 };
 
 /// A connection lives up to this part shorter than `max_age`, at random, so that they don't all end at once.
 const AGE_JITTER: f64 = 0.1;
 
+/// A place where nothing is handed over.
+const NO_WORKER: usize = usize::MAX;
+
+/// What a request that needs a connection gets at once.
+enum Room {
+    Slot(Slot),
+    Wait(Waiting),
+}
+
 /// A worker's connections to one endpoint.
 pub struct Pool {
+    worker: usize,
     endpoint: Arc<Endpoint>,
     /// Whose policy holds; a reload may change it.
     cluster: RefCell<Arc<Cluster>>,
@@ -34,30 +53,69 @@ pub struct Pool {
     pub http2: http2::Multiplexed,
 }
 
+/// What counts a connection, for as long as it is open.
+pub struct Opened {
+    _gauge: OpenConnection,
+    /// Its place among the connections of its cluster.
+    pub slot: Arc<Slot>,
+}
+
 impl Pool {
-    /// How many idle connections are kept.
-    pub fn max_idle(&self) -> usize {
-        self.cluster.borrow().config.pool.max_idle
+    /// An HTTP/1 connection: an idle one, or a new one, or what comes first of both if there may be no more.
+    pub async fn http1(
+        &self,
+        cluster: &Cluster,
+        call: &mut Call,
+    ) -> Result<Box<http1::Connection>, Error> {
+        if let Some(connection) = self.http1.take(call.now) {
+            return Ok(connection);
+        }
+        let mut waiting = match self.room(cluster, call, false)? {
+            Room::Slot(slot) => return self.open_http1(cluster, slot).await,
+            Room::Wait(waiting) => waiting,
+        };
+        loop {
+            match self.http1.handover.wait(&mut waiting).await {
+                Got::Slot(slot) => {
+                    call.wait.end();
+                    return self.open_http1(cluster, slot).await;
+                }
+                Got::Handed(mut connection) => {
+                    if connection.ready().await {
+                        call.wait.end();
+                        return Ok(connection);
+                    }
+                    waiting.again();
+                }
+            }
+        }
     }
 
-    /// Makes a new HTTP/1 connection.
-    pub async fn open_http1(&self, cluster: &Cluster) -> Result<Box<http1::Connection>, Error> {
+    async fn open_http1(
+        &self,
+        cluster: &Cluster,
+        slot: Slot,
+    ) -> Result<Box<http1::Connection>, Error> {
         let stream = connect(self.endpoint.address, cluster.config.connect_timeout).await?;
-        http1::Connection::open(
-            stream,
-            expiry(&cluster.config.pool),
-            self.shared.telemetry.metrics.connection(Side::Upstream),
-        )
-        .await
+        let expires = expiry(&cluster.config.pool);
+        http1::Connection::open(stream, expires, self.opened(slot)).await
     }
 
-    /// A stream of an HTTP/2 connection, on a new one if need be.
-    pub async fn http2_stream(&self, cluster: &Cluster) -> Result<http2::Stream, Error> {
+    /// A stream of an HTTP/2 connection, on a new one if need be, or the first that is free if there may be no more.
+    pub async fn http2(
+        self: &Rc<Self>,
+        cluster: &Cluster,
+        call: &mut Call,
+    ) -> Result<http2::Stream, Error> {
         let policy = &cluster.config.pool;
         let patience = cluster.config.connect_timeout;
+        let connections = &cluster.limits.connections;
+        let granted = Cell::new(None);
         let open = async || {
+            let slot = granted.take().or_else(|| connections.open_now());
+            let slot = slot.ok_or(Error::from(ClusterLimit::Connections))?;
             let stream = connect(self.endpoint.address, patience).await?;
-            let opened = self.shared.telemetry.metrics.connection(Side::Upstream);
+            let opened = self.opened(slot);
             // Until it has said how many streams it takes, the endpoint might as well be dead.
             timeout(
                 patience,
@@ -66,14 +124,133 @@ impl Pool {
             .await
             .unwrap_or(Err(Error::ConnectTimeout))
         };
-        self.http2.stream(policy, open).await
+        let stream = loop {
+            match self.http2.stream(policy, open).await {
+                Err(Error::LimitReached(_)) => {}
+                result => break result?,
+            }
+            let slot = match self.room(cluster, call, true)? {
+                Room::Slot(slot) => slot,
+                Room::Wait(mut waiting) => match self.http2.handover.wait(&mut waiting).await {
+                    Got::Slot(slot) => slot,
+                    Got::Handed(stream) => break stream,
+                },
+            };
+            call.wait.end();
+            granted.set(Some(slot));
+        };
+        call.wait.end();
+        match cluster.limits.may_wait() {
+            true => {
+                self.share_streams();
+                Ok(stream.of_pool(self))
+            }
+            false => Ok(stream),
+        }
+    }
+
+    /// A connection of its own, for a tunnel.
+    pub async fn tunnel(
+        &self,
+        cluster: &Cluster,
+        call: &mut Call,
+    ) -> Result<(TcpStream, Slot), Error> {
+        let slot = match self.room(cluster, call, false)? {
+            Room::Slot(slot) => slot,
+            // Nothing that could be handed over is of use here, and nothing is.
+            Room::Wait(mut waiting) => waiting.slot().await,
+        };
+        call.wait.end();
+        let stream = connect(self.endpoint.address, cluster.config.connect_timeout).await?;
+        Ok((stream, slot))
+    }
+
+    /// Room for one more connection, or a turn in the line for it.
+    fn room(&self, cluster: &Cluster, call: &mut Call, http2: bool) -> Result<Room, Error> {
+        let tunnel = call.method() == Method::CONNECT;
+        let place = self.place(http2, tunnel);
+        match cluster.limits.connections.open(place, clock::now()) {
+            Opening::Slot(slot) => Ok(Room::Slot(slot)),
+            Opening::Wait(waiting) => {
+                call.wait.begin();
+                Ok(Room::Wait(waiting))
+            }
+            Opening::Refused => {
+                call.wait.begin();
+                let limit = cluster.limits.no_connection();
+                call.note(|_| Step::Refused(limit.as_str()));
+                Err(limit.into())
+            }
+        }
+    }
+
+    fn opened(&self, slot: Slot) -> Opened {
+        Opened {
+            _gauge: self.shared.telemetry.metrics.connection(Side::Upstream),
+            slot: Arc::new(slot),
+        }
+    }
+
+    fn place(&self, http2: bool, tunnel: bool) -> Place {
+        Place {
+            worker: if tunnel { NO_WORKER } else { self.worker },
+            endpoint: self.endpoint.id,
+            http2,
+        }
+    }
+
+    /// Takes an HTTP/1 connection back after its response ended. `now` in microseconds.
+    pub fn give_back(&self, mut connection: Box<http1::Connection>, now: u64) {
+        connection.rest(now);
+        let cluster = self.cluster.borrow();
+        match cluster.limits.connections.idle(self.place(false, false)) {
+            Idle::Keep => self.http1.put(connection, cluster.config.pool.max_idle),
+            Idle::Close => connection.slot.tell_to_close(),
+            // Who has just left needs it no more, and it makes room for the next.
+            Idle::Hand(ticket) => drop(self.http1.handover.give(ticket, connection)),
+        }
+    }
+
+    /// Gives up what is idle and wanted elsewhere.
+    pub fn make_room(self: &Rc<Self>) {
+        let connections = Arc::clone(&self.cluster.borrow().limits.connections);
+        if !connections.pressed() {
+            return;
+        }
+        self.share_streams();
+        while let Some(connection) = self.http1.pop_oldest() {
+            match connections.idle(self.place(false, false)) {
+                Idle::Keep => {
+                    self.http1.put_oldest(connection);
+                    break;
+                }
+                Idle::Close => connection.slot.tell_to_close(),
+                Idle::Hand(ticket) => drop(self.http1.handover.give(ticket, connection)),
+            }
+        }
+        while self.http2.any_idle() && connections.idle(self.place(true, false)) == Idle::Close {
+            self.http2.close_idle();
+        }
+    }
+
+    /// Gives streams that are free to those who wait for one.
+    fn share_streams(self: &Rc<Self>) {
+        let cluster = Arc::clone(&self.cluster.borrow());
+        let connections = &cluster.limits.connections;
+        while connections.pressed()
+            && let Some(stream) = self.http2.with_room(&cluster.config.pool)
+            && let Some(ticket) = connections.hand(self.place(true, false))
+        {
+            drop(self.http2.handover.give(ticket, stream.of_pool(self)));
+        }
     }
 
     /// Closes what is broken, too old, or has been idle for too long. `now` in microseconds.
-    fn sweep(&self, now: u64) {
+    fn sweep(self: &Rc<Self>, now: u64) {
         let idle_timeout = clock::micros(self.cluster.borrow().config.pool.idle_timeout);
         self.http1.sweep(now, idle_timeout);
         self.http2.sweep(now, idle_timeout);
+        self.make_room();
     }
 }
 
@@ -89,14 +266,16 @@ fn expiry(policy: &PoolPolicy) -> u64 {
 
 /// All pools of a worker, by endpoint id.
 pub struct Pools {
+    worker: usize,
     pools: RefCell<HashMap<u64, Rc<Pool>>>,
     shared: Arc<Shared>,
 }
 
 impl Pools {
-    /// No pools yet.
-    pub fn new(shared: Arc<Shared>) -> Self {
+    /// No pools yet, of the worker of this number.
+    pub fn new(worker: usize, shared: Arc<Shared>) -> Self {
         Self {
+            worker,
             pools: RefCell::default(),
             shared,
         }
@@ -107,6 +286,7 @@ impl Pools {
         let mut pools = self.pools.borrow_mut();
         let pool = pools.entry(endpoint.id).or_insert_with(|| {
             Rc::new(Pool {
+                worker: self.worker,
                 endpoint: Arc::clone(endpoint),
                 cluster: RefCell::new(Arc::clone(cluster)),
                 shared: Arc::clone(&self.shared),
@@ -126,5 +306,13 @@ impl Pools {
             pool.sweep(now);
             !pool.endpoint.retired.load(Relaxed)
         });
+    }
+
+    /// Gives up what is idle and wanted elsewhere.
+    pub fn make_room(&self) {
+        self.pools
+            .borrow()
+            .values()
+            .for_each(|pool| pool.make_room());
     }
 }

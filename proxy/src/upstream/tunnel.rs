@@ -1,10 +1,25 @@
-//! After a protocol switch (WebSocket, CONNECT): bytes both ways until both sides have ended.
+//! After a protocol switch (WebSocket, CONNECT): bytes both ways until both sides have ended, or none has moved for too
+//! long.
 
-use std::time::Duration;
+use std::{
+    future::{Future, poll_fn},
+    io,
+    pin::{Pin, pin},
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::{io::copy_bidirectional, net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional},
+    net::TcpStream,
+    time::timeout,
+};
+
+use crate::{idle_timeout::Idle, limits::connections::Slot};
 
 /// How long a side may take to switch after it agreed to.
 const SWITCH: Duration = Duration::from_secs(10);
@@ -15,6 +30,8 @@ pub struct Tunnel {
     pub downstream: OnUpgrade,
     /// The endpoint's.
     pub upstream: Side,
+    /// Its place among the connections of its cluster.
+    pub slot: Arc<Slot>,
 }
 
 /// The endpoint's side of a tunnel.
@@ -28,19 +45,77 @@ pub enum Side {
 impl Tunnel {
     /// Carries bytes until both sides have ended; one side's end is passed on to the other (half-close). How a tunnel
     /// breaks is nobody's business but the two ends', who see it.
-    pub async fn run(self) {
+    pub async fn run(self, idle: Option<Rc<Idle>>) {
         let Ok(Ok(downstream)) = timeout(SWITCH, self.downstream).await else {
             return;
         };
-        let mut downstream = TokioIo::new(downstream);
-        let _ended = match self.upstream {
-            Side::Upgrade(upgrade) => match timeout(SWITCH, upgrade).await {
-                Ok(Ok(upstream)) => {
-                    copy_bidirectional(&mut downstream, &mut TokioIo::new(upstream)).await
+        let downstream = TokioIo::new(downstream);
+        match self.upstream {
+            Side::Upgrade(upgrade) => {
+                if let Ok(Ok(upstream)) = timeout(SWITCH, upgrade).await {
+                    carry(downstream, TokioIo::new(upstream), idle).await;
                 }
-                _ => return,
-            },
-            Side::Stream(mut upstream) => copy_bidirectional(&mut downstream, &mut upstream).await,
-        };
+            }
+            Side::Stream(upstream) => carry(downstream, upstream, idle).await,
+        }
+    }
+}
+
+async fn carry(
+    downstream: impl AsyncRead + AsyncWrite + Unpin,
+    upstream: impl AsyncRead + AsyncWrite + Unpin,
+    idle: Option<Rc<Idle>>,
+) {
+    if let Some(idle) = &idle {
+        idle.tunnel();
+    }
+    let mut downstream = Watched(downstream, idle.clone());
+    let mut upstream = Watched(upstream, idle.clone());
+    let mut copied = pin!(copy_bidirectional(&mut downstream, &mut upstream));
+    poll_fn(|cx| {
+        let copied = copied.as_mut().poll(cx).map(drop);
+        match &idle {
+            Some(idle) if copied.is_pending() => idle
+                .silent_or_wake(cx.waker())
+                .map_or(Poll::Pending, |_| Poll::Ready(())),
+            _ => copied,
+        }
+    })
+    .await;
+}
+
+/// A side of a tunnel that tells when bytes went to it. What comes from one side goes to the other, so both are seen.
+struct Watched<S>(S, Option<Rc<Idle>>);
+
+impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_read(cx, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let written = ready!(Pin::new(&mut this.0).poll_write(cx, bytes));
+        if let Some(idle) = &this.1 {
+            idle.moved();
+        }
+        Poll::Ready(written)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().0).poll_shutdown(cx)
     }
 }

@@ -46,7 +46,6 @@ async fn a_post_of_100_kb_to_a_flaky_service_arrives_byte_for_byte() {
         let table = Table::to([&endpoint])
             .cluster(format!("protocol: {protocol}"))
             .route(REPEAT);
-        let table = table.top("access_log: { format: json }");
         let proxy = Proxy::start_with(table, &["--workers", "1"]).await;
         for mut client in [
             Client::http1(proxy.address).await,
@@ -64,17 +63,6 @@ async fn a_post_of_100_kb_to_a_flaky_service_arrives_byte_for_byte() {
                 }
             }
         }
-        // Each was sent twice, and its bytes count once.
-        let logged = |length| {
-            proxy
-                .output()
-                .matches(&format!("\"bytes_in\":{length},"))
-                .count()
-        };
-        eventually("all are logged", async || {
-            [1, 100_000, 131_072].map(logged) == [4, 4, 4]
-        })
-        .await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! `endpoints`: addresses, alone or with weight and zone.
+//! `endpoints`: addresses, alone or with weight, zone and priority.
 
 use std::net::SocketAddr;
 
@@ -20,6 +20,7 @@ fn endpoint() -> Shape<Endpoint> {
         address,
         weight: defaults::ENDPOINT_WEIGHT,
         zone: None,
+        priority: defaults::ENDPOINT_PRIORITY,
     };
     let full = keys!(Endpoint {
         /// Where it listens, as IP:port.
@@ -28,6 +29,8 @@ fn endpoint() -> Shape<Endpoint> {
         weight: default(whole(0..=MAX_WEIGHT), defaults::ENDPOINT_WEIGHT),
         /// Its zone.
         zone: optional(name()),
+        /// Its level of failover: 0 comes first, a higher one takes over what those before it cannot. Gaps mean nothing.
+        priority: default(whole(0..=65_535), defaults::ENDPOINT_PRIORITY),
     });
     let bare = peer_address().convert(bare, |endpoint: &Endpoint| endpoint.address);
     either(bare, full, |_| false)

@@ -11,7 +11,7 @@ use crate::{
     yaml::Node,
 };
 
-pub(super) fn respond() -> Shape<Respond> {
+pub(in crate::file) fn respond() -> Shape<Respond> {
     let plain = HeaderValue::from_static(defaults::RESPOND_CONTENT_TYPE);
     let keys = keys!(Respond {
         /// The status.

@@ -37,7 +37,7 @@ pub(super) fn clusters() -> Shape<Vec<WeightedCluster>> {
 }
 
 /// The name of a cluster that the file defines.
-fn reference() -> Shape<ClusterRef> {
+pub(in crate::file) fn reference() -> Shape<ClusterRef> {
     Shape::new(
         || json!({"type": ["string", "number", "boolean"]}),
         |node, reader| {

@@ -44,7 +44,7 @@ proptest! {
                 Event::Probe => {
                     let mut rng = fastrand::Rng::with_seed(1);
                     let picked = stage.cluster.endpoints.pick(now, None, &[], &mut rng);
-                    if let Some(Picked { endpoint, probe: true }) = picked {
+                    if let Some(Picked { endpoint, probe: true, .. }) = picked {
                         probing = Some(endpoint);
                     }
                 }

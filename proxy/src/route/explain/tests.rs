@@ -5,8 +5,9 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use insta::assert_snapshot;
 use outrigger_config::model::{
-    Admin, ClusterRef, Drain, Filter, HeaderEdits, HostMatch, Match, PathMatch, PathRewrite,
-    Redirect, Respond, Rewrite, Route, Scheme, ValueMatch, WeightedCluster,
+    Admin, ClusterRef, Drain, Filter, HeaderEdits, HostMatch, ListenerLimits, Match, MemoryBound,
+    Overload, PathMatch, PathRewrite, Redirect, Respond, Rewrite, Route, Scheme, ValueMatch,
+    WeightedCluster,
 };
 use proptest::prelude::*;
 
@@ -19,9 +20,14 @@ fn config(routes: Vec<Route>) -> Config {
             address: ([127, 0, 0, 1], 4191).into(),
         },
         access_log: None,
+        zone: None,
         drain: Drain {
             delay: Duration::ZERO,
             timeout: Duration::ZERO,
+        },
+        overload: Overload {
+            memory: MemoryBound::Off,
+            queueing_delay: None,
         },
         listeners: vec![Listener {
             name: "edge".into(),
@@ -34,6 +40,8 @@ fn config(routes: Vec<Route>) -> Config {
             idle_timeout: Duration::ZERO,
             max_header_bytes: 0,
             max_streams: 0,
+            rate_limit: None,
+            limits: ListenerLimits::default(),
             routes,
         }],
         clusters: Vec::new(),

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use http::{HeaderName, HeaderValue, Response, header::LOCATION, request::Parts};
-use outrigger_config::model::{Filter, HeaderEdits, Route, Scheme};
+use outrigger_config::model::{Abort, Fault, Filter, HeaderEdits, Route, Scheme};
 
 use super::{Explanation, Verdict, form};
 use crate::route::{Redirect, Rewrite, host};
@@ -88,6 +88,11 @@ fn write_route(f: &mut Formatter<'_>, route: &Route, head: &Parts) -> fmt::Resul
                 }
                 Err(error) => writeln!(f, "    rewrite: fails, {error}")?,
             },
+            Filter::RateLimit(limit) => {
+                let (requests, per) = (limit.requests, limit.per);
+                writeln!(f, "    rate limit: {requests} requests in {per:?}")?;
+            }
+            Filter::Fault(fault) => writeln!(f, "    fault: {}", faulty(fault))?,
             Filter::Redirect(redirect) => {
                 let redirect = Redirect::new(redirect, matched);
                 let response: Response<()> = redirect.response(head, Scheme::Http);
@@ -116,6 +121,24 @@ fn shares(route: &Route) -> String {
         }
     });
     shares.collect::<Vec<_>>().join(", ")
+}
+
+/// `delay 100ms for 10 %, abort with 503 for 1 %`
+fn faulty(fault: &Fault) -> String {
+    let percent = |share: f64| format!("{} %", (share * 1e8).round() / 1e6);
+    let delay = fault
+        .delay
+        .iter()
+        .map(|delay| format!("delay {:?} for {}", delay.time, percent(delay.share)));
+    let abort = fault.abort.iter().map(|fault| {
+        let way = match fault.abort {
+            Abort::Status(status) => format!("with {}", status.as_u16()),
+            Abort::GrpcStatus(status) => format!("with gRPC status {status}"),
+            Abort::Reset => "without an answer".to_owned(),
+        };
+        format!("abort {way} for {}", percent(fault.share))
+    });
+    delay.chain(abort).collect::<Vec<_>>().join(", ")
 }
 
 /// ``remove `x-c`, set `x-a: b` ``

@@ -61,6 +61,8 @@ labels! {
         Lost = "lost",
         /// Not made: the cluster's retry budget is used up.
         OverBudget = "over_budget",
+        /// Not made: as many retries are under way as the cluster's limits allow.
+        OverLimit = "over_limit",
     }
 }
 
@@ -102,6 +104,16 @@ labels! {
     }
 }
 
+labels! {
+    /// Whether an endpoint is in the proxy's own zone.
+    pub enum Locality {
+        /// It is.
+        Local = "local",
+        /// It is in another, or in none that is known.
+        Other = "other",
+    }
+}
+
 /// Lives as long as the cluster. Series are made when first used.
 #[derive(Debug)]
 pub struct ClusterMetrics {
@@ -113,6 +125,8 @@ pub struct ClusterMetrics {
     retry_budget_left: OnceLock<Gauge>,
     hedges: ByLabel<HedgeOutcome, Counter>,
     endpoints: ByLabel<EndpointState, Gauge>,
+    zones: ByLabel<Locality, Counter>,
+    panic: OnceLock<Gauge>,
     ejections: ByLabel<EjectionReason, Counter>,
 }
 
@@ -128,6 +142,8 @@ impl ClusterMetrics {
             retry_budget_left: OnceLock::new(),
             hedges: ByLabel::new(),
             endpoints: ByLabel::new(),
+            zones: ByLabel::new(),
+            panic: OnceLock::new(),
             ejections: ByLabel::new(),
         }
     }
@@ -195,6 +211,23 @@ impl ClusterMetrics {
         };
         self.endpoints.get(state, register).set(count as f64);
     }
+
+    /// One attempt, where zones matter.
+    pub fn zone(&self, locality: Locality) {
+        let register = |label| {
+            self.registry
+                .handle(&families::ZONE_ATTEMPTS, [&self.cluster, label])
+        };
+        self.zones.get(locality, register).increment();
+    }
+
+    /// Whether there is panic. A cluster that never was in any is not shown.
+    pub fn panic(&self, panic: bool) {
+        let register = || self.registry.handle(&families::PANIC, [&self.cluster]);
+        self.panic
+            .get_or_init(register)
+            .set(f64::from(u8::from(panic)));
+    }
 }
 
 #[cfg(test)]
@@ -211,6 +244,8 @@ mod tests {
         cluster.attempt(AttemptResult::Success, Duration::from_millis(3));
         cluster.retry(RetryOutcome::Success);
         cluster.endpoints(EndpointState::Ready, 3);
+        cluster.zone(Locality::Local);
+        cluster.panic(true);
         let page = registry.render(Instant::now());
         let lines = page
             .lines()
@@ -221,7 +256,9 @@ mod tests {
         outrigger_attempts_total{cluster="api",result="connect_failure"} 1
         outrigger_attempts_total{cluster="api",result="success"} 1
         outrigger_endpoints{cluster="api",state="ready"} 3
+        outrigger_panic{cluster="api"} 1
         outrigger_retries_total{cluster="api",outcome="success"} 1
+        outrigger_zone_attempts_total{cluster="api",zone="local"} 1
         "#);
     }
 

@@ -65,6 +65,62 @@ pub const EJECTIONS: Family<Counter, 2> = Family::new(
     ["cluster", "reason"],
 );
 
+/// 1 for the [`BreakerState`](super::BreakerState) that it is in, 0 for the others.
+pub const CIRCUIT_BREAKER_STATE: Family<Gauge, 2> = Family::new(
+    "outrigger_circuit_breaker_state",
+    "The state that a cluster's circuit breaker is in.",
+    ["cluster", "state"],
+);
+
+/// By the [`BreakerState`](super::BreakerState) that it came to.
+pub const CIRCUIT_BREAKER_TRANSITIONS: Family<Counter, 2> = Family::new(
+    "outrigger_circuit_breaker_transitions_total",
+    "Changes of a circuit breaker's state.",
+    ["cluster", "to"],
+);
+
+/// Whatever was then done in place of the attempt.
+pub const CIRCUIT_BREAKER_REFUSALS: Family<Counter, 1> = Family::new(
+    "outrigger_circuit_breaker_refusals_total",
+    "Attempts that a circuit breaker did not let through.",
+    ["cluster"],
+);
+
+/// By where the limit stands; `route` is empty for a listener's own.
+pub const RATE_LIMITED: Family<Counter, 2> = Family::new(
+    "outrigger_rate_limited_total",
+    "Requests refused because the caller had its share.",
+    ["listener", "route"],
+);
+
+/// `fault` is `delay` or `abort`.
+pub const FAULTS: Family<Counter, 3> = Family::new(
+    "outrigger_faults_total",
+    "Trouble made on purpose.",
+    ["listener", "route", "fault"],
+);
+
+/// By [`Locality`](super::Locality), for clusters in which zones matter.
+pub const ZONE_ATTEMPTS: Family<Counter, 2> = Family::new(
+    "outrigger_zone_attempts_total",
+    "Attempts at endpoints of the proxy's own zone, and of others.",
+    ["cluster", "zone"],
+);
+
+/// 1 while it lasts.
+pub const PANIC: Family<Gauge, 1> = Family::new(
+    "outrigger_panic",
+    "Whether so few endpoints are available that all are taken for available.",
+    ["cluster"],
+);
+
+/// By [`CheckResult`](super::CheckResult).
+pub const HEALTH_CHECKS: Family<Counter, 2> = Family::new(
+    "outrigger_health_checks_total",
+    "Health checks by how they ended.",
+    ["cluster", "result"],
+);
+
 /// By [`Side`](super::Side).
 pub const CONNECTIONS: Family<Gauge, 1> =
     Family::new("outrigger_connections", "Open connections.", ["side"]);
@@ -115,5 +171,47 @@ pub const ACCESS_LOG_DROPPED: Family<Counter, 0> = Family::new(
 pub const LOG_DROPPED: Family<Counter, 0> = Family::new(
     "outrigger_log_dropped_total",
     "Process log lines dropped because stdout was too slow.",
+    [],
+);
+
+/// By [`ClusterLimit`](super::ClusterLimit).
+pub const LIMIT_REFUSALS: Family<Counter, 2> = Family::new(
+    "outrigger_limit_refusals_total",
+    "Requests that a limit of a cluster refused, and retries that were not made for it.",
+    ["cluster", "limit"],
+);
+
+/// By [`ClusterLimit`](super::ClusterLimit).
+pub const LIMIT_IN_USE: Family<Gauge, 2> = Family::new(
+    "outrigger_limit_in_use",
+    "How many there are now of what a limit of a cluster bounds.",
+    ["cluster", "limit"],
+);
+
+/// Only with `limits.adaptive`.
+pub const CONCURRENCY_LIMIT: Family<Gauge, 1> = Family::new(
+    "outrigger_concurrency_limit",
+    "Requests in flight that the adaptive limit of a cluster allows now.",
+    ["cluster"],
+);
+
+/// By [`ListenerLimit`](super::ListenerLimit).
+pub const LISTENER_REFUSALS: Family<Counter, 2> = Family::new(
+    "outrigger_listener_refusals_total",
+    "Connections and requests that a limit of a listener refused.",
+    ["listener", "limit"],
+);
+
+/// By [`OverloadReason`](super::OverloadReason).
+pub const OVERLOAD_REFUSALS: Family<Counter, 1> = Family::new(
+    "outrigger_overload_refusals_total",
+    "Requests refused because the process had too much to do.",
+    ["reason"],
+);
+
+/// 0 while nothing is asked of it.
+pub const WORKER_DELAY: Family<Gauge, 0> = Family::new(
+    "outrigger_worker_delay_seconds",
+    "How long work waits for its worker, of the worker where it waits longest.",
     [],
 );

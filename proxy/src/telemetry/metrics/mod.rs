@@ -8,13 +8,17 @@
 //! [`ProxyMetrics`]), the handles in them ([`Counter`], [`Gauge`], [`Histogram`]), and the [`Registry`] that can find
 //! and render them all. [`families`] is the list of all that is there to see.
 
+mod circuit_breaker;
 mod cluster;
 mod counter_table;
 pub mod families;
 mod family;
+mod filter;
 mod handle;
+mod health_check;
 mod histogram;
 mod label;
+mod limit;
 mod process;
 mod proxy;
 mod recorder;
@@ -22,13 +26,21 @@ mod registry;
 mod route;
 mod text;
 
+pub use circuit_breaker::{BreakerState, CircuitBreakerMetrics};
 pub use cluster::{
-    AttemptResult, ClusterMetrics, EjectionReason, EndpointState, HedgeOutcome, RetryOutcome,
+    AttemptResult, ClusterMetrics, EjectionReason, EndpointState, HedgeOutcome, Locality,
+    RetryOutcome,
 };
 pub use family::Family;
+pub use filter::{FaultKind, FilterMetrics};
 pub use handle::{Counter, Gauge};
+pub use health_check::{CheckResult, HealthCheckMetrics};
 pub use histogram::Histogram;
 pub use label::Label;
+pub use limit::{
+    ClusterLimit, ClusterLimitMetrics, ListenerLimit, ListenerLimitMetrics, OverloadMetrics,
+    OverloadReason,
+};
 pub use proxy::{DownstreamError, OpenConnection, ProxyMetrics, ReloadOutcome, Side};
 pub use registry::{Registry, page};
 pub use route::RouteMetrics;

@@ -30,7 +30,7 @@ labels! {
 }
 
 labels! {
-    /// Why a caller's connection never came to a request that a route could take.
+    /// Why a caller's connection failed, or never came to a request that a route could take.
     pub enum DownstreamError {
         /// The kernel gave no socket: out of descriptors or memory.
         Accept = "accept",
@@ -42,6 +42,8 @@ labels! {
         HeadTimeout = "head_timeout",
         /// The connection broke.
         Reset = "reset",
+        /// Nobody read the response.
+        Unread = "unread",
     }
 }
 
