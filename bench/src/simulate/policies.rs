@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use http::HeaderName;
-use outrigger_config::model::{Backoff, Balancer, HashKey, OutlierDetection, RetryBudget, default};
+use outrigger_config::model::{
+    Adaptive, Backoff, Balancer, HashKey, OutlierDetection, RetryBudget, default,
+};
 
 /// A balancer and the policies beside it.
 #[derive(Clone, Debug)]
@@ -19,6 +21,8 @@ pub(super) struct Policies {
     /// From which percentile of its latency, 0 to 1, a first attempt gets company.
     pub hedge: Option<f64>,
     pub outliers: Option<OutlierDetection>,
+    /// A cap on attempts in flight that follows latency.
+    pub adaptive: Option<Adaptive>,
     /// No attempt waits longer.
     pub attempt_timeout: Option<Duration>,
     /// No request waits longer, all attempts included.
@@ -38,6 +42,7 @@ impl Policies {
             budget: None,
             hedge: None,
             outliers: None,
+            adaptive: None,
             attempt_timeout: None,
             timeout: None,
             slow_start: None,
@@ -100,6 +105,7 @@ impl Policies {
             || self.budget.is_some()
             || self.hedge.is_some()
             || self.outliers.is_some()
+            || self.adaptive.is_some()
     }
 
     /// How fast what is known of an endpoint fades.
@@ -135,3 +141,9 @@ pub(super) fn every_detector() -> OutlierDetection {
         ..default::OUTLIER_DETECTION
     }
 }
+
+/// `limits: { adaptive: {} }`.
+pub(super) const ADAPTIVE: Adaptive = Adaptive {
+    min: default::ADAPTIVE_MIN,
+    max: default::ADAPTIVE_MAX,
+};

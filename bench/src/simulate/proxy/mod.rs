@@ -3,6 +3,7 @@
 //! What an endpoint's condition means for a pick is as in the proxy's `endpoint/mod.rs`, over flat memory: a thousand
 //! proxies that know ten thousand endpoints each fit into a gigabyte.
 
+mod cap;
 mod view;
 
 use std::{rc::Rc, time::Duration};
@@ -19,6 +20,8 @@ use outrigger::{
     outlier_detection::{Cause, Census, Failure},
     retry::budget::{Budget, Verdict},
 };
+
+use cap::Cap;
 
 use super::{
     outliers::{Outliers, Sentence},
@@ -45,6 +48,7 @@ pub(super) struct Proxy {
     /// Requests ever.
     requests: u64,
     hedging: Option<Hedging>,
+    cap: Option<Cap>,
 }
 
 /// When a second attempt goes out beside the first.
@@ -60,6 +64,8 @@ pub(super) struct Picked {
     pub endpoint: u32,
     /// The attempt is to see whether the endpoint is well again.
     pub is_probe: bool,
+    /// Attempts in flight when it began, itself included, where anybody counts them.
+    in_flight: u32,
 }
 
 /// How an attempt ended, as the policies have it.
@@ -97,6 +103,7 @@ impl Proxy {
             budget: policies.budget.map(|policy| Budget::new(policy, 0, 0)),
             requests: 0,
             hedging: policies.hedge.as_ref().map(hedging),
+            cap: policies.adaptive.map(Cap::new),
         }
     }
 
@@ -121,7 +128,7 @@ impl Proxy {
         self.requests += 1;
     }
 
-    /// Begins an attempt: picks its endpoint.
+    /// Begins an attempt: picks its endpoint. There may be none, or no room.
     pub(super) fn begin(
         &mut self,
         now: u64,
@@ -129,6 +136,10 @@ impl Proxy {
         tried: &[u32],
         rng: &mut Rng,
     ) -> Option<Picked> {
+        let in_flight = match &mut self.cap {
+            Some(cap) => cap.enter()?,
+            None => 0,
+        };
         let probed = (now >= self.next_probe && tried.is_empty())
             .then(|| self.probe(now))
             .flatten();
@@ -137,8 +148,11 @@ impl Proxy {
             None => self.pick(now, key, tried, rng)?,
         };
         self.loads[endpoint as usize].begin();
-        let is_probe = probed.is_some();
-        Some(Picked { endpoint, is_probe })
+        Some(Picked {
+            endpoint,
+            is_probe: probed.is_some(),
+            in_flight,
+        })
     }
 
     fn probe(&mut self, now: u64) -> Option<u32> {
@@ -174,6 +188,13 @@ impl Proxy {
         load.end();
         if let (Some(hedging), Ending::Success) = (&mut self.hedging, ending) {
             hedging.digest.observe(now, took.as_micros() as u64);
+        }
+        if let Some(cap) = &mut self.cap {
+            cap.leave();
+            let timed_out = matches!(ending, Ending::Failure(Failure::Timeout));
+            if timed_out || matches!(ending, Ending::Success) {
+                cap.observe(now, took, picked.in_flight, timed_out);
+            }
         }
         let failure = match ending {
             Ending::Success => None,
@@ -276,6 +297,9 @@ impl Proxy {
         if let Some(hedging) = &mut self.hedging {
             let delay = hedging.digest.quantile(now, hedging.percentile);
             hedging.delay = delay.map(Duration::from_micros);
+        }
+        if let Some(cap) = &mut self.cap {
+            cap.tend(now);
         }
         let (table, requests) = (Rc::clone(&self.table), self.requests);
         if let Some(budget) = &mut self.budget {

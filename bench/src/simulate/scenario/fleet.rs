@@ -10,7 +10,7 @@ use super::Scenario;
 use crate::simulate::{
     demand::{Demand, Open},
     plan::{Cold, Kind, Plan, Service},
-    policies::Policies,
+    policies::{ADAPTIVE, Policies},
     weather::Weather,
 };
 
@@ -68,6 +68,10 @@ fn variants() -> Vec<Policies> {
         Policies {
             hedge: Some(0.95),
             ..default().named("hedged at p95")
+        },
+        Policies {
+            adaptive: Some(ADAPTIVE),
+            ..default().named("adaptive limit")
         },
     ]
 }

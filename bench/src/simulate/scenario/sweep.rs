@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use outrigger_config::model::{Backoff, Balancer, OutlierDetection, RetryBudget};
+use outrigger_config::model::{Adaptive, Backoff, Balancer, OutlierDetection, RetryBudget};
 
 use super::{Scenario, fleet};
-use crate::simulate::policies::{BACKOFF, Policies, every_detector};
+use crate::simulate::policies::{ADAPTIVE, BACKOFF, Policies, every_detector};
 
 /// A fleet's scenario under another name, with these rows.
 fn sweep(name: &'static str, fleet: &str, rows: Vec<Policies>) -> Option<Scenario> {
@@ -156,6 +156,25 @@ fn hedges() -> Vec<Policies> {
     std::iter::once(none).chain(rows).collect()
 }
 
+fn adaptive() -> Vec<Policies> {
+    let row = |min| Policies {
+        adaptive: Some(Adaptive { min, ..ADAPTIVE }),
+        ..default().named(&format!("at least {min}"))
+    };
+    let none = default().named("none");
+    std::iter::once(none).chain([1, 4, 10].map(row)).collect()
+}
+
+/// Gateways again, with too much to do.
+fn busy_gateways() -> Option<Scenario> {
+    let name = "sweep of adaptive, overloaded gateways";
+    let scenario = sweep(name, "overload", adaptive())?;
+    Some(Scenario {
+        proxies: 20,
+        ..scenario
+    })
+}
+
 /// In the order of the report.
 pub(super) fn all() -> Vec<Scenario> {
     let sweeps = [
@@ -183,6 +202,8 @@ pub(super) fn all() -> Vec<Scenario> {
         ),
         sweep("sweep of backoff, retry_storm", "retry_storm", backoffs()),
         sweep("sweep of backoff, crash", "crash", backoffs()),
+        sweep("sweep of adaptive, overload", "overload", adaptive()),
+        busy_gateways(),
         sweep("sweep of hedge, mesh", "mesh", hedges()),
         sweep("sweep of hedge, gateways", "gateways", hedges()),
         sweep("sweep of hedge, antagonists", "antagonists", hedges()),
