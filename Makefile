@@ -1,7 +1,7 @@
 # Every target sets up what it needs from the package registries; nothing has to be installed by hand but a Rust tool chain.
 CARGO ?= cargo
 
-.PHONY: demo test interop bench bench-check scenarios fuzz schema
+.PHONY: demo test interop bench bench-check scenarios simulator fuzz schema
 
 ## demo: builds, starts sample endpoints and the proxy, sends traffic, shows what happens
 demo:
@@ -37,6 +37,11 @@ scenarios:
 	bench/install-peers.sh nginx haproxy envoy python3
 	$(CARGO) build -q --release -p outrigger -p outrigger-bench
 	target/release/outrigger-bench scenario
+
+## simulator: a mesh on a virtual clock, 1,000 seeds, into bench/SIMULATOR.md; half an hour
+simulator:
+	$(CARGO) build -q --release -p outrigger-bench
+	target/release/outrigger-bench simulate --seeds 1000 --output bench/SIMULATOR.md
 
 ## schema: writes config/schema.json anew
 schema:

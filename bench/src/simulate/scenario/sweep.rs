@@ -5,7 +5,10 @@ use std::time::Duration;
 use outrigger_config::model::{Adaptive, Backoff, Balancer, OutlierDetection, RetryBudget};
 
 use super::{Scenario, fleet};
-use crate::simulate::policies::{ADAPTIVE, BACKOFF, Policies, every_detector};
+use crate::simulate::{
+    demand::Demand,
+    policies::{ADAPTIVE, BACKOFF, Policies, every_detector},
+};
 
 /// A fleet's scenario under another name, with these rows.
 fn sweep(name: &'static str, fleet: &str, rows: Vec<Policies>) -> Option<Scenario> {
@@ -165,6 +168,18 @@ fn adaptive() -> Vec<Policies> {
     std::iter::once(none).chain([1, 4, 10].map(row)).collect()
 }
 
+/// Antagonists again, but all proxies are quiet ones.
+fn equals() -> Option<Scenario> {
+    let name = "sweep of equal proxies, antagonists";
+    let balancers = Policies::each_balancer().into_iter();
+    let rows = balancers.map(Policies::protected).collect();
+    let mut scenario = sweep(name, "antagonists", rows)?;
+    if let Demand::Open(open) = &mut scenario.demand {
+        open.skew = 0.0;
+    }
+    Some(scenario)
+}
+
 /// Gateways again, with too much to do.
 fn busy_gateways() -> Option<Scenario> {
     let name = "sweep of adaptive, overloaded gateways";
@@ -180,6 +195,7 @@ pub(super) fn all() -> Vec<Scenario> {
     let sweeps = [
         sweep("sweep of decay, antagonists", "antagonists", decays()),
         scattered(),
+        equals(),
         sweep("sweep of attempt_timeout, mesh", "mesh", attempt_timeouts()),
         sweep("sweep of attempt_timeout, hang", "hang", attempt_timeouts()),
         sweep("sweep of slow_start, mesh", "mesh", slow_starts()),
