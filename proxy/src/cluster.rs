@@ -42,7 +42,7 @@ pub struct Cluster {
     panic: AtomicBool,
     /// Keeps requests away while it is open, if the cluster has one.
     pub circuit_breaker: Option<Arc<CircuitBreaker>>,
-    /// What takes them out of service.
+    /// What takes endpoints out of service.
     pub outliers: OutlierDetection,
     /// What it may spend on retries.
     pub retries: Arc<Allowance>,
@@ -53,7 +53,8 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Made ready from what the file says, for a process that runs in `zone`. What is known from `before`, the cluster of this name so far, carries over.
+    /// Made ready from what the file says, for a process that runs in `zone`. What is known from `before`, the cluster of
+    /// this name so far, carries over.
     pub fn compile(
         config: &model::Cluster,
         zone: Option<&Arc<str>>,
@@ -155,6 +156,7 @@ impl Cluster {
         self.limits.tend(now);
     }
 
+    /// How the endpoints stand, for the metrics; and a word when panic begins or ends.
     fn show(&self) {
         self.endpoints.count(&self.metrics);
         let set = self.endpoints.load();

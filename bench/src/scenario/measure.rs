@@ -46,8 +46,10 @@ pub(super) struct Figures {
     pub(super) back: Option<f64>,
     /// Seconds from its end until nothing failed any more and the median was as before.
     pub(super) normal: Option<f64>,
-    /// Requests that reached endpoints, of those offered, in the worst second of the trouble.
+    /// Requests that reached endpoints in the time of trouble, of those that left the client.
     pub(super) load: Option<f64>,
+    /// The same in the worst second of it.
+    pub(super) worst_load: Option<f64>,
     /// Answers in the time of trouble, of those that the endpoints could give.
     pub(super) goodput: Option<f64>,
     /// The p99 in the time of trouble, of that before.
@@ -82,6 +84,7 @@ pub(super) fn figures(scenario: &Scenario, record: &Record, series: &Series) -> 
         back: None,
         normal: normal(series, steps.clone()),
         load: None,
+        worst_load: None,
         goodput: None,
         slowdown: None,
         first: None,
@@ -96,7 +99,10 @@ pub(super) fn figures(scenario: &Scenario, record: &Record, series: &Series) -> 
             figures.detect = detect(series, which, fair, steps.clone());
             figures.back = back(series, which, fair, steps.end);
         }
-        Watch::Load => figures.load = worst_load(series, steps),
+        Watch::Load => {
+            figures.worst_load = worst_load(series, steps.clone());
+            figures.load = Some(series.load(steps));
+        }
         Watch::Goodput(capacity) => {
             let accepted = latencies(record, trouble.clone());
             let possible = capacity * (trouble.end - trouble.start).as_secs_f64();

@@ -22,7 +22,7 @@ nearest to each feature that they have, and the same timeouts; what is set, and 
   a tenth of its fair share for good. An attempt that is refused, or dropped on the way, reaches no endpoint: no figure.
 - *back*: from when it is well until it has three quarters of its fair share again. *normal*: until nothing fails and the median
   is as before. `>`: not within the time watched.
-- *load*: requests that reached endpoints over those that left the client, in the worst second. *goodput*: answers, of what the endpoints can do.
+- *load*: requests that reached endpoints over those that left the client, while the trouble lasts. *goodput*: answers, of what the endpoints can do.
 - *first request*, *to the last*: from the new configuration until half of the new endpoints, and all, had one. *gone*: from their removal to
   the last request to one of them.
 - In the plots, the time of trouble is shaded.

@@ -57,7 +57,7 @@ fn heads(watch: &Watch) -> Vec<&'static str> {
     let mut heads = vec!["", "requests", "failed", "p50 ms", "p99 ms", "p99.9 ms"];
     heads.extend(match watch {
         Watch::Bad(_) => &["share of the bad %", "off it s", "back s", "normal s"][..],
-        Watch::Load => &["load x", "normal s"],
+        Watch::Load => &["load x", "worst second x", "normal s"],
         Watch::Goodput(_) => &["goodput %", "p99 x before", "normal s"],
         Watch::New(_) => &[
             "first request ms",
@@ -97,6 +97,7 @@ fn row(scenario: &Scenario, outcome: &Outcome) -> Vec<String> {
         }
         Watch::Load => {
             cells.push(number(figures.load, 2, "-"));
+            cells.push(number(figures.worst_load, 2, "-"));
             cells.push(number(figures.normal, 1, &after));
         }
         Watch::Goodput(_) => {

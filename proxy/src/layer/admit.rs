@@ -2,7 +2,8 @@
 //!
 //! Below Respond, which makes the answers; above Hop and Router: what is refused here costs no look at its head, no
 //! route and no metric of one. In the order of what costs least: the process has too much to do (`overload`), the
-//! listener's `limits.requests`, its `rate_limit`. The connection stays open: to make a new one would cost both sides more than to ask again.
+//! listener's `limits.requests`, its `rate_limit`. The connection stays open: to make a new one would cost both sides
+//! more than to ask again.
 
 use std::{rc::Rc, sync::Arc};
 
