@@ -4,6 +4,7 @@
 //! proxies that know ten thousand endpoints each fit into a gigabyte.
 
 mod cap;
+mod ejection;
 mod view;
 
 use std::{rc::Rc, time::Duration};
@@ -17,14 +18,14 @@ use outrigger::{
         slow_start::SlowStart,
     },
     hedge::digest::Digest,
-    outlier_detection::{Cause, Census, Failure},
+    outlier_detection::{Cause, Failure},
     retry::budget::{Budget, Verdict},
 };
 
 use cap::Cap;
 
 use super::{
-    outliers::{Outliers, Sentence},
+    outliers::Outliers,
     policies::Policies,
     table::Table,
 };
@@ -214,48 +215,6 @@ impl Proxy {
         if let Some(cause) = cause {
             self.eject(picked.endpoint, now, cause, rng);
         }
-    }
-
-    fn eject(&mut self, endpoint: u32, now: u64, cause: Cause, rng: &mut Rng) {
-        let census = self.census(endpoint, now);
-        let own = self.loads[endpoint as usize].failure_share_left(now, self.decay);
-        let Some(outliers) = &mut self.outliers else {
-            return;
-        };
-        match outliers.eject(endpoint, now, cause, &census, own, rng) {
-            Sentence::Ejected { until } => self.keep_out(endpoint, until),
-            Sentence::Restored => self.restore(endpoint, now),
-            Sentence::None => {}
-        }
-    }
-
-    fn keep_out(&mut self, endpoint: u32, until: u64) {
-        self.conditions[endpoint as usize].eject(until);
-        self.next_probe = self.next_probe.min(until);
-    }
-
-    fn restore(&mut self, endpoint: u32, now: u64) {
-        if let Some(outliers) = &mut self.outliers {
-            outliers.ejections.restore(u64::from(endpoint), now);
-            outliers.forgive(endpoint);
-        }
-        self.loads[endpoint as usize].forgive();
-        self.conditions[endpoint as usize].restore(now);
-    }
-
-    fn census(&self, about: u32, now: u64) -> Census {
-        let mut census = Census::default();
-        for &endpoint in &self.table.set {
-            let load = &self.loads[endpoint as usize];
-            let peer = (endpoint != about).then(|| load.failure_share_left(now, self.decay));
-            census.count(self.is_out(endpoint), false, peer);
-        }
-        census
-    }
-
-    fn is_out(&self, endpoint: u32) -> bool {
-        let state = self.conditions[endpoint as usize].load().state;
-        matches!(state, State::Ejected { .. } | State::Probing { .. })
     }
 
     /// One more attempt is made in place of one that reached nobody: it need not ask.
