@@ -24,11 +24,7 @@ use outrigger::{
 
 use cap::Cap;
 
-use super::{
-    outliers::Outliers,
-    policies::Policies,
-    table::Table,
-};
+use super::{outliers::Outliers, policies::Policies, table::Table};
 
 /// When a probe that nothing was heard of is given up for lost, in microseconds: the proxy's.
 const PROBE_LOST: u64 = 10_000_000;
