@@ -119,7 +119,7 @@ fn the_load_is_that_of_the_whole_time_and_of_its_worst_second() {
     let retried = (3000..4000).step_by(2).map(Duration::from_millis);
     record.received[0].extend(retried);
     let figures = read("retry-storm", &record);
-    assert_eq!((figures.load, figures.worst_load), (Some(1.05), Some(1.5)));
+    assert_eq!((figures.load, figures.worst_load), (Some(1.125), Some(1.5)));
 }
 
 #[test]
