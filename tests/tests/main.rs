@@ -23,6 +23,7 @@ mod house;
 mod limits;
 mod outliers;
 mod outliers_return;
+mod overload;
 mod panic;
 mod rate_limits;
 mod refusals;
