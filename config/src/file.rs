@@ -38,6 +38,8 @@ use crate::{
     yaml::Node,
 };
 
+pub(crate) use {cluster::cluster, listener::listener, route::route};
+
 /// The largest weight: sums of thousands stay within 32 bits.
 const MAX_WEIGHT: u64 = 1_000_000;
 

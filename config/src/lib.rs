@@ -42,6 +42,7 @@
 //! | drain | orderly goodbye |
 
 mod file;
+pub mod fragment;
 pub mod model;
 mod network;
 mod pattern;

@@ -14,6 +14,8 @@ pub(crate) struct Reader {
     path: Vec<Step>,
     problems: Vec<Problem>,
     clusters: HashMap<Arc<str>, usize>,
+    /// Clusters are defined elsewhere: every name is taken.
+    fragment: bool,
 }
 
 impl Reader {
@@ -23,6 +25,14 @@ impl Reader {
         let names = entries.iter().map(|entry| entry.key.as_str().into());
         Self {
             clusters: names.zip(0..).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Of a part of a table, which may name clusters of other parts.
+    pub(crate) fn of_fragment() -> Self {
+        Self {
+            fragment: true,
             ..Self::default()
         }
     }
@@ -89,6 +99,9 @@ impl Reader {
         if let Some((name, &index)) = self.clusters.get_key_value(name) {
             let name = Arc::clone(name);
             return Some(ClusterRef { name, index });
+        }
+        if self.fragment {
+            return Some(ClusterRef::unlinked(name.into()));
         }
         let fault = Fault::new(format!("no cluster named {}", quote(name)));
         let mut names: Vec<&str> = self.clusters.keys().map(|name| &**name).collect();

@@ -70,7 +70,7 @@ pub(super) fn clusters() -> Shape<Vec<Cluster>> {
 }
 
 /// A cluster that does not know its name yet.
-pub(super) fn cluster() -> Shape<Cluster> {
+pub(crate) fn cluster() -> Shape<Cluster> {
     let ewma = Balancer::PeakEwma {
         decay: defaults::EWMA_DECAY,
     };

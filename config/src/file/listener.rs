@@ -36,7 +36,7 @@ struct Keys {
     routes: Vec<Route>,
 }
 
-pub(super) fn listener() -> Shape<Listener> {
+pub(crate) fn listener() -> Shape<Listener> {
     let keys = keys!(Keys {
         /// A metric label; the address when left out.
         name: optional(name()),

@@ -36,7 +36,7 @@ struct Keys {
 }
 
 /// A route. Its name is empty when the file gives none.
-pub(super) fn route() -> Shape<Route> {
+pub(crate) fn route() -> Shape<Route> {
     let keys = keys!(Keys {
         /// A metric label; `<listener>/<index>` when left out.
         name: optional(name()),

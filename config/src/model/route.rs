@@ -39,13 +39,31 @@ pub struct WeightedCluster {
     pub weight: u32,
 }
 
-/// A cluster that exists.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A cluster that exists. Equal to another of the same name: its place in the table says nothing.
+#[derive(Clone, Debug)]
 pub struct ClusterRef {
     /// Its name.
     pub name: Arc<str>,
     /// Its place in [`Config::clusters`](super::Config::clusters).
     pub index: usize,
+}
+
+impl PartialEq for ClusterRef {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for ClusterRef {}
+
+impl ClusterRef {
+    /// A name whose cluster is not known yet: [`Config::link`](super::Config::link) finds it.
+    pub fn unlinked(name: Arc<str>) -> Self {
+        Self {
+            name,
+            index: usize::MAX,
+        }
+    }
 }
 
 /// Which requests a route takes: all of the conditions that are given.
