@@ -18,7 +18,7 @@ use crate::{
 /// # Errors
 /// Everything that is wrong with `text`, which messages call `name`.
 pub fn cluster(name: &str, text: &str) -> Result<Cluster, Problems> {
-    read(file::cluster(), name, text)
+    read(&file::cluster(), name, text)
 }
 
 /// Reads a listener with its routes.
@@ -26,7 +26,7 @@ pub fn cluster(name: &str, text: &str) -> Result<Cluster, Problems> {
 /// # Errors
 /// Everything that is wrong with `text`, which messages call `name`.
 pub fn listener(name: &str, text: &str) -> Result<Listener, Problems> {
-    read(file::listener(), name, text)
+    read(&file::listener(), name, text)
 }
 
 /// Reads a route.
@@ -34,10 +34,10 @@ pub fn listener(name: &str, text: &str) -> Result<Listener, Problems> {
 /// # Errors
 /// Everything that is wrong with `text`, which messages call `name`.
 pub fn route(name: &str, text: &str) -> Result<Route, Problems> {
-    read(file::route(), name, text)
+    read(&file::route(), name, text)
 }
 
-fn read<T: 'static>(shape: Shape<T>, name: &str, text: &str) -> Result<T, Problems> {
+fn read<T: 'static>(shape: &Shape<T>, name: &str, text: &str) -> Result<T, Problems> {
     let mut problems = Vec::new();
     let mut value = None;
     if let Some(root) = yaml::parse(text, &mut problems) {

@@ -9,5 +9,7 @@ pub mod discovery;
 mod kind;
 mod resource;
 
+/// The generated types of Envoy's API.
+pub use envoy_types::pb;
 pub use kind::Kind;
-pub use resource::Resource;
+pub use resource::{Resource, version};
