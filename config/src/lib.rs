@@ -41,6 +41,7 @@
 //! | trail | the decisions about one request, as one readable line |
 //! | drain | orderly goodbye |
 
+pub mod document;
 mod file;
 pub mod fragment;
 pub mod model;

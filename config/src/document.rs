@@ -1,0 +1,67 @@
+//! A control plane's file: a part of the tables, and the proxies that it is for.
+//!
+//! Same keys as a proxy's file, except that `proxies` says which proxies it is for, `listeners` may be left out, and
+//! what belongs to each process is refused. Routes may name clusters of other documents: references are not linked, and
+//! what is wrong between documents comes out of [`check`] when they are together.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::{
+    Problems, file,
+    model::{Cluster, Listener, Selector},
+    reader::Reader,
+    yaml,
+};
+
+/// What one text says.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// What messages call it.
+    pub file: Arc<str>,
+    /// As it was read.
+    pub text: Arc<str>,
+    /// Which proxies it is for.
+    pub proxies: Selector,
+    /// In file order.
+    pub listeners: Vec<Arc<Listener>>,
+    /// In file order.
+    pub clusters: Vec<Arc<Cluster>>,
+}
+
+/// Reads a document from YAML or JSON. `file` is what messages call the text. Takes any text without panic, as
+/// [`parse`](crate::parse) does.
+///
+/// # Errors
+/// Everything that is wrong with `text` by itself, at once.
+pub fn parse(file: &str, text: &str) -> Result<Document, Problems> {
+    let stripped = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut problems = Vec::new();
+    let mut parts = None;
+    if let Some(root) = yaml::parse(stripped, &mut problems) {
+        let mut reader = Reader::of_fragment();
+        parts = file::document().read(&root, &mut reader);
+        problems.extend(reader.into_problems());
+    }
+    match parts {
+        Some(parts) if problems.is_empty() => Ok(Document {
+            file: file.into(),
+            text: text.into(),
+            proxies: parts.proxies,
+            listeners: parts.listeners.into_iter().map(Arc::new).collect(),
+            clusters: parts.clusters.into_iter().map(Arc::new).collect(),
+        }),
+        _ => Err(Problems::new(file, stripped, problems)),
+    }
+}
+
+/// The format of a document as JSON Schema (2020-12). `table.schema.json` beside this crate is a copy.
+pub fn schema() -> Value {
+    let mut schema = file::document().schema();
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
+    schema["title"] = "Outrigger table of a control plane".into();
+    schema["description"] =
+        "What `outrigger-control --config FILE_OR_DIR` gives to proxies.".into();
+    schema
+}

@@ -1,0 +1,82 @@
+//! The process: keeps the tables, serves them to proxies and people, and says goodbye.
+
+use std::{io, net::SocketAddr};
+
+use outrigger_config::Problems;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+    task::JoinSet,
+};
+
+use crate::{cli::Serve, log};
+
+/// Why the process ends with an error.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A table is wrong.
+    #[error("{0}")]
+    Config(Problems),
+    /// An address could not be bound.
+    #[error("cannot listen on {0} ({1}): {2}")]
+    Bind(SocketAddr, &'static str, io::Error),
+    /// The system refused something else.
+    #[error("{0}")]
+    System(#[from] io::Error),
+}
+
+/// Tells what runs that it is time to end.
+#[derive(Clone, Debug)]
+pub struct Stop(watch::Receiver<()>);
+
+impl Stop {
+    /// One that is told when the other half is dropped.
+    pub fn pair() -> (watch::Sender<()>, Self) {
+        let (sender, receiver) = watch::channel(());
+        (sender, Self(receiver))
+    }
+
+    /// Waits for it.
+    pub async fn told(mut self) {
+        while self.0.changed().await.is_ok() {}
+    }
+}
+
+/// Serves until told to stop.
+///
+/// # Errors
+/// What kept it from starting.
+pub fn run(args: &Serve) -> Result<(), Failure> {
+    log::start(args.log_format)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(serve(args))
+}
+
+async fn serve(args: &Serve) -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let xds = bind(args.xds, "xds").await?;
+    let http = bind(args.http, "http").await?;
+    let (stopping, stop) = Stop::pair();
+    let mut servers: JoinSet<()> = JoinSet::new();
+    tracing::info!(xds = %xds.local_addr()?, http = %http.local_addr()?, "serving");
+    // push: servers.spawn(push::serve(xds, registry.feed(), stop.clone()));
+    // api: servers.spawn(api::serve(http, registry.clone(), stop.clone()));
+    servers.spawn(stop.told());
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    drop(stopping);
+    while servers.join_next().await.is_some() {}
+    Ok(())
+}
+
+async fn bind(address: SocketAddr, what: &'static str) -> Result<TcpListener, Failure> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|error| Failure::Bind(address, what, error))
+}
