@@ -7,5 +7,7 @@ pub mod app;
 pub mod cli;
 pub mod history;
 pub mod log;
+pub mod push;
 pub mod registry;
 pub mod source;
+pub mod view;

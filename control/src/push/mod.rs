@@ -1,0 +1,3 @@
+//! The push: ADS, delta and state of the world.
+
+pub mod session;
