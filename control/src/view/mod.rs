@@ -4,7 +4,9 @@
 //! that a change costs what it is, not what there is; and it knows which names differ from the views before it, so that a
 //! stream that wants everything needs not look at everything.
 
+mod audience;
 mod change;
+mod press;
 mod shelf;
 mod targets;
 
@@ -12,7 +14,9 @@ use std::{sync::Arc, time::Instant};
 
 use outrigger_xds::{Kind, Resource};
 
+pub use audience::{Audience, Seat};
 pub use change::{Change, Changes};
+pub use press::Press;
 pub use shelf::Shelf;
 pub use targets::Targets;
 
