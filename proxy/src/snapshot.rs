@@ -243,7 +243,7 @@ impl Route {
         });
         let chosen = || {
             config
-                .clusters
+                .clusters()
                 .iter()
                 .map(|weighted| &clusters[weighted.cluster.index])
         };
@@ -256,7 +256,7 @@ impl Route {
             retry: Policy::new(&config.retry),
             hedge: config.hedge.map(|hedge| hedge::Plan::new(hedge, &clusters)),
             metrics: RouteMetrics::new(registry, Arc::clone(listener), Arc::clone(&config.name)),
-            split: Split::new(&config.clusters),
+            split: Split::new(config.clusters()),
             fallbacks,
             clusters,
             config: config.clone(),

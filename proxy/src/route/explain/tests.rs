@@ -5,9 +5,9 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use insta::assert_snapshot;
 use outrigger_config::model::{
-    Admin, ClusterRef, Drain, Filter, HeaderEdits, HostMatch, ListenerLimits, Match, MemoryBound,
-    Overload, PathMatch, PathRewrite, Redirect, Respond, Rewrite, Route, Scheme, ValueMatch,
-    WeightedCluster,
+    Admin, ClusterRef, Destination, Drain, Filter, HeaderEdits, HostMatch, ListenerLimits, Match,
+    MemoryBound, Overload, PathMatch, PathRewrite, Redirect, Respond, Rewrite, Route, Scheme,
+    ValueMatch, WeightedCluster,
 };
 use proptest::prelude::*;
 
@@ -61,7 +61,7 @@ fn to(clusters: &[(&str, u32)], mut route: Route) -> Route {
         },
         weight,
     };
-    route.clusters = clusters.iter().enumerate().map(cluster).collect();
+    route.destination = Destination::Clusters(clusters.iter().enumerate().map(cluster).collect());
     route
 }
 

@@ -111,8 +111,8 @@ fn write_route(f: &mut Formatter<'_>, route: &Route, head: &Parts) -> fmt::Resul
 
 /// `` `api` 90 %, `api-canary` 10 % ``
 fn shares(route: &Route) -> String {
-    let total: u64 = route.clusters.iter().map(|to| u64::from(to.weight)).sum();
-    let shares = route.clusters.iter().map(|to| {
+    let total: u64 = route.clusters().iter().map(|to| u64::from(to.weight)).sum();
+    let shares = route.clusters().iter().map(|to| {
         let name = &to.cluster.name;
         // In tenths of a percent, rounded.
         match (u64::from(to.weight) * 1000 + total / 2) / total.max(1) {
