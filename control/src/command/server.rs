@@ -1,0 +1,185 @@
+//! A running control plane, asked over its HTTP API.
+
+use std::{fmt, time::Duration};
+
+use http::{Method, StatusCode, header};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use ureq::{Agent, Body, http::Response};
+
+use super::failure::Failure;
+
+/// A control plane that does not take the connection within this is not there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Longest wait for an answer: validating the largest tables takes seconds.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Largest answer in bytes: endpoints of the whole mesh, with room.
+const LARGEST: u64 = 256 << 20;
+
+/// Where it is, and how it is spoken to.
+pub struct Server {
+    url: String,
+    agent: Agent,
+}
+
+/// What it answered, when that was no error.
+pub struct Reply {
+    /// 200, 201, 204 or 404 where asked for.
+    pub status: StatusCode,
+    /// The version of the table that was read, as `If-Match` takes it.
+    pub etag: Option<String>,
+    /// The body.
+    pub text: String,
+}
+
+impl Reply {
+    /// The body as JSON.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        serde_json::from_str(&self.text)
+            .map_err(|error| Failure::unavailable(format!("the answer is not understood: {error}")))
+    }
+}
+
+/// What is expected of a table before it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// It is still this version.
+    Version(String),
+    /// There is none of the name.
+    Absent,
+}
+
+impl Server {
+    /// At `url`; a bare `host:port` will do.
+    pub fn new(url: &str) -> Self {
+        let scheme = if url.contains("://") { "" } else { "http://" };
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            // A control plane is near; a proxy for the internet would not find it.
+            .proxy(None)
+            .max_redirects(0)
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_global(Some(TIMEOUT))
+            .user_agent(concat!("outrigger-control/", env!("CARGO_PKG_VERSION")));
+        Self {
+            url: format!("{scheme}{}", url.trim_end_matches('/')),
+            agent: config.build().new_agent(),
+        }
+    }
+
+    /// GETs `path`.
+    ///
+    /// # Errors
+    /// When it can't be reached, or refuses.
+    pub fn get(&self, path: &str) -> Result<Reply, Failure> {
+        self.ask(Method::GET, path, &[], None)?.ensure_good()
+    }
+
+    /// As [`Server::get`], of what may not be there.
+    ///
+    /// # Errors
+    /// When it can't be reached, or refuses.
+    pub fn find(&self, path: &str) -> Result<Option<Reply>, Failure> {
+        let answer = self.ask(Method::GET, path, &[], None)?;
+        match answer.0.status {
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => answer.ensure_good().map(Some),
+        }
+    }
+
+    /// POSTs to `path`, nothing.
+    ///
+    /// # Errors
+    /// When it can't be reached, or refuses.
+    pub fn post(&self, path: &str) -> Result<Reply, Failure> {
+        self.ask(Method::POST, path, &[], Some(""))?.ensure_good()
+    }
+
+    /// PUTs `text` to `path`.
+    ///
+    /// # Errors
+    /// When it can't be reached, or refuses.
+    pub fn put(
+        &self,
+        path: &str,
+        text: &str,
+        expected: Option<&Expected>,
+    ) -> Result<Reply, Failure> {
+        let expected = expected.map(|expected| match expected {
+            Expected::Version(version) => (header::IF_MATCH.as_str(), version.as_str()),
+            Expected::Absent => (header::IF_NONE_MATCH.as_str(), "*"),
+        });
+        let headers: Vec<_> = [(header::CONTENT_TYPE.as_str(), "application/yaml")]
+            .into_iter()
+            .chain(expected)
+            .collect();
+        self.ask(Method::PUT, path, &headers, Some(text))?
+            .ensure_good()
+    }
+
+    fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&str>,
+    ) -> Result<Answer, Failure> {
+        let unreachable = |error: ureq::Error| self.unreachable(&error);
+        let request = http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url))
+            .header(header::ACCEPT, "application/json");
+        let request = headers
+            .iter()
+            .fold(request, |request, (name, value)| request.header(*name, *value));
+        let sent = match body {
+            Some(body) => request.body(body).map(|request| self.agent.run(request)),
+            None => request.body(()).map(|request| self.agent.run(request)),
+        };
+        let wrong = |error: http::Error| Failure::usage(format!("`{}`: {error}", self.url));
+        read(sent.map_err(wrong)?.map_err(unreachable)?).map_err(unreachable)
+    }
+
+    fn unreachable(&self, error: &ureq::Error) -> Failure {
+        let failure = Failure::unavailable(format!(
+            "no control plane answers at {}: {error}",
+            self.url
+        ));
+        failure.hint(
+            "`outrigger-control --config FILE_OR_DIR` starts one; `--server URL` or OUTRIGGER_SERVER says where it is",
+        )
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.url)
+    }
+}
+
+/// A response of any status.
+struct Answer(Reply);
+
+impl Answer {
+    fn ensure_good(self) -> Result<Reply, Failure> {
+        let Self(reply) = self;
+        if reply.status.is_success() {
+            return Ok(reply);
+        }
+        let said: Value = serde_json::from_str(&reply.text).unwrap_or_default();
+        Err(Failure::answered(reply.status, &said))
+    }
+}
+
+fn read(mut response: Response<Body>) -> Result<Answer, ureq::Error> {
+    let etag = response.headers().get(header::ETAG);
+    let etag = etag.and_then(|etag| etag.to_str().ok()).map(str::to_owned);
+    let body = response.body_mut().with_config().limit(LARGEST);
+    Ok(Answer(Reply {
+        status: response.status(),
+        etag,
+        text: body.read_to_string()?,
+    }))
+}
