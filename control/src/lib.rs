@@ -6,6 +6,7 @@
 pub mod api;
 pub mod app;
 pub mod cli;
+pub mod command;
 pub mod history;
 pub mod log;
 pub mod registry;

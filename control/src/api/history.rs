@@ -10,7 +10,6 @@ use axum::{
     },
     response::{IntoResponse, Response},
 };
-use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -105,9 +104,10 @@ pub async fn rollback(
     let outcome = registry.rollback(&to, &who(peer), dry_run).await?;
     Ok(match form {
         Form::Json => Json(told(&outcome, dry_run)).into_response(),
-        Form::Text if !outcome.problems.is_empty() => {
-            (StatusCode::OK, mistake::text(&outcome.problems)).into_response()
+        Form::Text if outcome.problems.is_empty() => {
+            let comparison = registry.diff(&before, Some(&to))?;
+            comparison.unified().into_response()
         }
-        Form::Text => registry.diff(&before, Some(&to))?.unified().into_response(),
+        Form::Text => (mistake::text(&outcome.problems) + "\n").into_response(),
     })
 }

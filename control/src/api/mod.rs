@@ -11,7 +11,7 @@ mod form;
 mod guard;
 mod history;
 mod metrics;
-mod mistake;
+pub(crate) mod mistake;
 mod tables;
 
 use std::{net::SocketAddr, sync::Arc};

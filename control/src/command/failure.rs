@@ -14,11 +14,13 @@ use outrigger_config::Problems;
 use serde_json::Value;
 
 use super::columns::printable;
+use crate::api::mistake;
 
 const REFUSED: u8 = 1;
 const USAGE: u8 = 64;
 const UNAVAILABLE: u8 = 69;
-const CONFIGURATION: u8 = 78;
+/// Of what is wrong in tables.
+pub const CONFIGURATION: u8 = 78;
 
 /// What is printed, and the exit code.
 #[derive(Debug)]
@@ -43,6 +45,23 @@ impl Failure {
     /// There is no control plane, or none that can be understood.
     pub fn unavailable(message: impl AsRef<str>) -> Self {
         Self::new(UNAVAILABLE, message.as_ref())
+    }
+
+    /// Tables, or files that should be some, are wrong.
+    pub fn wrong(message: impl AsRef<str>) -> Self {
+        Self::new(CONFIGURATION, message.as_ref())
+    }
+
+    /// Whether the tables are what is wrong.
+    pub fn is_of_tables(&self) -> bool {
+        self.code == CONFIGURATION
+    }
+
+    /// What else there is to know.
+    pub fn note(mut self, note: impl AsRef<str>) -> Self {
+        self.text
+            .push_str(&format!("\nnote: {}", printable(note.as_ref())));
+        self
     }
 
     /// What to do about it.
@@ -79,11 +98,11 @@ impl Failure {
     }
 }
 
-impl From<Problems> for Failure {
-    fn from(problems: Problems) -> Self {
+impl From<Vec<Problems>> for Failure {
+    fn from(problems: Vec<Problems>) -> Self {
         Self {
             code: CONFIGURATION,
-            text: problems.to_string(),
+            text: mistake::text(&problems),
         }
     }
 }

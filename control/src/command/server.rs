@@ -74,7 +74,16 @@ impl Server {
     /// # Errors
     /// When it can't be reached, or refuses.
     pub fn get(&self, path: &str) -> Result<Reply, Failure> {
-        self.ask(Method::GET, path, &[], None)?.ensure_good()
+        self.ask(&Question::of(Method::GET, path))?.ensure_good()
+    }
+
+    /// As [`Server::get`], as people read it.
+    ///
+    /// # Errors
+    /// When it can't be reached, or refuses.
+    pub fn get_text(&self, path: &str) -> Result<Reply, Failure> {
+        let question = Question::of(Method::GET, path);
+        self.ask(&question.as_text())?.ensure_good()
     }
 
     /// As [`Server::get`], of what may not be there.
@@ -82,7 +91,7 @@ impl Server {
     /// # Errors
     /// When it can't be reached, or refuses.
     pub fn find(&self, path: &str) -> Result<Option<Reply>, Failure> {
-        let answer = self.ask(Method::GET, path, &[], None)?;
+        let answer = self.ask(&Question::of(Method::GET, path))?;
         match answer.0.status {
             StatusCode::NOT_FOUND => Ok(None),
             _ => answer.ensure_good().map(Some),
@@ -94,52 +103,59 @@ impl Server {
     /// # Errors
     /// When it can't be reached, or refuses.
     pub fn post(&self, path: &str) -> Result<Reply, Failure> {
-        self.ask(Method::POST, path, &[], Some(""))?.ensure_good()
+        self.ask(&Question::of(Method::POST, path))?.ensure_good()
+    }
+
+    /// As [`Server::post`], with an answer as people read it.
+    ///
+    /// # Errors
+    /// When it can't be reached, or refuses.
+    pub fn post_text(&self, path: &str) -> Result<Reply, Failure> {
+        let question = Question::of(Method::POST, path);
+        self.ask(&question.as_text())?.ensure_good()
     }
 
     /// PUTs `text` to `path`.
     ///
     /// # Errors
     /// When it can't be reached, or refuses.
-    pub fn put(
-        &self,
-        path: &str,
-        text: &str,
-        expected: Option<&Expected>,
-    ) -> Result<Reply, Failure> {
-        let expected = expected.map(|expected| match expected {
-            Expected::Version(version) => (header::IF_MATCH.as_str(), version.as_str()),
-            Expected::Absent => (header::IF_NONE_MATCH.as_str(), "*"),
-        });
-        let headers: Vec<_> = [(header::CONTENT_TYPE.as_str(), "application/yaml")]
-            .into_iter()
-            .chain(expected)
-            .collect();
-        self.ask(Method::PUT, path, &headers, Some(text))?
-            .ensure_good()
+    pub fn put(&self, path: &str, text: &str, expected: &Expected) -> Result<Reply, Failure> {
+        let question = Question {
+            expected: Some(expected),
+            body: text,
+            ..Question::of(Method::PUT, path)
+        };
+        self.ask(&question)?.ensure_good()
     }
 
-    fn ask(
-        &self,
-        method: Method,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: Option<&str>,
-    ) -> Result<Answer, Failure> {
-        let unreachable = |error: ureq::Error| self.unreachable(&error);
-        let request = http::Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.url))
-            .header(header::ACCEPT, "application/json");
-        let request = headers
-            .iter()
-            .fold(request, |request, (name, value)| request.header(*name, *value));
-        let sent = match body {
-            Some(body) => request.body(body).map(|request| self.agent.run(request)),
-            None => request.body(()).map(|request| self.agent.run(request)),
+    /// DELETEs `path`.
+    ///
+    /// # Errors
+    /// When it can't be reached, or refuses.
+    pub fn delete(&self, path: &str, expected: &Expected) -> Result<Reply, Failure> {
+        let question = Question {
+            expected: Some(expected),
+            ..Question::of(Method::DELETE, path)
         };
+        self.ask(&question)?.ensure_good()
+    }
+
+    fn ask(&self, question: &Question<'_>) -> Result<Answer, Failure> {
         let wrong = |error: http::Error| Failure::usage(format!("`{}`: {error}", self.url));
-        read(sent.map_err(wrong)?.map_err(unreachable)?).map_err(unreachable)
+        let unreachable = |error: ureq::Error| self.unreachable(&error);
+        let request = question.request(&self.url);
+        let response = match question.method {
+            // Of these a length would be said for nothing.
+            Method::GET | Method::DELETE => {
+                let request = request.body(()).map_err(wrong)?;
+                self.agent.run(request)
+            }
+            _ => {
+                let request = request.body(question.body).map_err(wrong)?;
+                self.agent.run(request)
+            }
+        };
+        read(response.map_err(unreachable)?).map_err(unreachable)
     }
 
     fn unreachable(&self, error: &ureq::Error) -> Failure {
@@ -156,6 +172,48 @@ impl Server {
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.url)
+    }
+}
+
+/// A request.
+struct Question<'q> {
+    method: Method,
+    path: &'q str,
+    accept: &'static str,
+    expected: Option<&'q Expected>,
+    body: &'q str,
+}
+
+impl<'q> Question<'q> {
+    fn of(method: Method, path: &'q str) -> Self {
+        Self {
+            method,
+            path,
+            accept: "application/json",
+            expected: None,
+            body: "",
+        }
+    }
+
+    fn as_text(self) -> Self {
+        let accept = "text/plain";
+        Self { accept, ..self }
+    }
+
+    fn request(&self, url: &str) -> http::request::Builder {
+        let request = http::Request::builder()
+            .method(&self.method)
+            .uri(format!("{url}{}", self.path))
+            .header(header::ACCEPT, self.accept);
+        let request = match self.expected {
+            None => request,
+            Some(Expected::Version(version)) => request.header(header::IF_MATCH, version),
+            Some(Expected::Absent) => request.header(header::IF_NONE_MATCH, "*"),
+        };
+        match self.body {
+            "" => request,
+            _ => request.header(header::CONTENT_TYPE, "application/yaml"),
+        }
     }
 }
 
