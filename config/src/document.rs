@@ -4,6 +4,9 @@
 //! what belongs to each process is refused. Routes may name clusters of other documents: references are not linked, and
 //! what is wrong between documents comes out of [`check`] when they are together.
 
+mod clash;
+mod place;
+
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -11,16 +14,18 @@ use serde_json::Value;
 use crate::{
     Problems, file,
     model::{Cluster, Listener, Selector},
-    reader::Reader,
+    reader::{Reader, Reference},
     yaml,
 };
+
+pub use clash::{Clash, check, problems};
 
 /// What one text says.
 #[derive(Clone, Debug)]
 pub struct Document {
     /// What messages call it.
     pub file: Arc<str>,
-    /// As it was read.
+    /// As it was read, but for a byte order mark.
     pub text: Arc<str>,
     /// Which proxies it is for.
     pub proxies: Selector,
@@ -28,6 +33,8 @@ pub struct Document {
     pub listeners: Vec<Arc<Listener>>,
     /// In file order.
     pub clusters: Vec<Arc<Cluster>>,
+    /// The clusters that its routes and breakers name, each once.
+    references: Vec<Reference>,
 }
 
 /// Reads a document from YAML or JSON. `file` is what messages call the text. Takes any text without panic, as
@@ -36,23 +43,27 @@ pub struct Document {
 /// # Errors
 /// Everything that is wrong with `text` by itself, at once.
 pub fn parse(file: &str, text: &str) -> Result<Document, Problems> {
-    let stripped = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // Some editors begin a file with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut problems = Vec::new();
     let mut parts = None;
-    if let Some(root) = yaml::parse(stripped, &mut problems) {
+    let mut references = Vec::new();
+    if let Some(root) = yaml::parse(text, &mut problems) {
         let mut reader = Reader::of_fragment();
         parts = file::document().read(&root, &mut reader);
+        references = reader.references();
         problems.extend(reader.into_problems());
     }
     match parts {
         Some(parts) if problems.is_empty() => Ok(Document {
+            references,
             file: file.into(),
             text: text.into(),
             proxies: parts.proxies,
             listeners: parts.listeners.into_iter().map(Arc::new).collect(),
             clusters: parts.clusters.into_iter().map(Arc::new).collect(),
         }),
-        _ => Err(Problems::new(file, stripped, problems)),
+        _ => Err(Problems::new(file, text, problems)),
     }
 }
 
