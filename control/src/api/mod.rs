@@ -80,7 +80,9 @@ fn router(context: Context) -> Router {
         .route("/versions/{version}", get(history::show))
         .route("/diff", get(history::diff))
         .route("/rollback", post(history::rollback))
-        .fallback(|| async { Failure::new(StatusCode::NOT_FOUND, "nothing is here").hint(SEE_INDEX) })
+        .fallback(|| async {
+            Failure::new(StatusCode::NOT_FOUND, "nothing is here").hint(SEE_INDEX)
+        })
         .method_not_allowed_fallback(|| async {
             let refused = "this can't be done here";
             Failure::new(StatusCode::METHOD_NOT_ALLOWED, refused).hint(SEE_INDEX)

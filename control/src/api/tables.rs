@@ -97,7 +97,13 @@ pub async fn put(
     let before = find(&context.registry, name.as_str()).ok();
     let outcome = context
         .registry
-        .put(name.as_str(), text.clone(), expected, &who(peer), change.dry_run)
+        .put(
+            name.as_str(),
+            text.clone(),
+            expected,
+            &who(peer),
+            change.dry_run,
+        )
         .await?;
     let texts = [before.map(|before| before.text), Some(text)];
     Ok(answer(&name, &outcome, texts, &change, form))

@@ -66,7 +66,8 @@ impl Failure {
 
     /// What to do about it.
     pub fn hint(mut self, hint: impl AsRef<str>) -> Self {
-        self.text.push_str(&format!("\nhint: {}", printable(hint.as_ref())));
+        self.text
+            .push_str(&format!("\nhint: {}", printable(hint.as_ref())));
         self
     }
 

@@ -159,10 +159,8 @@ impl Server {
     }
 
     fn unreachable(&self, error: &ureq::Error) -> Failure {
-        let failure = Failure::unavailable(format!(
-            "no control plane answers at {}: {error}",
-            self.url
-        ));
+        let failure =
+            Failure::unavailable(format!("no control plane answers at {}: {error}", self.url));
         failure.hint(
             "`outrigger-control --config FILE_OR_DIR` starts one; `--server URL` or OUTRIGGER_SERVER says where it is",
         )
@@ -231,12 +229,13 @@ impl Answer {
     }
 }
 
-fn read(mut response: Response<Body>) -> Result<Answer, ureq::Error> {
-    let etag = response.headers().get(header::ETAG);
+fn read(response: Response<Body>) -> Result<Answer, ureq::Error> {
+    let (head, body) = response.into_parts();
+    let etag = head.headers.get(header::ETAG);
     let etag = etag.and_then(|etag| etag.to_str().ok()).map(str::to_owned);
-    let body = response.body_mut().with_config().limit(LARGEST);
+    let body = body.into_with_config().limit(LARGEST);
     Ok(Answer(Reply {
-        status: response.status(),
+        status: head.status,
         etag,
         text: body.read_to_string()?,
     }))

@@ -37,8 +37,8 @@ pub fn read(path: &Path) -> Result<BTreeMap<Name, OnDisk>, Failure> {
     let mut tables: BTreeMap<Name, OnDisk> = BTreeMap::new();
     for path in files {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        let name = Name::new(&name)
-            .map_err(|bad| Failure::wrong(format!("{}: {bad}", path.display())))?;
+        let name =
+            Name::new(&name).map_err(|bad| Failure::wrong(format!("{}: {bad}", path.display())))?;
         let bytes = fs::read(&path).map_err(|error| unreadable(&path, &error))?;
         let text = String::from_utf8(bytes)
             .map_err(|_| Failure::wrong(format!("{}: the file is not UTF-8", path.display())))?;
