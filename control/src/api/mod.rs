@@ -3,6 +3,7 @@
 //! Answers are JSON, or text for people with `Accept: text/plain`. Nothing here decides about tables: that is the
 //! registry's.
 
+pub(crate) mod batch;
 mod body;
 mod condition;
 mod connection;
@@ -39,6 +40,7 @@ GET    /tables               the tables as the source has them
 GET    /tables/NAME          a table's text, with its ETag
 PUT    /tables/NAME          a new text, kept by the source; ?dry_run=true only tells what it would do
 DELETE /tables/NAME          takes a table away; ?dry_run=true
+POST   /tables               several changes at once, all of them or none; ?dry_run=true
 GET    /versions             every version of the tables that is remembered, the newest first
 GET    /versions/VERSION     one, with the texts of its tables
 GET    /diff?from=&to=       what lies between two versions; to the one in force without `to`
@@ -71,7 +73,7 @@ fn router(context: Context) -> Router {
         .route("/live", get(|| async { "live\n" }))
         .route("/ready", get(ready))
         .route("/metrics", get(metrics::show))
-        .route("/tables", get(tables::list))
+        .route("/tables", get(tables::list).post(batch::post))
         .route(
             "/tables/{name}",
             get(tables::show).put(tables::put).delete(tables::delete),

@@ -25,6 +25,20 @@ use crate::{
 
 const YAML: &str = "application/yaml; charset=utf-8";
 
+/// What a text may be sent as; JSON is YAML too.
+const KINDS: &[&str] = &[
+    "application/yaml",
+    "application/x-yaml",
+    "text/yaml",
+    "text/x-yaml",
+    "text/plain",
+    "application/json",
+    "application/octet-stream",
+];
+
+/// Of a text, in bytes. A table of 10,000 endpoints has half a MiB.
+const LARGEST: usize = 4 << 20;
+
 /// What follows the `?` of a change.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -93,7 +107,7 @@ pub async fn put(
     // Before a body of MiB is read for nothing.
     let name = Name::new(&name).map_err(crate::registry::Refusal::from)?;
     let expected = condition::of_write(&headers)?;
-    let text = body::read(&headers, body).await?;
+    let text = body::read(&headers, body, KINDS, LARGEST).await?;
     let before = find(&context.registry, name.as_str()).ok();
     let outcome = context
         .registry

@@ -52,18 +52,6 @@ impl Failure {
         Self::new(CONFIGURATION, message.as_ref())
     }
 
-    /// Whether the tables are what is wrong.
-    pub fn is_of_tables(&self) -> bool {
-        self.code == CONFIGURATION
-    }
-
-    /// What else there is to know.
-    pub fn note(mut self, note: impl AsRef<str>) -> Self {
-        self.text
-            .push_str(&format!("\nnote: {}", printable(note.as_ref())));
-        self
-    }
-
     /// What to do about it.
     pub fn hint(mut self, hint: impl AsRef<str>) -> Self {
         self.text

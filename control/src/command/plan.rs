@@ -8,29 +8,25 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{
-    Failure, check,
-    server::{Expected, Server},
-    texts,
+use super::{Failure, check, server::Server, texts};
+use crate::{
+    api::batch::{Batch, Expected, Written},
+    history::Comparison,
+    source::Name,
 };
-use crate::{history::Comparison, source::Name};
 
 /// The tables that would be other than they are.
 pub struct Plan {
-    /// In the order of their names.
-    pub steps: Vec<Step>,
+    steps: Vec<Step>,
 }
 
 /// A table that would be new, other, or gone.
-pub struct Step {
-    /// Its name.
-    pub name: Name,
-    /// What is there, with what to expect when it is written.
-    pub before: Option<Arc<str>>,
-    /// What must be so still.
-    pub expected: Expected,
-    /// What it would say; `None`: it would go.
-    pub after: Option<Arc<str>>,
+struct Step {
+    name: Name,
+    before: Option<Arc<str>>,
+    /// Of what is there.
+    etag: Option<String>,
+    after: Option<Arc<str>>,
 }
 
 #[derive(Deserialize)]
@@ -69,18 +65,38 @@ impl Plan {
                 texts.insert(place, Arc::clone(after));
             }
             if after != before {
-                let etag = found.and_then(|reply| reply.etag);
                 steps.push(Step {
                     name,
                     before,
+                    etag: found.and_then(|reply| reply.etag),
                     after,
-                    expected: etag.map_or(Expected::Absent, Expected::Version),
                 });
             }
         }
         let texts = texts.iter().map(|(place, text)| (place.clone(), &**text));
         check::documents(texts)?;
         Ok(Self { steps })
+    }
+
+    /// The names of the tables.
+    pub fn names(&self) -> Vec<&str> {
+        self.steps.iter().map(|step| step.name.as_str()).collect()
+    }
+
+    /// As the API takes it: nothing is to change if anything is other than it was read.
+    pub fn batch(&self) -> Batch {
+        let written = |step: &Step| Written {
+            text: step.after.as_ref().map(ToString::to_string),
+            expected: Some(match &step.etag {
+                Some(etag) => Expected::Etag(etag.clone()),
+                None => Expected::Absent,
+            }),
+        };
+        let steps = self.steps.iter();
+        let tables = steps.map(|step| (step.name.to_string(), written(step)));
+        Batch {
+            tables: tables.collect(),
+        }
     }
 
     /// Before and after.

@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use http::{Method, StatusCode, header};
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use ureq::{Agent, Body, http::Response};
 
@@ -26,9 +26,9 @@ pub struct Server {
 
 /// What it answered, when that was no error.
 pub struct Reply {
-    /// 200, 201, 204 or 404 where asked for.
+    /// Of success.
     pub status: StatusCode,
-    /// The version of the table that was read, as `If-Match` takes it.
+    /// Of the table that was read, without its quotes.
     pub etag: Option<String>,
     /// The body.
     pub text: String,
@@ -40,15 +40,6 @@ impl Reply {
         serde_json::from_str(&self.text)
             .map_err(|error| Failure::unavailable(format!("the answer is not understood: {error}")))
     }
-}
-
-/// What is expected of a table before it is written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Expected {
-    /// It is still this version.
-    Version(String),
-    /// There is none of the name.
-    Absent,
 }
 
 impl Server {
@@ -115,27 +106,15 @@ impl Server {
         self.ask(&question.as_text())?.ensure_good()
     }
 
-    /// PUTs `text` to `path`.
+    /// POSTs `body` to `path`.
     ///
     /// # Errors
     /// When it can't be reached, or refuses.
-    pub fn put(&self, path: &str, text: &str, expected: &Expected) -> Result<Reply, Failure> {
+    pub fn post_json(&self, path: &str, body: &impl Serialize) -> Result<Reply, Failure> {
         let question = Question {
-            expected: Some(expected),
-            body: text,
-            ..Question::of(Method::PUT, path)
-        };
-        self.ask(&question)?.ensure_good()
-    }
-
-    /// DELETEs `path`.
-    ///
-    /// # Errors
-    /// When it can't be reached, or refuses.
-    pub fn delete(&self, path: &str, expected: &Expected) -> Result<Reply, Failure> {
-        let question = Question {
-            expected: Some(expected),
-            ..Question::of(Method::DELETE, path)
+            // Of our own types none can't be written.
+            body: serde_json::to_string(body).unwrap_or_default(),
+            ..Question::of(Method::POST, path)
         };
         self.ask(&question)?.ensure_good()
     }
@@ -145,13 +124,12 @@ impl Server {
         let unreachable = |error: ureq::Error| self.unreachable(&error);
         let request = question.request(&self.url);
         let response = match question.method {
-            // Of these a length would be said for nothing.
-            Method::GET | Method::DELETE => {
+            Method::GET => {
                 let request = request.body(()).map_err(wrong)?;
                 self.agent.run(request)
             }
             _ => {
-                let request = request.body(question.body).map_err(wrong)?;
+                let request = request.body(question.body.as_str()).map_err(wrong)?;
                 self.agent.run(request)
             }
         };
@@ -178,8 +156,7 @@ struct Question<'q> {
     method: Method,
     path: &'q str,
     accept: &'static str,
-    expected: Option<&'q Expected>,
-    body: &'q str,
+    body: String,
 }
 
 impl<'q> Question<'q> {
@@ -188,8 +165,7 @@ impl<'q> Question<'q> {
             method,
             path,
             accept: "application/json",
-            expected: None,
-            body: "",
+            body: String::new(),
         }
     }
 
@@ -203,14 +179,9 @@ impl<'q> Question<'q> {
             .method(&self.method)
             .uri(format!("{url}{}", self.path))
             .header(header::ACCEPT, self.accept);
-        let request = match self.expected {
-            None => request,
-            Some(Expected::Version(version)) => request.header(header::IF_MATCH, version),
-            Some(Expected::Absent) => request.header(header::IF_NONE_MATCH, "*"),
-        };
-        match self.body {
+        match self.body.as_str() {
             "" => request,
-            _ => request.header(header::CONTENT_TYPE, "application/yaml"),
+            _ => request.header(header::CONTENT_TYPE, "application/json"),
         }
     }
 }
@@ -232,7 +203,8 @@ impl Answer {
 fn read(response: Response<Body>) -> Result<Answer, ureq::Error> {
     let (head, body) = response.into_parts();
     let etag = head.headers.get(header::ETAG);
-    let etag = etag.and_then(|etag| etag.to_str().ok()).map(str::to_owned);
+    let etag = etag.and_then(|etag| etag.to_str().ok());
+    let etag = etag.map(|etag| etag.trim_matches('"').to_owned());
     let body = body.into_with_config().limit(LARGEST);
     Ok(Answer(Reply {
         status: head.status,
