@@ -15,7 +15,7 @@ use crate::{
     Problems, file,
     model::{Cluster, Listener, Selector},
     reader::{Reader, Reference},
-    yaml,
+    utf8, yaml,
 };
 
 pub use clash::{Clash, check, problems};
@@ -65,6 +65,19 @@ pub fn parse(file: &str, text: &str) -> Result<Document, Problems> {
         }),
         _ => Err(Problems::new(file, text, problems)),
     }
+}
+
+/// The same from bytes.
+///
+/// # Errors
+/// As [`parse`], and when they are not text.
+pub fn read(file: &str, bytes: &[u8]) -> Result<Document, Problems> {
+    parse(file, utf8(file, bytes)?)
+}
+
+/// What to say of a document whose text can't be had.
+pub fn unreadable(file: &str, cause: &str) -> Problems {
+    crate::unreadable(file, cause)
 }
 
 /// The format of a document as JSON Schema (2020-12). `table.schema.json` beside this crate is a copy.

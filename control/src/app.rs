@@ -1,6 +1,6 @@
 //! The process: keeps the tables, serves them to proxies and people, and says goodbye.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, path::Path};
 
 use outrigger_config::Problems;
 use tokio::{
@@ -10,14 +10,23 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{cli::Serve, log};
+use crate::{
+    cli::Serve,
+    history::{History, StoreError},
+    log,
+    registry::Registry,
+    source::file::FileSource,
+};
 
 /// Why the process ends with an error.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// A table is wrong.
+    /// A table is wrong, or there is none where there should be.
     #[error("{0}")]
-    Config(Problems),
+    Config(String),
+    /// The history can't be kept where it should.
+    #[error("the history can't be kept: {0}")]
+    History(#[from] StoreError),
     /// An address could not be bound.
     #[error("cannot listen on {0} ({1}): {2}")]
     Bind(SocketAddr, &'static str, io::Error),
@@ -58,14 +67,31 @@ pub fn run(args: &Serve) -> Result<(), Failure> {
 async fn serve(args: &Serve) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let path = args.config.as_deref().unwrap_or(Path::new(""));
+    let source = FileSource::open(path);
+    let source = source.map_err(|error| Failure::Config(format!("error: {error}")))?;
+    let history = match &args.history {
+        Some(directory) => History::open(directory)?,
+        None => History::default(),
+    };
     let xds = bind(args.xds, "xds").await?;
     let http = bind(args.http, "http").await?;
     let (stopping, stop) = Stop::pair();
     let mut servers: JoinSet<()> = JoinSet::new();
-    tracing::info!(xds = %xds.local_addr()?, http = %http.local_addr()?, "serving");
+    let started = Registry::start(source, history, stop.clone()).await;
+    let (registry, keeper) = started.map_err(|problems| Failure::Config(texts(&problems)))?;
+    servers.spawn(keeper);
+    let tables = registry.feed().borrow().clone();
+    tracing::info!(
+        xds = %xds.local_addr()?,
+        http = %http.local_addr()?,
+        config = %path.display(),
+        tables = tables.tables.len(),
+        version = %tables.version,
+        "serving"
+    );
     // push: servers.spawn(push::serve(xds, registry.feed(), stop.clone()));
     // api: servers.spawn(api::serve(http, registry.clone(), stop.clone()));
-    servers.spawn(stop.told());
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -74,6 +100,11 @@ async fn serve(args: &Serve) -> Result<(), Failure> {
     drop(stopping);
     while servers.join_next().await.is_some() {}
     Ok(())
+}
+
+fn texts(problems: &[Problems]) -> String {
+    let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    texts.join("\n\n")
 }
 
 async fn bind(address: SocketAddr, what: &'static str) -> Result<TcpListener, Failure> {

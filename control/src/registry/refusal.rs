@@ -4,7 +4,7 @@ use std::{io, sync::Arc};
 
 use outrigger_config::Problems;
 
-use crate::source::BadName;
+use crate::source::{BadName, WriteError};
 
 /// Why a change of the tables is not made; nothing has changed then.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,15 @@ pub enum Refusal {
     /// The control plane ends.
     #[error("the control plane is stopping")]
     Stopped,
+}
+
+impl From<WriteError> for Refusal {
+    fn from(error: WriteError) -> Self {
+        match error {
+            WriteError::ReadOnly(hint) => Self::ReadOnly(hint),
+            WriteError::Failed(place, error) => Self::Failed(place, error),
+        }
+    }
 }
 
 fn texts(problems: &[Problems]) -> String {

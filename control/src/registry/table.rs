@@ -59,6 +59,13 @@ impl Table {
             document: Arc::new(document),
         }
     }
+
+    /// Whether it defines this cluster.
+    pub(super) fn has(&self, cluster: &str) -> bool {
+        self.clusters
+            .iter()
+            .any(|part| &*part.value.name == cluster)
+    }
 }
 
 fn keep<T: PartialEq + Serialize>(

@@ -26,22 +26,32 @@ pub struct Tables {
 pub struct Scope(Vec<Arc<Selector>>);
 
 impl Tables {
-    /// Of these, which have been checked.
-    pub(super) fn new(tables: BTreeMap<Name, Arc<Table>>, since: SystemTime) -> Self {
+    /// Of these, which go together.
+    pub fn new(tables: BTreeMap<Name, Arc<Table>>, since: SystemTime) -> Self {
         let mut selectors: Vec<Arc<Selector>> =
             tables.values().map(|it| Arc::clone(&it.proxies)).collect();
         selectors.sort();
         selectors.dedup();
-        let mut canonical = String::new();
-        for (name, table) in &tables {
-            canonical.extend([name.as_str(), " ", &*table.version, "\n"]);
-        }
         Self {
-            version: outrigger_xds::version(&canonical),
+            version: Self::version(&tables),
             since,
             tables,
             selectors,
         }
+    }
+
+    /// The version of these.
+    pub fn version(tables: &BTreeMap<Name, Arc<Table>>) -> Arc<str> {
+        let mut canonical = String::new();
+        for (name, table) in tables {
+            canonical.extend([name.as_str(), " ", &*table.version, "\n"]);
+        }
+        outrigger_xds::version(&canonical)
+    }
+
+    /// The same, in force since another time.
+    pub(super) fn since(self, since: SystemTime) -> Self {
+        Self { since, ..self }
     }
 
     /// Which of them a proxy with these labels gets.

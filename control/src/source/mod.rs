@@ -4,6 +4,7 @@
 //! listens compares. So a source that has lost its thread says [`Event::All`] once more, and nothing happens to what is
 //! the same. A source that is [lost](Event::Lost) takes nothing away: the tables it gave last stay in force.
 
+pub mod file;
 mod name;
 
 use std::{collections::BTreeMap, future::Future, io};
