@@ -11,6 +11,7 @@ use tokio::{
 };
 
 use crate::{
+    api::{self, Guard},
     cli::Serve,
     history::{History, StoreError},
     log,
@@ -91,7 +92,8 @@ async fn serve(args: &Serve) -> Result<(), Failure> {
         "serving"
     );
     // push: servers.spawn(push::serve(xds, registry.feed(), stop.clone()));
-    // api: servers.spawn(api::serve(http, registry.clone(), stop.clone()));
+    let guard = Guard::new(&args.allow_host);
+    servers.spawn(api::serve(http, registry, guard, stop));
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

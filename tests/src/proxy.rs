@@ -317,7 +317,10 @@ pub(crate) fn signal(id: u32, signal: Signal) {
     kill_process(pid, signal).expect("the process is there");
 }
 
-pub(crate) fn gather(mut pipe: impl Read + Send + 'static, output: &Arc<Mutex<String>>) -> JoinHandle<()> {
+pub(crate) fn gather(
+    mut pipe: impl Read + Send + 'static,
+    output: &Arc<Mutex<String>>,
+) -> JoinHandle<()> {
     let output = output.clone();
     std::thread::spawn(move || {
         let mut buffer = [0; 8192];

@@ -68,11 +68,7 @@ async fn a_put_is_in_force_at_once_and_kept_by_the_source() {
 #[tokio::test]
 async fn of_two_who_write_at_once_one_is_told() {
     let control = Control::start(&[("shop", SHOP)]).await;
-    let etag = control
-        .get("/tables/shop")
-        .await
-        .header("etag")
-        .to_owned();
+    let etag = control.get("/tables/shop").await.header("etag").to_owned();
     let read = [("if-match", etag.as_str())];
     let (one, other) = (SHOP.replace("9001", "9002"), SHOP.replace("9001", "9003"));
     let first = put(&control, "shop", &read, &one).await;
@@ -84,7 +80,10 @@ async fn of_two_who_write_at_once_one_is_told() {
 
     let absent = [("if-none-match", "*")];
     assert_eq!(put(&control, "shop", &absent, &other).await.status, 412);
-    assert_eq!(put(&control, "new", &read, "clusters: {}").await.status, 412);
+    assert_eq!(
+        put(&control, "new", &read, "clusters: {}").await.status,
+        412
+    );
     let made = put(&control, "new", &absent, "clusters: {}").await;
     assert_eq!(made.status, 201);
     let unclear = [("if-match", "abc")];
@@ -107,7 +106,9 @@ async fn a_dry_run_tells_and_does_nothing() {
     let text = [("accept", "text/plain")];
     let reply = control.ask(Method::PUT, path, &text, other).await;
     assert!(
-        reply.text().contains("\n+  shop: { endpoints: [127.0.0.1:9002] }\n"),
+        reply
+            .text()
+            .contains("\n+  shop: { endpoints: [127.0.0.1:9002] }\n"),
         "{}",
         reply.text()
     );
@@ -135,7 +136,11 @@ async fn all_that_is_wrong_with_a_put_is_said_and_nothing_changes() {
     assert_eq!(problems[0]["line"], 2);
     let text = [("accept", "text/plain")];
     let shown = put(&control, "shop", &text, wrong).await;
-    assert!(shown.text().contains("--> tables/shop.yaml:2:"), "{}", shown.text());
+    assert!(
+        shown.text().contains("--> tables/shop.yaml:2:"),
+        "{}",
+        shown.text()
+    );
 
     for text in [
         "",
@@ -180,7 +185,12 @@ async fn a_name_leads_nowhere_but_to_a_table() {
         let reply = control.get(&format!("/tables/{name}")).await;
         assert!([400, 404].contains(&reply.status.as_u16()), "{name}");
     }
-    for path in ["/tables/../escaped", "/tables//escaped", "/tables/a/b", "/tables/"] {
+    for path in [
+        "/tables/../escaped",
+        "/tables//escaped",
+        "/tables/a/b",
+        "/tables/",
+    ] {
         let reply = control.ask(Method::PUT, path, &[], SHOP).await;
         assert!(
             [400, 404].contains(&reply.status.as_u16()),
@@ -257,7 +267,11 @@ async fn history_is_listed_compared_and_rolled_back() {
     assert_eq!(changes[0]["kind"], "endpoint");
     let text = [("accept", "text/plain")];
     let shown = control.ask(Method::GET, &diff, &text, "").await;
-    assert!(shown.text().contains("-  shop: { endpoints: [127.0.0.1:9001] }"));
+    assert!(
+        shown
+            .text()
+            .contains("-  shop: { endpoints: [127.0.0.1:9001] }")
+    );
 
     let old = control.get(&format!("/versions/{first}")).await.json();
     assert_eq!(old["tables"]["shop"], SHOP);
@@ -271,9 +285,22 @@ async fn history_is_listed_compared_and_rolled_back() {
     assert_eq!(done.json()["version"], first);
     assert_eq!(control.get("/tables/shop").await.text(), SHOP);
     assert_eq!(control.read("tables/shop.yaml").as_deref(), Some(SHOP));
-    assert_eq!(control.get("/versions").await.json().as_array().unwrap().len(), 3);
+    assert_eq!(
+        control
+            .get("/versions")
+            .await
+            .json()
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
 
-    for path in ["/diff?from=nonsense", "/versions/nonsense", "/versions/..%2f"] {
+    for path in [
+        "/diff?from=nonsense",
+        "/versions/nonsense",
+        "/versions/..%2f",
+    ] {
         assert_eq!(control.get(path).await.status, 404, "{path}");
     }
     assert_eq!(control.get("/diff").await.status, 400);
@@ -296,8 +323,15 @@ async fn what_the_file_system_says_is_shown_too() {
     })
     .await;
     let metrics = control.get("/metrics").await;
-    assert!(metrics.text().contains("\noutrigger_tables_refused 1\n"), "{}", metrics.text());
-    assert!(metrics.text().contains("\noutrigger_tables 2\n"), "the last right one stays");
+    assert!(
+        metrics.text().contains("\noutrigger_tables_refused 1\n"),
+        "{}",
+        metrics.text()
+    );
+    assert!(
+        metrics.text().contains("\noutrigger_tables 2\n"),
+        "the last right one stays"
+    );
 }
 
 #[tokio::test]

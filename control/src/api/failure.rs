@@ -82,7 +82,7 @@ impl From<Refusal> for Failure {
         let status = match &refusal {
             Refusal::Name(_) => StatusCode::BAD_REQUEST,
             Refusal::NoTable(_) | Refusal::NoVersion(_) => StatusCode::NOT_FOUND,
-            Refusal::Changed(_) => StatusCode::PRECONDITION_FAILED,
+            Refusal::Changed(..) => StatusCode::PRECONDITION_FAILED,
             Refusal::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Refusal::ReadOnly(_) => StatusCode::METHOD_NOT_ALLOWED,
             Refusal::Failed(..) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -93,7 +93,7 @@ impl From<Refusal> for Failure {
                 problems,
                 ..Self::new(status, "the tables would be wrong")
             },
-            Refusal::Changed(ref etag) => Self {
+            Refusal::Changed(_, ref etag) => Self {
                 etag: etag.clone(),
                 ..Self::new(status, refusal.to_string())
                     .hint("read it again, and write what it should say now")

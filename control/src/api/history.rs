@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Context, failure::Failure, form::Form, mistake, tables::told, who};
-use crate::{history::Version, registry::Refusal};
+use crate::history::Version;
 
 /// `GET /versions`.
 pub async fn list(State(context): State<Context>) -> Json<Value> {
@@ -41,15 +41,9 @@ pub async fn show(
     wanted: Result<Path<String>, PathRejection>,
 ) -> Result<Json<Value>, Failure> {
     let Path(wanted) = wanted?;
-    let versions = context.registry.history();
-    // The newest of several with one content.
-    let mut versions = versions.iter();
-    let found = versions
-        .find(|version| *version.version == *wanted || version.serial.to_string() == wanted)
-        .ok_or_else(|| Refusal::NoVersion(wanted.clone()))?;
-    let mut shown = version(found);
-    let id = &found.version;
-    shown["tables"] = json!(context.registry.diff(id, Some(id))?.after);
+    let (found, texts) = context.registry.version(&wanted)?;
+    let mut shown = version(&found);
+    shown["tables"] = json!(texts);
     Ok(Json(shown))
 }
 

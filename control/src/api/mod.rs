@@ -29,12 +29,12 @@ use tokio::net::TcpListener;
 
 use crate::{app::Stop, registry::Registry};
 use failure::Failure;
-use guard::Guard;
+pub use guard::Guard;
 
 /// What `/` says.
 const INDEX: &str = "\
 GET    /live                 200 while the process lives
-GET    /ready                200 if it has tables to give, else 503
+GET    /ready                200 once the first tables are in force
 GET    /metrics              Prometheus metrics
 GET    /tables               the tables as the source has them
 GET    /tables/NAME          a table's text, with its ETag
@@ -59,10 +59,10 @@ pub struct Context {
 }
 
 /// Serves until told to stop.
-pub async fn serve(listener: TcpListener, registry: Registry, hosts: &[String], stop: Stop) {
+pub async fn serve(listener: TcpListener, registry: Registry, guard: Guard, stop: Stop) {
     let context = Context {
         registry,
-        guard: Arc::new(Guard::new(hosts)),
+        guard: Arc::new(guard),
     };
     connection::accept(listener, router(context), stop).await;
 }
@@ -71,7 +71,8 @@ fn router(context: Context) -> Router {
     Router::new()
         .route("/", get(|| async { INDEX }))
         .route("/live", get(|| async { "live\n" }))
-        .route("/ready", get(ready))
+        // Served only once the first tables are in force.
+        .route("/ready", get(|| async { "ready\n" }))
         .route("/metrics", get(metrics::show))
         .route("/tables", get(tables::list).post(batch::post))
         .route(
@@ -113,16 +114,6 @@ async fn as_said(request: Request, next: Next) -> Response {
     let nosniff = HeaderValue::from_static("nosniff");
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
     response
-}
-
-async fn ready(State(context): State<Context>) -> Result<&'static str, Failure> {
-    match context.registry.tables().is_empty() {
-        false => Ok("ready\n"),
-        true => Err(Failure::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "there are no tables yet",
-        )),
-    }
 }
 
 /// Who asks, as history remembers it.

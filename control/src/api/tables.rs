@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::{Context, body, condition, failure::Failure, form::Form, mistake, who};
 use crate::{
     history::Comparison,
-    registry::{Listed, Outcome, Registry},
+    registry::{Listed, Outcome, Refusal},
     source::Name,
 };
 
@@ -71,23 +71,12 @@ pub async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let Path(name) = name?;
-    let table = find(&context.registry, &name)?;
-    let etag = (header::ETAG, condition::quoted(&table.etag));
+    let table = context.registry.table(&name)?;
+    let tag = [(header::ETAG, condition::quoted(&table.etag))];
     if condition::has_read(&headers, &table.etag)? {
-        return Ok((StatusCode::NOT_MODIFIED, [etag]).into_response());
+        return Ok((StatusCode::NOT_MODIFIED, tag).into_response());
     }
-    Ok(([etag], [(header::CONTENT_TYPE, YAML)], table.text).into_response())
-}
-
-fn find(registry: &Registry, name: &str) -> Result<Listed, Failure> {
-    let tables = registry.tables();
-    let table = tables.iter().find(|table| table.name.as_str() == name);
-    table.cloned().ok_or_else(|| no_table(name))
-}
-
-fn no_table(name: &str) -> Failure {
-    let missing = format!("there is no table `{}`", name.escape_debug());
-    Failure::new(StatusCode::NOT_FOUND, missing).hint("`GET /tables` lists them")
+    Ok((tag, [(header::CONTENT_TYPE, YAML)], table.text).into_response())
 }
 
 /// `PUT /tables/NAME`.
@@ -105,10 +94,10 @@ pub async fn put(
 ) -> Result<Response, Failure> {
     let (Path(name), Query(change)) = (name?, change?);
     // Before a body of MiB is read for nothing.
-    let name = Name::new(&name).map_err(crate::registry::Refusal::from)?;
+    let name = Name::new(&name).map_err(Refusal::from)?;
     let expected = condition::of_write(&headers)?;
     let text = body::read(&headers, body, KINDS, LARGEST).await?;
-    let before = find(&context.registry, name.as_str()).ok();
+    let before = context.registry.table(name.as_str()).ok();
     let outcome = context
         .registry
         .put(
@@ -136,9 +125,9 @@ pub async fn delete(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let (Path(name), Query(change)) = (name?, change?);
-    let name = Name::new(&name).map_err(crate::registry::Refusal::from)?;
+    let name = Name::new(&name).map_err(Refusal::from)?;
     let expected = condition::of_write(&headers)?;
-    let before = find(&context.registry, name.as_str()).ok();
+    let before = context.registry.table(name.as_str()).ok();
     let outcome = context
         .registry
         .delete(name.as_str(), expected, &who(peer), change.dry_run)

@@ -8,12 +8,7 @@ mod difference;
 mod parts;
 mod store;
 
-use std::{
-    collections::VecDeque,
-    path::Path,
-    sync::Arc,
-    time::SystemTime,
-};
+use std::{collections::VecDeque, path::Path, sync::Arc, time::SystemTime};
 
 use serde::{Deserialize, Serialize};
 
@@ -118,7 +113,10 @@ impl History {
 
     /// Adds a version.
     pub fn record(&mut self, tables: &Tables, by: &str, summary: String) {
-        let serial = self.entries.back().map_or(1, |entry| entry.version.serial + 1);
+        let serial = self
+            .entries
+            .back()
+            .map_or(1, |entry| entry.version.serial + 1);
         let entry = Entry {
             version: Version {
                 serial,

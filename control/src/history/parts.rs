@@ -30,7 +30,10 @@ pub(super) fn unequal(before: Option<&Arc<Table>>, after: Option<&Arc<Table>>) -
         None => Versions::new(),
     };
     let before_and_after = (versions(before), versions(after));
-    (parts(before, &before_and_after.1), parts(after, &before_and_after.0))
+    (
+        parts(before, &before_and_after.1),
+        parts(after, &before_and_after.0),
+    )
 }
 
 type Versions = HashMap<(Kind, Arc<str>), Arc<str>>;
@@ -61,7 +64,10 @@ fn differs<T>(kind: Kind, name: &Arc<str>, part: &Part<T>, other: &Versions) -> 
 fn listener(listener: &Listener, parts: &mut Parts) {
     let name = &listener.name;
     for route in &listener.routes {
-        let name = format!("{name}/{}", route.name.trim_start_matches(&format!("{name}/")));
+        let name = format!(
+            "{name}/{}",
+            route.name.trim_start_matches(&format!("{name}/"))
+        );
         parts.insert((Kind::Route, name.into()), value(route));
     }
     let mut rest = value(listener);
@@ -75,8 +81,14 @@ fn cluster(cluster: &Cluster, parts: &mut Parts) {
     let name = &cluster.name;
     let mut rest = value(cluster);
     if let Endpoints::Static(endpoints) = &cluster.endpoints {
-        let written = rest.as_object_mut().and_then(|rest| rest.shift_remove("endpoints"));
-        let written = written.as_ref().and_then(Value::as_array).into_iter().flatten();
+        let written = rest
+            .as_object_mut()
+            .and_then(|rest| rest.shift_remove("endpoints"));
+        let written = written
+            .as_ref()
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
         for (endpoint, written) in endpoints.iter().zip(written) {
             let name = format!("{name}/{}", endpoint.address);
             parts.insert((Kind::Endpoint, name.into()), written.clone());

@@ -129,7 +129,8 @@ impl Shelf {
                 Some(problems) => _ = self.refused.insert(name, Arc::new(problems)),
             }
         }
-        self.gone.retain(|name, _| wanted.contains_key(name) && !self.offered.contains_key(name));
+        self.gone
+            .retain(|name, _| wanted.contains_key(name) && !self.offered.contains_key(name));
         self.in_force = wanted;
     }
 

@@ -96,9 +96,7 @@ impl FileSource {
             }
             (Ok(texts), said @ None) => {
                 self.lost = false;
-                let hashes = texts
-                    .iter()
-                    .map(|(name, text)| (name.clone(), hash(text)));
+                let hashes = texts.iter().map(|(name, text)| (name.clone(), hash(text)));
                 *said = Some(hashes.collect());
                 self.waiting.push_back(Event::All(texts));
             }
