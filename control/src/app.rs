@@ -1,6 +1,6 @@
 //! The process: keeps the tables, serves them to proxies and people, and says goodbye.
 
-use std::{io, net::SocketAddr, path::Path};
+use std::{io, net::SocketAddr, path::Path, sync::Arc};
 
 use outrigger_config::Problems;
 use tokio::{
@@ -11,10 +11,12 @@ use tokio::{
 };
 
 use crate::{
-    api::{self, Guard},
+    api::{self, Context, Guard},
     cli::Serve,
     history::{History, StoreError},
     log,
+    metric::Page,
+    push::{self, Proxies},
     registry::Registry,
     source::file::FileSource,
 };
@@ -77,6 +79,7 @@ async fn serve(args: &Serve) -> Result<(), Failure> {
     };
     let xds = bind(args.xds, "xds").await?;
     let http = bind(args.http, "http").await?;
+    let page = Page::open();
     let (stopping, stop) = Stop::pair();
     let mut servers: JoinSet<()> = JoinSet::new();
     let started = Registry::start(source, history, stop.clone()).await;
@@ -91,9 +94,21 @@ async fn serve(args: &Serve) -> Result<(), Failure> {
         version = %tables.version,
         "serving"
     );
-    // push: servers.spawn(push::serve(xds, registry.feed(), stop.clone()));
-    let guard = Guard::new(&args.allow_host);
-    servers.spawn(api::serve(http, registry, guard, stop));
+    let proxies = Proxies::default();
+    servers.spawn(push::serve(
+        xds,
+        registry.feed(),
+        proxies.clone(),
+        stop.clone(),
+    ));
+    let context = Context {
+        registry,
+        guard: Arc::new(Guard::new(&args.allow_host)),
+        proxies,
+        page: page.clone(),
+    };
+    servers.spawn(page.keep(stop.clone()));
+    servers.spawn(api::serve(http, context, stop));
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

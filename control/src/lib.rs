@@ -9,6 +9,7 @@ pub mod cli;
 pub mod command;
 pub mod history;
 pub mod log;
+pub mod metric;
 pub mod push;
 pub mod registry;
 pub mod source;

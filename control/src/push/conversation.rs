@@ -16,7 +16,7 @@ use tokio_stream::{Stream, wrappers::WatchStream};
 use tonic::{Status, Streaming};
 
 use super::{Push, form::Speech, latency::Latency, node::Node, proxies::Entry, session::Session};
-use crate::view::View;
+use crate::{metric, view::View};
 
 /// The responses of one stream.
 pub struct Conversation<S: Speech> {
@@ -71,8 +71,7 @@ impl<S: Speech> Conversation<S> {
         if let Some(verdict) = verdict {
             let refusal = S::refusal(request);
             if refusal.is_some() {
-                metrics::counter!("outrigger_push_refusals_total", "kind" => kind.as_str())
-                    .increment(1);
+                metrics::counter!(metric::REFUSALS, "kind" => kind.as_str()).increment(1);
             }
             let text = refusal.map_or("", |refusal| &refusal.message);
             client.entry.proxy().answered(kind, verdict, text);
@@ -132,9 +131,8 @@ impl Client {
         self.entry.proxy().stands(&self.session);
         let kind = response.as_ref()?.kind.as_str();
         let response = S::say(response?);
-        metrics::counter!("outrigger_pushes_total", "kind" => kind).increment(1);
-        metrics::counter!("outrigger_push_bytes_total", "kind" => kind)
-            .increment(response.encoded_len() as u64);
+        metrics::counter!(metric::PUSHES, "kind" => kind).increment(1);
+        metrics::counter!(metric::BYTES, "kind" => kind).increment(response.encoded_len() as u64);
         Some(response)
     }
 }

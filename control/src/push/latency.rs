@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::view::View;
+use crate::{metric, view::View};
 
 /// The oldest change that a proxy does not have.
 #[derive(Debug, Default)]
@@ -40,5 +40,5 @@ impl Latency {
 
 fn observe(stage: &'static str, seen: Instant) {
     let elapsed = seen.elapsed().as_secs_f64();
-    metrics::histogram!("outrigger_push_duration_seconds", "stage" => stage).record(elapsed);
+    metrics::histogram!(metric::DURATION, "stage" => stage).record(elapsed);
 }

@@ -7,6 +7,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use crate::metric;
+
 use super::{node::Node, record::Proxy, session::Form};
 
 /// How long a proxy is remembered that is gone: longer than a rollout takes to be noticed.
@@ -36,7 +38,7 @@ impl Proxies {
             proxy = %proxy.id, address = ?proxy.address, agent = proxy.agent, form = form.as_str(),
             "a proxy connects"
         );
-        metrics::gauge!("outrigger_proxies").increment(1);
+        metrics::gauge!(metric::PROXIES).increment(1);
         let proxy = Arc::new(Mutex::new(proxy));
         let mut roll = lock(&self.0);
         roll.serial += 1;
@@ -101,7 +103,7 @@ impl Drop for Entry {
         tracing::info!(
             proxy = %proxy.id, address = ?proxy.address, connected = ?connected, "a proxy is gone"
         );
-        metrics::gauge!("outrigger_proxies").decrement(1);
+        metrics::gauge!(metric::PROXIES).decrement(1);
         let mut roll = lock(&self.roll.0);
         roll.connected.remove(&self.serial);
         roll.gone.retain(|gone| gone.id != proxy.id);

@@ -100,7 +100,9 @@ async fn converse<S: Speech>(
 ) -> Result<Response<Body>, Infallible> {
     let codec: ProstCodec<S::Response, S::Request> = ProstCodec::default();
     let mut grpc = Grpc::new(codec).max_decoding_message_size(MAX_REQUEST);
-    Ok(grpc.streaming(Method::<S>(push, PhantomData), request).await)
+    Ok(grpc
+        .streaming(Method::<S>(push, PhantomData), request)
+        .await)
 }
 
 /// A method of the service.

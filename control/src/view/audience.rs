@@ -15,6 +15,7 @@ use tokio::{
 use super::{Content, Press, Targets, View};
 use crate::{
     app::Stop,
+    metric,
     registry::{Feed, Labels, Scope, Tables},
 };
 
@@ -111,6 +112,7 @@ impl House {
     /// From now on these are shown.
     fn change(&mut self, tables: Arc<Tables>, seen: Option<Instant>) {
         self.tables = Some((tables, seen.unwrap_or_else(Instant::now)));
+        metrics::counter!(metric::REVISION).increment(1);
         self.old = std::mem::take(&mut self.views);
         self.shown = 0;
     }
