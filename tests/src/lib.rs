@@ -4,6 +4,7 @@
 //! through a [`Client`] or, byte by byte, through [`Raw`]. Nothing here sleeps and hopes: whatever takes an unknown
 //! time is awaited with [`eventually`], which fails with the name of what did not happen.
 
+pub mod ads;
 pub mod body;
 mod client;
 mod control;
