@@ -4,6 +4,9 @@
 //! failures. In flight is taken by weight; the one request that is being placed is not, for the turns honour the
 //! weights already.
 //!
+//! An endpoint that owes an answer for longer than any took lately is taken to be that slow: one that hangs gets a
+//! request, or two, before anybody knows, not one after another until their time is up.
+//!
 //! Only the candidate's past fades. An endpoint that was slow or failed is thus tried again in a turn of its own, one
 //! request at a time; as a challenger it would, once faded far enough, be the best of all and draw a herd.
 
@@ -55,12 +58,16 @@ impl PeakEwma {
     /// How many times slower than the challenger the candidate is for certain: 1 if their ranges overlap. One that was
     /// never measured is neither fast nor slow, so that it neither draws all requests nor gets none.
     fn slowness(&self, candidate: &Load, challenger: &Load, now: u64) -> f32 {
-        match (candidate.latency(), challenger.latency()) {
+        let expected = |load: &Load| load.expected(now, self.decay);
+        match (expected(candidate), expected(challenger)) {
             (Some(own), Some(other)) if own.low > other.high => {
-                (own.low * candidate.latency_left(now, self.decay) / other.high).max(1.0)
+                (own.low * candidate.expected_left(now, self.decay) / other.high).max(1.0)
             }
             (Some(own), Some(other)) if own.high < other.low => own.high / other.low,
             _ => 1.0,
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -121,6 +121,14 @@ impl LastTwo {
         }
     }
 
+    /// A sample that is as good as two.
+    pub fn both(sample: f32) -> Self {
+        Self {
+            last: sample,
+            before: sample,
+        }
+    }
+
     /// The lower one.
     pub fn low(self) -> f32 {
         if self.last < self.before {
