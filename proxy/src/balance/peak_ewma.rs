@@ -4,8 +4,8 @@
 //! failures. In flight is taken by weight; the one request that is being placed is not, for the turns honour the
 //! weights already.
 //!
-//! An endpoint that owes an answer for longer than any took lately is taken to be that slow: one that hangs gets a
-//! request, or two, before anybody knows, not one after another until their time is up.
+//! An answer that is late counts as soon as it is: the next one is not expected any sooner. An endpoint that hangs thus
+//! gets a request or two, not one after another until the first one's time is up.
 //!
 //! Only the candidate's past fades. An endpoint that was slow or failed is thus tried again in a turn of its own, one
 //! request at a time; as a challenger it would, once faded far enough, be the best of all and draw a herd.
@@ -70,4 +70,5 @@ impl PeakEwma {
 }
 
 #[cfg(test)]
+#[allow(clippy::expect_used)]
 mod tests;

@@ -166,31 +166,27 @@ impl Load {
         })
     }
 
-    /// What its next answer takes, in seconds, as far as the last ones tell, or the one that is late; `None` if nothing is
-    /// known.
+    /// What its answers take, in seconds: as long as the last ones, and no less than one that is late; `None` if nothing
+    /// is known.
     pub fn expected(&self, now: u64, decay: Decay) -> Option<Range> {
         let (known, silence) = (self.latency(), self.silence(now, decay));
-        if silence <= known.map_or(0.0, |range| range.high) {
+        if silence == 0.0 {
             return known;
         }
+        let Range { low, high } = known.unwrap_or(Range::NONE);
         Some(Range {
-            low: silence,
-            high: silence,
+            low: low.max(silence),
+            high: high.max(silence),
         })
     }
 
     /// How much of what is expected still counts against it after the time without an answer, 1 down to 0.
     pub fn expected_left(&self, now: u64, decay: Decay) -> f32 {
-        if self.is_silent(now, decay) {
+        if self.silence(now, decay) > 0.0 {
             1.0
         } else {
             self.peak().left(Tick::at(now), decay)
         }
-    }
-
-    /// Whether it owes an answer for longer than any took lately.
-    fn is_silent(&self, now: u64, decay: Decay) -> bool {
-        self.silence(now, decay) > self.peak().last().unwrap_or(0.0)
     }
 
     fn silence(&self, now: u64, decay: Decay) -> f32 {

@@ -26,6 +26,14 @@ pub struct Range {
     pub high: f32,
 }
 
+impl Range {
+    /// Of no answers.
+    pub const NONE: Self = Self {
+        low: 0.0,
+        high: 0.0,
+    };
+}
+
 /// A peak-sensitive moving average, in seconds. Zero stands for none, so that a new atomic is one of zeros.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PeakEwma {

@@ -1,8 +1,8 @@
 //! How long an endpoint has been silent: it was asked, and has answered nothing since.
 //!
 //! A latency is known when the answer comes. Of an endpoint that hangs it never does, and until the first time-out
-//! everything sent there is lost: nine requests of a thousand a second, with a time-out of a second, ten endpoints and
-//! nothing but the requests in flight to tell. An answer that is late says the same much sooner.
+//! everything sent there is lost, and only the requests in flight keep others from following. An answer that is late
+//! says the same much sooner.
 //!
 //! An attempt that waits for its head is no silence yet: it may be a long poll, or a stream whose head comes with its
 //! first message. Only what was asked later than anything that was answered counts. One answer ends all doubt, except
