@@ -1,3 +1,5 @@
+//! Transitions one by one, and what holds for any order of attempts.
+
 use std::time::Duration;
 
 use proptest::prelude::{any, prop, prop_assert, proptest};
