@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     Config, Problems, file,
-    model::{Cluster, ClusterRef, Fallback, Listener, Route},
+    model::{Cluster, ClusterRef, Destination, Fallback, Listener, Route},
     reader::Reader,
     shape::Shape,
     yaml,
@@ -80,11 +80,13 @@ impl Config {
 }
 
 impl Route {
-    /// The clusters that it sends requests to.
+    /// The clusters that it names.
     pub fn references(&mut self) -> impl Iterator<Item = &mut ClusterRef> {
-        self.clusters
-            .iter_mut()
-            .map(|weighted| &mut weighted.cluster)
+        let clusters = match &mut self.destination {
+            Destination::Clusters(clusters) => clusters.as_mut_slice(),
+            Destination::Host => &mut [],
+        };
+        clusters.iter_mut().map(|weighted| &mut weighted.cluster)
     }
 }
 
@@ -126,7 +128,7 @@ mod tests {
             .clusters
             .push(cluster_named("b", "{ endpoints: [] }"));
         config.link().unwrap();
-        assert_eq!(config.listeners[0].routes[0].clusters[0].cluster.index, 1);
+        assert_eq!(config.listeners[0].routes[0].clusters()[0].cluster.index, 1);
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod overload;
 mod rate_limit;
 mod retry;
 mod route;
+mod selector;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -32,7 +33,10 @@ pub use outlier_detection::{FailurePercent, OutlierDetection, SlowAnswers, Succe
 pub use overload::{MemoryBound, Overload};
 pub use rate_limit::{RateLimit, RateLimitKey};
 pub use retry::{Backoff, GrpcCode, Hedge, HedgeAfter, Retry, RetryBudget, RetryOn};
-pub use route::{ClusterRef, HostMatch, Match, PathMatch, Route, ValueMatch, WeightedCluster};
+pub use route::{
+    ClusterRef, Destination, HostMatch, Match, PathMatch, Route, ValueMatch, WeightedCluster,
+};
+pub use selector::Selector;
 
 /// A whole checked table: what the proxy compiles into its snapshot.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,0 +1,3 @@
+//! The control plane as the proxy sees it.
+
+pub mod on_demand;
