@@ -144,6 +144,7 @@ impl App {
         let shared = Arc::new(Shared {
             snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
             overload,
+            on_demand: None,
             telemetry,
         });
 
@@ -212,7 +213,7 @@ impl App {
     fn tend(&mut self) {
         let now = clock::now();
         let snapshot = self.shared.snapshot.load();
-        for cluster in &snapshot.clusters {
+        for cluster in snapshot.clusters.iter() {
             cluster.tend(now);
         }
         self.health_checks

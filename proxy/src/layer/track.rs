@@ -276,6 +276,8 @@ fn outcome(error: &Error) -> AttemptResult {
         Error::BadRequest(_)
         | Error::TunnelRefused
         | Error::NoRoute
+        | Error::NoCluster
+        | Error::ControlSilent
         | Error::NotImplemented(_)
         | Error::RateLimited { .. }
         | Error::Overloaded(_)

@@ -171,6 +171,24 @@ fn it_says_what_the_proxy_itself_answers() {
 }
 
 #[test]
+fn it_says_which_cluster_the_host_names() {
+    let text = "listeners: [{ name: out, address: 127.0.0.1:4140 }]\n\
+                clusters: { billing: { endpoints: [] }, 'mail:25': { endpoints: [] } }";
+    let config = outrigger_config::parse("table", text).unwrap();
+    let ask = |url| {
+        let question = Question::new("GET", url, &[]).unwrap();
+        let explanation = explain(&config, &question).to_string();
+        explanation.lines().last().unwrap().trim().to_owned()
+    };
+    assert_eq!(ask("http://Billing:8080/"), "cluster by host: `billing`");
+    assert_eq!(ask("http://mail:25/"), "cluster by host: `mail:25`");
+    assert_eq!(
+        ask("http://mail:26/"),
+        "cluster by host: answered with 404, since none is named `mail:26` or `mail`"
+    );
+}
+
+#[test]
 fn it_says_why_a_request_is_refused() {
     assert_snapshot!(ask("GET", "http://shop.example.com/..%2fadmin", &[]), @r"
     GET shop.example.com/..%2fadmin

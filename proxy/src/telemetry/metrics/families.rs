@@ -153,6 +153,13 @@ pub const CONFIG_TIMESTAMP: Family<Gauge, 0> = Family::new(
     [],
 );
 
+/// By [`Answer`](super::Answer).
+pub const ON_DEMAND: Family<Counter, 1> = Family::new(
+    "outrigger_control_on_demand_total",
+    "Requests for hosts that the table had no cluster for, by what the control plane said.",
+    ["answer"],
+);
+
 /// Always 1.
 pub const BUILD_INFO: Family<Gauge, 1> = Family::new(
     "outrigger_build_info",

@@ -20,6 +20,7 @@ mod health_check;
 mod histogram;
 mod label;
 mod limit;
+mod on_demand;
 mod process;
 mod proxy;
 mod recorder;
@@ -43,6 +44,7 @@ pub use limit::{
     ClusterLimit, ClusterLimitMetrics, ListenerLimit, ListenerLimitMetrics, OverloadMetrics,
     OverloadReason,
 };
+pub use on_demand::{Answer, OnDemandMetrics};
 pub use proxy::{DownstreamError, OpenConnection, ProxyMetrics, ReloadOutcome, Side};
 pub use registry::{Registry, page};
 pub use route::RouteMetrics;
