@@ -5,7 +5,6 @@
 //! field's protocol take a minute to compile: neither a change of the file format nor one of the request path should
 //! wait for them.
 
-pub mod decode;
 pub mod discovery;
 mod kind;
 mod resource;

@@ -3,7 +3,7 @@
 //! It owns all that is known, so that nothing here is shared or locked, and hands out whole tables.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     future::pending,
     pin::pin,
     sync::Arc,
@@ -17,13 +17,14 @@ use tokio::{
 };
 
 use super::{
+    Options,
     assembly::Assembly,
     connect::{Connection, Trouble},
     demand::Demand,
     failover::Failover,
     here::Here,
     node::Node,
-    on_demand::{OnDemand, Wanted},
+    on_demand::Wanted,
     resources::Resources,
     server::Server,
     session::{Delta, Dialect, Receipt, StateOfTheWorld},
@@ -34,6 +35,7 @@ use super::{
 use crate::{
     clock,
     telemetry::metrics::{ControlMetrics, UpdateOutcome},
+    worker::Shared,
 };
 
 /// Changes within this time come into force together: a flood costs no more than this many tables. The first comes at once.
@@ -44,24 +46,21 @@ const TEND: Duration = Duration::from_secs(1);
 
 /// The client and all that it knows.
 pub struct Client {
-    pub(super) servers: Vec<Server>,
-    pub(super) node: Node,
-    pub(super) here: Here,
-    pub(super) on_demand: Arc<OnDemand>,
-    pub(super) wanted: Wanted,
-    pub(super) demand: Demand,
-    pub(super) standing: Arc<Standing>,
-    pub(super) metrics: ControlMetrics,
-    pub(super) assembly: Assembly,
-    pub(super) tables: watch::Sender<Arc<Table>>,
-    pub(super) resources: Resources,
-    pub(super) failover: Failover,
-    pub(super) habits: Habits,
-    /// How often each cluster on demand had been used when it was last looked at.
-    pub(super) uses: HashMap<Arc<str>, u64>,
+    servers: Vec<Server>,
+    node: Node,
+    here: Here,
+    wanted: Wanted,
+    demand: Demand,
+    standing: Arc<Standing>,
+    metrics: ControlMetrics,
+    assembly: Assembly,
+    tables: watch::Sender<Arc<Table>>,
+    resources: Resources,
+    failover: Failover,
+    habits: Habits,
     /// Of the last response that named one.
-    pub(super) version: Arc<str>,
-    pub(super) pace: Pace,
+    version: Arc<str>,
+    pace: Pace,
 }
 
 /// What is known of the ways of control planes, by their place in the list.
@@ -92,6 +91,38 @@ impl Default for Pace {
 }
 
 impl Client {
+    /// Begins with what `tables` holds.
+    pub fn new(
+        options: Options,
+        wanted: Wanted,
+        tables: watch::Sender<Arc<Table>>,
+        standing: Arc<Standing>,
+        shared: &Arc<Shared>,
+    ) -> Self {
+        let begin = Arc::clone(&tables.borrow());
+        let assembly = Assembly::of(&begin);
+        let mut demand = Demand::new(options.keep_unused);
+        for name in assembly.unnamed() {
+            demand.want(name, clock::now());
+        }
+        Self {
+            failover: Failover::new(options.servers.len()),
+            servers: options.servers,
+            node: options.node,
+            here: Here(Arc::clone(shared)),
+            metrics: ControlMetrics::new(&shared.telemetry.registry),
+            wanted,
+            demand,
+            standing,
+            assembly,
+            tables,
+            resources: Resources::default(),
+            habits: Habits::default(),
+            version: Arc::clone(&begin.version),
+            pace: Pace::default(),
+        }
+    }
+
     /// Lives from control planes, for ever.
     pub async fn run(mut self) {
         let mut rng = fastrand::Rng::new();
@@ -176,7 +207,7 @@ impl Client {
             }
             self.update();
         };
-        self.resources.restart();
+        self.resources.end();
         trouble
     }
 
@@ -219,26 +250,17 @@ impl Client {
 
     /// A request asks for a cluster that the table does not have, or did not have.
     fn want(&mut self, name: Arc<str>) {
-        if self.here.uses(&name).is_some() {
-            self.on_demand.answered(&name, true);
+        if self.here.has(&name) {
+            self.here.answered(&name, true);
         }
         self.demand.want(name, clock::now());
     }
 
     fn tend(&mut self) {
         self.pace.tend = Instant::now() + TEND;
-        let (here, uses) = (&self.here, &mut self.uses);
-        let mut look = |name: &str| {
-            let now = here.uses(name)?;
-            let before = uses.insert(name.into(), now);
-            Some(before != Some(now))
-        };
-        // The second look, in the same moment, would see no use.
-        let mut seen = HashMap::new();
-        let look = |name: &str| *seen.entry(name.to_owned()).or_insert_with(|| look(name));
-        let dropped = self.demand.unused(clock::now(), look);
-        for name in &dropped {
-            self.uses.remove(name);
+        let here = &self.here;
+        let dropped = self.demand.unused(clock::now(), |name| here.used(name));
+        for name in dropped {
             tracing::info!(cluster = %name, "dropped: nobody uses it");
         }
     }
@@ -251,7 +273,7 @@ impl Client {
         let wanted = self.assembly.wanted(&self.resources, &on_demand);
         self.resources.want(&wanted);
         for name in self.demand.denied(&self.assembly, &self.resources, now) {
-            self.on_demand.answered(&name, false);
+            self.here.answered(&name, false);
         }
         let whole = self.whole();
         self.pace.changed |= changed || whole != self.tables.borrow().whole;

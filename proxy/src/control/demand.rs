@@ -56,35 +56,31 @@ impl Demand {
                 || assembly.has_cluster(name)
                 || !resources.clusters.settled(name, now)
         };
-        self.remove(|name, _| !known(name))
+        let denied = self.used.extract_if(.., |name, _| !known(name));
+        denied.map(|(name, _)| name).collect()
     }
 
-    /// Forgets the names that are not used any more, and gives them. `look` says whether each was used since the last
-    /// time; `None`: there is no such cluster yet.
-    pub fn unused(
-        &mut self,
-        now: u64,
-        mut look: impl FnMut(&str) -> Option<bool>,
-    ) -> Vec<Arc<str>> {
+    /// Forgets the names that are not used any more, and gives them. `look` is asked once of each whether it was used
+    /// since the last time; `None`: there is no such cluster yet.
+    pub fn unused(&mut self, now: u64, look: impl Fn(&str) -> Option<bool>) -> Vec<Arc<str>> {
         let keep = clock::micros(self.keep);
-        let unanswered = clock::micros(UNANSWERED).min(keep);
-        for (name, used) in &mut self.used {
-            if look(name) == Some(true) {
-                *used = now;
-            }
-        }
-        self.remove(|name, used| {
+        let mut gone = Vec::new();
+        self.used.retain(|name, used| {
             let bound = match look(name) {
-                Some(_) => keep,
-                None => unanswered,
+                Some(true) => {
+                    *used = now;
+                    return true;
+                }
+                Some(false) => keep,
+                None => clock::micros(UNANSWERED).min(keep),
             };
-            now.saturating_sub(used) > bound
-        })
-    }
-
-    fn remove(&mut self, mut gone: impl FnMut(&Arc<str>, u64) -> bool) -> Vec<Arc<str>> {
-        let removed = self.used.extract_if(.., |name, used| gone(name, *used));
-        removed.map(|(name, _)| name).collect()
+            let kept = now.saturating_sub(*used) <= bound;
+            if !kept {
+                gone.push(Arc::clone(name));
+            }
+            kept
+        });
+        gone
     }
 }
 

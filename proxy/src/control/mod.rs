@@ -32,15 +32,11 @@ use std::{
     time::Duration,
 };
 
-use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
-use crate::{
-    snapshot::Snapshot,
-    telemetry::metrics::{ControlMetrics, Registry},
-};
+use crate::{telemetry::metrics::ControlMetrics, worker::Shared};
 use client::Client;
-use on_demand::{OnDemand, Wanted};
+use on_demand::Wanted;
 
 pub use node::Node;
 pub use server::Server;
@@ -64,8 +60,9 @@ pub struct Options {
 pub struct Control {
     /// The last one.
     pub tables: watch::Receiver<Arc<Table>>,
-    /// How things stand.
-    pub standing: Arc<Standing>,
+    standing: Arc<Standing>,
+    metrics: ControlMetrics,
+    shared: Arc<Shared>,
 }
 
 /// The table that was kept, if there is one and it is unhurt. Says in the log why not.
@@ -87,48 +84,43 @@ pub fn last_good(cache: Option<&Path>) -> Table {
 }
 
 impl Control {
-    /// Begins to live from control planes. `begin` is the table to begin with, `snapshot` the table in force.
+    /// Begins to live from control planes, with this table.
     pub fn start(
         options: Options,
         begin: Table,
-        snapshot: Arc<ArcSwap<Snapshot>>,
-        on_demand: (Arc<OnDemand>, Wanted),
-        registry: &Registry,
+        wanted: Wanted,
+        shared: &Arc<Shared>,
+        standing: &Arc<Standing>,
     ) -> Self {
-        let Options { servers, node, cache, keep_unused } = options;
-        let standing = Arc::new(Standing::new(servers.iter().map(ToString::to_string)));
-        let metrics = ControlMetrics::new(registry);
-        let assembly = assembly::Assembly::of(&begin);
-        let mut demand = demand::Demand::new(keep_unused);
-        for name in assembly.unnamed() {
-            demand.want(name, crate::clock::now());
+        let metrics = ControlMetrics::new(&shared.telemetry.registry);
+        let (tables, received) = watch::channel(Arc::new(begin));
+        if let Some(directory) = &options.cache {
+            let path = last_good::path(directory);
+            tokio::spawn(last_good::follow(path, tables.subscribe()));
         }
-        let version = Arc::clone(&begin.version);
-        let (sender, tables) = watch::channel(Arc::new(begin));
-        if let Some(cache) = cache {
-            let path = last_good::path(&cache);
-            tokio::spawn(last_good::follow(path, sender.subscribe()));
-        }
-        let (on_demand, wanted) = on_demand;
-        let client = Client {
-            failover: failover::Failover::new(servers.len()),
-            servers,
-            node,
-            here: here::Here(snapshot),
-            on_demand,
-            wanted,
-            demand,
-            standing: Arc::clone(&standing),
-            metrics,
-            assembly,
-            tables: sender,
-            resources: resources::Resources::default(),
-            habits: client::Habits::default(),
-            uses: std::collections::HashMap::new(),
-            version,
-            pace: client::Pace::default(),
-        };
+        let client = Client::new(options, wanted, tables, Arc::clone(standing), shared);
         tokio::spawn(client.run());
-        Self { tables, standing }
+        Self {
+            tables: received,
+            standing: Arc::clone(standing),
+            metrics,
+            shared: Arc::clone(shared),
+        }
+    }
+
+    /// A table is in force, but for what is left out, a sentence each.
+    pub fn in_force(&self, table: &Table, left_out: &[String]) {
+        if self.standing.in_force(table, left_out) {
+            for why in left_out {
+                tracing::warn!("left out of what the control plane says: {why}");
+            }
+        }
+        if let Some(since) = table.since {
+            self.metrics.table(&table.version, since);
+        }
+        let here = here::Here(Arc::clone(&self.shared));
+        for name in table.on_demand.iter().filter(|name| here.has(name)) {
+            here.answered(name, true);
+        }
     }
 }

@@ -75,13 +75,13 @@ impl Standing {
     }
 
     /// A table is in force, but for what is left out. Says whether that is something else than before.
-    pub fn in_force(&self, table: &Table, left_out: Vec<String>) -> bool {
+    pub fn in_force(&self, table: &Table, left_out: &[String]) -> bool {
         let mut known = self.lock();
         known.ready |= table.whole;
         known.version = table.version.to_string();
         known.since = table.since;
         let news = known.left_out != left_out;
-        known.left_out = left_out;
+        known.left_out = left_out.to_vec();
         news
     }
 
@@ -141,14 +141,14 @@ mod tests {
         assert_eq!(reason(&standing), "no table yet: connecting");
         standing.lost("cannot connect");
         assert_eq!(reason(&standing), "no table yet: cannot connect");
-        standing.in_force(&Table::default(), Vec::new());
+        standing.in_force(&Table::default(), &[]);
         assert!(standing.unready().is_some());
         let whole = Table {
             whole: true,
             ..Table::default()
         };
-        standing.in_force(&whole, Vec::new());
-        standing.in_force(&Table::default(), Vec::new());
+        standing.in_force(&whole, &[]);
+        standing.in_force(&Table::default(), &[]);
         assert_eq!(standing.unready(), None);
     }
 }

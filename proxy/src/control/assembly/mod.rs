@@ -2,7 +2,7 @@
 //!
 //! Only what is whole takes effect. A listener waits for its routes, and these for every cluster they name with its
 //! endpoints; meanwhile the version before serves on. Waiting ends when the control plane says that there is no such
-//! thing, or nothing for [`PATIENCE`](super::resources::PATIENCE): then a cluster has no endpoints (503) and a listener
+//! thing, or nothing for 15 s (`PATIENCE` in [`resources`](super::resources)): then a cluster has no endpoints (503) and a listener
 //! no routes (404), unless there is a version that served before.
 
 #[cfg(test)]
@@ -215,11 +215,12 @@ impl Assembly {
             return false;
         }
         let routes: &[Route] = match (&named, &listener.routes) {
-            (Some(routes), _) | (None, decode::Routes::Inline(routes)) => routes,
+            (Some(routes), _) => routes,
+            (None, decode::Routes::Inline(routes)) => routes,
             (None, decode::Routes::Named(_)) => return false,
         };
-        let mut clusters = routes.iter().flat_map(clusters_of);
-        if !clusters.all(|cluster| self.settled(cluster, resources, now)) {
+        let settled = |cluster: &Arc<str>| self.settled(cluster, resources, now);
+        if !routes.iter().flat_map(clusters_of).all(settled) {
             return false;
         }
         let model = Listener {

@@ -16,7 +16,7 @@ use std::{
 use outrigger_config::model;
 use outrigger_xds::{Kind, decode};
 
-pub use kept::{Kept, Known, PATIENCE, Version};
+pub use kept::{Kept, Known, Version};
 pub use offer::{Offer, Refusal};
 
 /// Everything that is known.
@@ -126,6 +126,11 @@ impl Resources {
     /// A stream has begun, on which the control plane names all clusters or only those that are asked for.
     pub fn begin(&mut self, all_clusters: bool) {
         self.all_clusters = all_clusters;
+        self.end();
+    }
+
+    /// The stream has ended: whoever waits waits anew.
+    pub fn end(&mut self) {
         self.routes.restart();
         self.clusters.restart();
         self.endpoints.restart();
