@@ -4,6 +4,7 @@
 //! through a [`Client`] or, byte by byte, through [`Raw`]. Nothing here sleeps and hopes: whatever takes an unknown
 //! time is awaited with [`eventually`], which fails with the name of what did not happen.
 
+mod ads;
 pub mod body;
 mod client;
 mod dns;
@@ -19,6 +20,7 @@ mod switched;
 mod table;
 mod wait;
 
+pub use ads::{Ads, Speaks};
 pub use client::{Client, Reply, get, get_with, post};
 pub use dns::{Answer, DnsServer};
 pub use endpoint::{Endpoint, Seen, Serve};

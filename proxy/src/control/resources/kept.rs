@@ -85,12 +85,6 @@ impl<T> Kept<T> {
         self.0.keys()
     }
 
-    /// Whether nothing has been said of some name.
-    pub fn awaits_any(&self) -> bool {
-        let mut known = self.0.values();
-        known.any(|known| matches!(known, Known::Awaited(_)))
-    }
-
     /// From now on these are asked for. What is known of others is forgotten.
     pub fn want(&mut self, names: &BTreeSet<Arc<str>>) {
         self.0.retain(|name, _| names.contains(name));

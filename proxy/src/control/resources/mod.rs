@@ -102,11 +102,6 @@ impl Resources {
         })
     }
 
-    /// Whether nothing has been said yet of something of that kind.
-    pub fn awaits_any(&self, kind: Kind) -> bool {
-        of_kind!(self, kind, kept => kept.awaits_any())
-    }
-
     /// The names of a kind that exist.
     pub fn present(&self, kind: Kind) -> BTreeSet<Arc<str>> {
         of_kind!(self, kind, kept => kept.present().map(|(name, _)| Arc::clone(name)).collect())
