@@ -67,7 +67,8 @@ pub fn encode(listener: &model::Listener) -> Resource {
     message.metadata = remainder::of(&whole, &standard, |keys| {
         Some(keys_of(&parts::listener(keys).ok()?))
     });
-    let canonical = Value::Object(whole).to_string();
+    let by_host = connection_manager::by_host(listener);
+    let canonical = format!("{} by host: {by_host}", Value::Object(whole));
     let name = Arc::clone(&listener.name);
     let body = message.encode_to_vec().into();
     Resource::new(Kind::Listener, name, &canonical, body)

@@ -127,7 +127,8 @@ fn one_to_wire(route: &model::Route) -> Route {
 fn by_method(route: &model::Route) -> Vec<model::Route> {
     let retry = &route.retry;
     let all_safe = retry.on.iter().all(retry::is_safe);
-    if route.clusters.is_empty() || retry.non_idempotent || retry.attempts == 1 || all_safe {
+    let answers = action::specifier(route).is_none();
+    if answers || retry.non_idempotent || retry.attempts == 1 || all_safe {
         return vec![route.clone()];
     }
     let listed = route.matches.methods.clone();

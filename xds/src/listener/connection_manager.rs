@@ -1,6 +1,6 @@
 //! What a listener says of connections and requests: Envoy's HTTP connection manager.
 
-use outrigger_config::model::Listener;
+use outrigger_config::model::{Destination, Listener};
 use serde_json::json;
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
                 HttpConnectionManager, HttpFilter, Rds,
                 http_connection_manager::{
                     CodecType, PathWithEscapedSlashesAction, RouteSpecifier,
-                    ServerHeaderTransformation, UpgradeConfig,
+                    ServerHeaderTransformation, StripPortMode, UpgradeConfig,
                 },
                 http_filter::ConfigType,
             },
@@ -69,9 +69,17 @@ pub(super) fn to_wire(listener: &Listener) -> HttpConnectionManager {
         use_remote_address: truth(true),
         server_header_transformation: ServerHeaderTransformation::PassThrough.into(),
         normalize_path: truth(true),
+        // Clusters are named without a port there.
+        strip_port_mode: by_host(listener).then_some(StripPortMode::StripAnyHostPort(true)),
         path_with_escaped_slashes_action: PathWithEscapedSlashesAction::KeepUnchanged.into(),
         ..HttpConnectionManager::default()
     }
+}
+
+/// Whether a request may name its cluster itself.
+pub(super) fn by_host(listener: &Listener) -> bool {
+    let mut routes = listener.routes.iter();
+    routes.any(|route| route.destination == Destination::Host)
 }
 
 /// The filter that routes, which has to be the last.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::HeaderValue;
-use outrigger_config::model::{Rewrite, Route};
+use outrigger_config::model::{Destination, Rewrite, Route};
 use serde_json::{Value, json};
 
 use crate::{
@@ -45,27 +45,27 @@ pub(super) fn to_wire(route: &Route, rewrite: Option<&Rewrite>) -> RouteAction {
     action
 }
 
-/// By weight; `None` for a route that answers by itself.
+/// What requests are told apart by where each names its cluster.
+const HOST: &str = ":authority";
+
+/// Where requests go; `None` for a route that answers by itself.
 pub(crate) fn specifier(route: &Route) -> Option<ClusterSpecifier> {
-    let weighted = |clusters: &[_]| {
-        let clusters = clusters.iter();
-        clusters
-            .map(
-                |it: &outrigger_config::model::WeightedCluster| ClusterWeight {
-                    name: it.cluster.name.to_string(),
-                    weight: number(it.weight),
-                    ..ClusterWeight::default()
-                },
-            )
-            .collect()
+    let clusters = match &route.destination {
+        Destination::Host => return Some(ClusterSpecifier::ClusterHeader(HOST.to_owned())),
+        Destination::Clusters(clusters) => clusters,
     };
-    match &route.clusters[..] {
+    let weighted = clusters.iter().map(|it| ClusterWeight {
+        name: it.cluster.name.to_string(),
+        weight: number(it.weight),
+        ..ClusterWeight::default()
+    });
+    match &clusters[..] {
         [] => None,
         [only] if only.weight == 1 => {
             Some(ClusterSpecifier::Cluster(only.cluster.name.to_string()))
         }
-        clusters => Some(ClusterSpecifier::WeightedClusters(WeightedCluster {
-            clusters: weighted(clusters),
+        _ => Some(ClusterSpecifier::WeightedClusters(WeightedCluster {
+            clusters: weighted.collect(),
             ..WeightedCluster::default()
         })),
     }
@@ -86,8 +86,8 @@ pub(in crate::routes) fn from_action(
     keys: &mut Keys,
 ) -> Result<Option<Value>, Refused> {
     refuse(action)?;
-    let clusters = from_specifier(action.cluster_specifier.as_ref())?;
-    keys.insert("clusters".to_owned(), clusters);
+    let (key, named) = from_specifier(action.cluster_specifier.as_ref())?;
+    keys.insert(key.to_owned(), named);
     let usual_timeout = time(TIMEOUT);
     let stream = action.max_stream_duration.as_ref();
     let stream = stream.and_then(|stream| stream.max_stream_duration.as_ref());
@@ -150,9 +150,13 @@ fn refuse(action: &RouteAction) -> Result<(), Refused> {
     }
 }
 
-fn from_specifier(specifier: Option<&ClusterSpecifier>) -> Result<Value, Refused> {
+/// The key of the file, and its value.
+fn from_specifier(specifier: Option<&ClusterSpecifier>) -> Result<(&'static str, Value), Refused> {
     let weighted = match specifier {
-        Some(ClusterSpecifier::Cluster(name)) => return Ok(json!({(name): 1})),
+        Some(ClusterSpecifier::Cluster(name)) => return Ok(("clusters", json!({(name): 1}))),
+        Some(ClusterSpecifier::ClusterHeader(header)) if is_host(header) => {
+            return Ok(("cluster_by", json!("host")));
+        }
         Some(ClusterSpecifier::WeightedClusters(weighted)) => weighted,
         Some(ClusterSpecifier::ClusterHeader(header)) => {
             let reason = format!("the cluster cannot be named by the header `{header}`");
@@ -173,7 +177,11 @@ fn from_specifier(specifier: Option<&ClusterSpecifier>) -> Result<Value, Refused
         let before = clusters.get(name).and_then(Value::as_u64).unwrap_or(0);
         clusters.insert(name.to_owned(), json!(before + u64::from(weight)));
     }
-    Ok(clusters.into())
+    Ok(("clusters", clusters.into()))
+}
+
+fn is_host(header: &str) -> bool {
+    header == HOST || header.eq_ignore_ascii_case("host")
 }
 
 fn from_weighted(cluster: &ClusterWeight) -> Result<(&str, u32), Refused> {
