@@ -53,7 +53,8 @@ class Shop:
     def call(self, count):
         """Calls that may not fail: how often who answered."""
         seen = self.client.call(count)
-        assert not [name for name in seen if name.startswith("error")], seen
+        errors = [name for name in seen if name.startswith("error")]
+        assert all(any(known in name for known in self.client.forgiven) for name in errors), seen
         return seen
 
     def follows(self, what, name, patience=15):
