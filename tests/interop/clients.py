@@ -8,8 +8,10 @@ import json
 import os
 import socket
 import tempfile
+import urllib.parse
+import urllib.request
 
-from stage import PATIENCE, Dialogue, Endpoint, Process, Skip, accepts, free_port, need
+from stage import PATIENCE, Dialogue, Endpoint, Process, Skip, free_port, need
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 HOME = os.environ.get("INTEROP_HOME", "")
@@ -79,7 +81,7 @@ class Envoy(OverHttp):
 
     def __init__(self, api):
         self.binary, self.api, self.node = need("envoy"), api, f"envoy-{api.lower()}"
-        self.port = free_port()
+        self.port, self.admin = free_port(), free_port()
         self.taken = socket.socket()
         self.taken.bind(("127.0.0.1", 0))
 
@@ -91,12 +93,15 @@ class Envoy(OverHttp):
     def start(self, control):
         """The client of that control plane."""
         ads = {"ads": {}, "resource_api_version": "V3"}
-        address = {"socket_address": {"address": "127.0.0.1", "port_value": control.port}}
+        address, admin = (
+            {"socket_address": {"address": "127.0.0.1", "port_value": port}} for port in (control.port, self.admin)
+        )
         http2 = {
             "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
             "explicit_http_config": {"http2_protocol_options": {}},
         }
         bootstrap = {
+            "admin": {"address": admin},
             "node": {"id": self.node, "cluster": "interop", "locality": {"zone": "a"}, "metadata": {"role": "edge"}},
             "dynamic_resources": {
                 "ads_config": {
@@ -125,6 +130,12 @@ class Envoy(OverHttp):
         }
         single = ["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"]
         return Process(self.binary, *single, "--config-yaml", json.dumps(bootstrap))
+
+    def counted(self, pattern):
+        """Sum of its counters and gauges whose names match."""
+        url = f"http://127.0.0.1:{self.admin}/stats?format=json&filter={urllib.parse.quote(pattern)}"
+        with urllib.request.urlopen(url, timeout=PATIENCE) as reply:
+            return sum(stat.get("value", 0) for stat in json.load(reply)["stats"])
 
 
 class Grpc:

@@ -39,10 +39,10 @@ class Outrigger:
         self.process.__exit__()
 
     def set(self, table):
-        """Replaces the table, in one step."""
-        path = os.path.join(self.directory.name, "mesh.json")
+        """Replaces the table, given as a dictionary or a text, in one step."""
+        path = os.path.join(self.directory.name, "mesh.yaml")
         with open(path + ".new", "w") as file:
-            json.dump(table, file)
+            file.write(table if isinstance(table, str) else json.dumps(table))
         os.rename(path + ".new", path)
 
     def proxy(self, node):

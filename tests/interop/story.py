@@ -28,8 +28,8 @@ class Shop:
     def __exit__(self, *_):
         self.open.close()
 
-    def serve(self, v1="one", weights=(100, 0), spoilt=False):
-        """Sets a table: who is behind the cluster `v1`, and how much of the traffic goes there and to `v2`."""
+    def serve(self, v1="one", weights=(100, 0), spoilt=False, also=()):
+        """Sets a table: who is behind the cluster `v1`, how much of the traffic goes there and to `v2`, more listeners."""
 
         def cluster(name):
             server = self.servers[name]
@@ -37,7 +37,7 @@ class Shop:
 
         route = {"match": {"hosts": ["shop"]}, "clusters": dict(zip(("v1", "v2"), weights))}
         table = {
-            "listeners": [{"name": "edge", "address": self.address, "routes": [route]}],
+            "listeners": [{"name": "edge", "address": self.address, "routes": [route]}, *also],
             # The third is named by no route: a control plane has more than a client uses.
             "clusters": {"v1": cluster(v1), "v2": cluster("two"), "idle": cluster("three")},
         }
