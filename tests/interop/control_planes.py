@@ -104,6 +104,7 @@ class GoControlPlane:
         )
 
     def refusals(self, node):
-        """What that proxy refuses now, in its words: the last of each type counts."""
-        last = {asked["type"]: asked["refused"] for asked in self.requests if asked["node"] == node}
+        """What that proxy refuses now, in its words: the last answer for each type counts."""
+        answers = (asked for asked in self.requests if asked["node"] == node and asked["nonce"])
+        last = {answer["type"]: answer["refused"] for answer in answers}
         return [text for text in last.values() if text]

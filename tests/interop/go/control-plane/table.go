@@ -25,7 +25,7 @@ type table struct {
 	Listener string
 	// The endpoints of each cluster.
 	Clusters map[string][]string
-	// Of the clusters that the one route names; it takes the host `shop`.
+	// Of the clusters that the route of the host `shop` names. Any other host leads to the cluster of its name.
 	Weights map[string]uint32
 	// A cluster of a type that a proxy without transparent interception cannot serve; it is named so. None if empty.
 	Refused string
@@ -52,6 +52,7 @@ func (t table) listener() *listener.Listener {
 	manager := &hcm.HttpConnectionManager{
 		StatPrefix:     name,
 		RouteSpecifier: &hcm.HttpConnectionManager_Rds{Rds: &hcm.Rds{ConfigSource: ads(), RouteConfigName: name}},
+		StripPortMode:  &hcm.HttpConnectionManager_StripAnyHostPort{StripAnyHostPort: true},
 		HttpFilters: []*hcm.HttpFilter{{
 			Name:       "envoy.filters.http.router",
 			ConfigType: &hcm.HttpFilter_TypedConfig{TypedConfig: packed(&router.Router{})},
@@ -75,15 +76,24 @@ func (t table) routes() *route.RouteConfiguration {
 	}
 	return &route.RouteConfiguration{
 		Name: name,
-		VirtualHosts: []*route.VirtualHost{{
-			Name:    "shop",
-			Domains: []string{"shop"},
-			Routes: []*route.Route{{
-				Match: &route.RouteMatch{PathSpecifier: &route.RouteMatch_Prefix{Prefix: "/"}},
-				Action: &route.Route_Route{Route: &route.RouteAction{
-					ClusterSpecifier: &route.RouteAction_WeightedClusters{WeightedClusters: weighted},
-				}},
-			}},
+		VirtualHosts: []*route.VirtualHost{
+			host("shop", &route.RouteAction{
+				ClusterSpecifier: &route.RouteAction_WeightedClusters{WeightedClusters: weighted},
+			}),
+			host("*", &route.RouteAction{
+				ClusterSpecifier: &route.RouteAction_ClusterHeader{ClusterHeader: ":authority"},
+			}),
+		},
+	}
+}
+
+func host(domain string, action *route.RouteAction) *route.VirtualHost {
+	return &route.VirtualHost{
+		Name:    domain,
+		Domains: []string{domain},
+		Routes: []*route.Route{{
+			Match:  &route.RouteMatch{PathSpecifier: &route.RouteMatch_Prefix{Prefix: "/"}},
+			Action: &route.Route_Route{Route: action},
 		}},
 	}
 }
