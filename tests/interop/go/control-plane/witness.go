@@ -24,16 +24,30 @@ func say(what map[string]any) {
 
 // Tells of every request that arrives.
 func witness() server.Callbacks {
+	// Only the first request of a stream has to say who asks; streams of each kind are numbered by themselves.
+	var sotw, delta sync.Map
 	return server.CallbackFuncs{
-		StreamRequestFunc: func(_ int64, request *discovery.DiscoveryRequest) error {
-			tell("sotw", request.Node, request.TypeUrl, request.ResourceNames, request.ResponseNonce, request.ErrorDetail)
+		StreamRequestFunc: func(stream int64, request *discovery.DiscoveryRequest) error {
+			node := whose(&sotw, stream, request.Node)
+			tell("sotw", node, request.TypeUrl, request.ResourceNames, request.ResponseNonce, request.ErrorDetail)
 			return nil
 		},
-		StreamDeltaRequestFunc: func(_ int64, request *discovery.DeltaDiscoveryRequest) error {
-			tell("delta", request.Node, request.TypeUrl, request.ResourceNamesSubscribe, request.ResponseNonce, request.ErrorDetail)
+		StreamDeltaRequestFunc: func(stream int64, request *discovery.DeltaDiscoveryRequest) error {
+			node := whose(&delta, stream, request.Node)
+			tell("delta", node, request.TypeUrl, request.ResourceNamesSubscribe, request.ResponseNonce, request.ErrorDetail)
 			return nil
 		},
 	}
+}
+
+func whose(streams *sync.Map, stream int64, said *core.Node) *core.Node {
+	if said != nil {
+		streams.Store(stream, said)
+		return said
+	}
+	known, _ := streams.Load(stream)
+	node, _ := known.(*core.Node)
+	return node
 }
 
 func tell(wire string, node *core.Node, typeURL string, names []string, nonce string, refused *rpc.Status) {
