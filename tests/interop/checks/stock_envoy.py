@@ -10,7 +10,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
 from clients import Envoy
 from control_planes import Outrigger
 from stage import accepts, check_for, eventually, free_port, main
-from story import Shop, tell
+from story import RETURN, Shop, tell
 
 EXAMPLES = os.path.join(os.path.dirname(__file__), "../../../config/examples/*.yaml")
 PROCESS = ("admin", "access_log", "drain", "overload", "zone")
@@ -50,6 +50,23 @@ def a_refusal_is_not_pushed_again(client):
         assert refused == 1, f"refused {refused} times"
 
 
+def a_return_of_the_control_plane_changes_nothing(client):
+    with Shop(Outrigger, client) as shop:
+        shop.serve()
+        shop.start()
+        made = r"^(cluster_manager\.cluster|listener_manager\.listener)_(added|modified|removed)$"
+        before = shop.client.counted(made)
+        shop.control.kill()
+        connected = lambda: shop.client.counted(r"^control_plane\.connected_state$")
+        eventually("it is missed", lambda: not connected())
+        shop.control.start()
+        eventually("it is found again", connected, RETURN)
+        # What is pushed after a return is acknowledged before a change that follows.
+        shop.serve(v1="three")
+        shop.follows("the move is followed", "three", RETURN)
+        assert shop.client.counted(made) == before
+
+
 def table_of(example):
     """The text of an example without what belongs to a proxy's own file, on free ports."""
     with open(example) as file:
@@ -82,6 +99,7 @@ for whom, api in ("delta", "DELTA_GRPC"), ("state of the world", "GRPC"):
     tell(whom, Outrigger, envoy)
     check_for(whom, a_host_leads_to_the_cluster_of_its_name, envoy)
     check_for(whom, a_move_touches_nothing_but_the_endpoints, envoy)
+    check_for(whom, a_return_of_the_control_plane_changes_nothing, envoy)
     check_for(whom, a_refusal_is_not_pushed_again, envoy)
 check_for("delta", every_example_is_accepted, lambda: Envoy("DELTA_GRPC"))
 
