@@ -143,8 +143,8 @@ class Grpc:
 
     server = GrpcServer
 
-    # A balancer that is no part of gRPC; each library says so in its own words.
-    refusal = ""
+    # A cluster of STRICT_DNS, which is no part of gRPC; each library says so in its own words.
+    refusal = "named"
 
     def __init__(self, library, target=SHOP):
         self.node, self.target = library, target
@@ -166,7 +166,9 @@ class Grpc:
 
     def spoil(self, table):
         """Makes the table one that this client refuses in part."""
-        table["clusters"]["v1"]["balancer"] = {"maglev": {"key": {"header": "x-user"}}}
+        table["clusters"]["named"] = {"dns": {"name": "localhost", "port": 1}}
+        route = {"match": {"hosts": [SHOP], "path": {"exact": "/nobody/Calls"}}, "cluster": "named"}
+        table["listeners"][0]["routes"].append(route)
 
     def start(self, control):
         """The client of that control plane."""

@@ -28,18 +28,18 @@ class Shop:
     def __exit__(self, *_):
         self.open.close()
 
-    def serve(self, v1="one", weights=(100, 0), spoilt=False, also=()):
-        """Sets a table: who is behind the cluster `v1`, how much of the traffic goes there and to `v2`, more listeners."""
+    def serve(self, v1="one", weights=(100, 0), spoilt=False, listeners=(), routes=(), cluster=()):
+        """Sets a table: who is behind the cluster `v1`, how much of the traffic goes there and to `v2`; and more of each."""
 
-        def cluster(name):
+        def of(name):
             server = self.servers[name]
             return {"endpoints": [f"127.0.0.1:{server.port}"], "protocol": server.protocol}
 
         route = {"match": {"hosts": ["shop"]}, "clusters": dict(zip(("v1", "v2"), weights))}
         table = {
-            "listeners": [{"name": "edge", "address": self.address, "routes": [route]}, *also],
+            "listeners": [{"name": "edge", "address": self.address, "routes": [route, *routes]}, *listeners],
             # The third is named by no route: a control plane has more than a client uses.
-            "clusters": {"v1": cluster(v1), "v2": cluster("two"), "idle": cluster("three")},
+            "clusters": {"v1": of(v1), "v2": {**of("two"), **dict(cluster)}, "idle": of("three")},
         }
         if spoilt:
             self.client.spoil(table)

@@ -22,7 +22,7 @@ def a_host_leads_to_the_cluster_of_its_name(client):
         shop.start()
         sidecar = {"name": "sidecar", "address": f"127.0.0.1:{free_port()}"}
         shop.client.port = int(sidecar["address"].rpartition(":")[2])
-        shop.serve(also=[sidecar])
+        shop.serve(listeners=[sidecar])
         eventually("the listener is there", lambda: accepts(shop.client.port))
         for host, name in {"v1": "one", "v2": "two", "idle": "three", "v2:8080": "two"}.items():
             eventually(f"{host} is {name}", lambda: shop.client.call(5, host) == {name: 5})
