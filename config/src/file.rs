@@ -7,6 +7,7 @@ mod balancer;
 mod circuit_breaker;
 mod cluster;
 mod dns;
+mod document;
 mod duration;
 mod filter;
 mod header;
@@ -31,14 +32,14 @@ use std::net::SocketAddr;
 use serde::{Serialize, Serializer};
 
 use crate::{
-    model::{Cluster, Config, Listener, Route},
+    model::{Cluster, Config, Listener, Route, Selector},
     problem::Step,
     reader::Reader,
     shape::{Shape, default, keys, list, nested, optional, required},
     yaml::Node,
 };
 
-pub(crate) use {cluster::cluster, listener::listener, route::route};
+pub(crate) use {cluster::cluster, document::document, listener::listener, route::route};
 
 /// The largest weight: sums of thousands stay within 32 bits.
 const MAX_WEIGHT: u64 = 1_000_000;
@@ -118,4 +119,5 @@ serialize! {
     Listener: listener::listener();
     Route: route::route();
     Cluster: cluster::cluster();
+    Selector: document::selector();
 }

@@ -4,8 +4,10 @@
 //! through a [`Client`] or, byte by byte, through [`Raw`]. Nothing here sleeps and hopes: whatever takes an unknown
 //! time is awaited with [`eventually`], which fails with the name of what did not happen.
 
+mod ads;
 pub mod body;
 mod client;
+mod control;
 mod dns;
 mod endpoint;
 pub mod fuzz;
@@ -19,7 +21,9 @@ mod switched;
 mod table;
 mod wait;
 
+pub use ads::{Ads, Speaks};
 pub use client::{Client, Reply, get, get_with, post};
+pub use control::{Control, outrigger_control};
 pub use dns::{Answer, DnsServer};
 pub use endpoint::{Endpoint, Seen, Serve};
 pub use http2::{Frame, RawHttp2};

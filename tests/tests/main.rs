@@ -3,8 +3,11 @@
 //! All but `stage` need the binary: `cargo build -p outrigger` first, as `make test` does.
 
 mod balancing;
+mod by_host;
 mod circuit_breaker;
 mod command_line;
+mod control_api;
+mod control_commands;
 mod dns;
 mod downgrade;
 mod drain;
