@@ -277,7 +277,8 @@ async fn history_is_listed_compared_and_rolled_back() {
     assert_eq!(old["tables"]["shop"], SHOP);
 
     let back = format!("/rollback?to={first}");
-    let would = control.ask(Method::POST, &format!("{back}&dry_run=true"), &[], "");
+    let target = format!("{back}&dry_run=true");
+    let would = control.ask(Method::POST, &target, &[], "");
     assert_eq!(would.await.json()["dry_run"], true);
     assert_eq!(control.get("/tables/shop").await.text(), other);
     let done = control.ask(Method::POST, &back, &[], "").await;
