@@ -38,4 +38,5 @@ mod stage;
 mod streaming;
 mod timeouts;
 mod upgrades;
+mod wire;
 mod zones;
