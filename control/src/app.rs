@@ -16,7 +16,7 @@ use crate::{
     history::{History, StoreError},
     log,
     metric::Page,
-    push::{self, Proxies},
+    push::{self, Fleet},
     registry::Registry,
     source::file::FileSource,
 };
@@ -94,17 +94,13 @@ async fn serve(args: &Serve) -> Result<(), Failure> {
         version = %tables.version,
         "serving"
     );
-    let proxies = Proxies::default();
-    servers.spawn(push::serve(
-        xds,
-        registry.feed(),
-        proxies.clone(),
-        stop.clone(),
-    ));
+    let fleet = Fleet::default();
+    let (feed, seen) = (registry.feed(), fleet.clone());
+    servers.spawn(push::serve(xds, feed, seen, stop.clone()));
     let context = Context {
         registry,
         guard: Arc::new(Guard::new(&args.allow_host)),
-        proxies,
+        fleet,
         page: page.clone(),
     };
     servers.spawn(page.keep(stop.clone()));
