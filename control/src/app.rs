@@ -12,7 +12,7 @@ use tokio::{
 
 use crate::{
     cli::Serve,
-    history::{History, StoreError},
+    history::{History, Limits, StoreError},
     log,
     registry::Registry,
     source::file::FileSource,
@@ -71,7 +71,7 @@ async fn serve(args: &Serve) -> Result<(), Failure> {
     let source = FileSource::open(path);
     let source = source.map_err(|error| Failure::Config(format!("error: {error}")))?;
     let history = match &args.history {
-        Some(directory) => History::open(directory)?,
+        Some(directory) => History::open(directory, Limits::default())?,
         None => History::default(),
     };
     let xds = bind(args.xds, "xds").await?;

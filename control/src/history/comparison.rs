@@ -36,7 +36,10 @@ impl Comparison {
 
     /// As text in the unified form, a file a table.
     pub fn unified(&self) -> String {
-        let gone = self.before.keys().filter(|it| !self.after.contains_key(*it));
+        let gone = self
+            .before
+            .keys()
+            .filter(|it| !self.after.contains_key(*it));
         let mut names: Vec<&Name> = gone.chain(self.after.keys()).collect();
         names.sort();
         let texts = names.into_iter().map(|name| {

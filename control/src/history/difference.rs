@@ -33,11 +33,11 @@ pub struct Difference {
 pub enum Kind {
     /// Which proxies the table is for.
     Proxies,
-    /// A listener, but for its routes.
+    /// A listener; its routes apart, if it is there before and after.
     Listener,
     /// A route of a listener.
     Route,
-    /// A cluster, but for its endpoints.
+    /// A cluster; its endpoints apart, if it is there before and after.
     Cluster,
     /// An endpoint of a cluster.
     Endpoint,
@@ -105,9 +105,11 @@ fn compare(table: &Name, before: &Parts, after: &Parts, found: &mut Vec<Differen
     for part in parts {
         let (change, before, after) = match (before.get(part), after.get(part)) {
             (Some(before), Some(after)) if before == after => continue,
-            (Some(before), Some(after)) => {
-                (Change::Changed, Some(without(before, after)), Some(without(after, before)))
-            }
+            (Some(before), Some(after)) => (
+                Change::Changed,
+                Some(without(before, after)),
+                Some(without(after, before)),
+            ),
             (before, Some(after)) => (Change::Added, before.cloned(), Some(after.clone())),
             (before, None) => (Change::Removed, before.cloned(), None),
         };
@@ -128,7 +130,9 @@ fn without(one: &Value, other: &Value) -> Value {
     let (Value::Object(keys), Value::Object(others)) = (one, other) else {
         return one.clone();
     };
-    let differ = keys.iter().filter(|(key, value)| others.get(*key) != Some(value));
+    let differ = keys
+        .iter()
+        .filter(|(key, value)| others.get(*key) != Some(value));
     let differ = differ.map(|(key, value)| (key.clone(), value.clone()));
     Value::Object(differ.collect::<Map<_, _>>())
 }
@@ -139,7 +143,11 @@ pub fn summary(differences: &[Difference]) -> String {
     const SHOWN: usize = 3;
     let shown = differences.iter().take(SHOWN).map(|it| {
         let words = [it.kind.word(), &*it.name, it.change.word()];
-        words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+        words
+            .into_iter()
+            .filter(|word| !word.is_empty())
+            .collect::<Vec<_>>()
+            .join(" ")
     });
     let more = differences.len().saturating_sub(SHOWN);
     let more = (more > 0).then(|| format!("{more} more"));

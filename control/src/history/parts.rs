@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Kind;
-use crate::registry::{Part, Table};
+use crate::registry::Table;
 
 /// Each part by its kind and name.
 pub(super) type Parts = BTreeMap<(Kind, Arc<str>), Value>;
@@ -30,7 +30,10 @@ pub(super) fn unequal(before: Option<&Arc<Table>>, after: Option<&Arc<Table>>) -
         None => Versions::new(),
     };
     let before_and_after = (versions(before), versions(after));
-    (parts(before, &before_and_after.1), parts(after, &before_and_after.0))
+    (
+        parts(before, &before_and_after.1),
+        parts(after, &before_and_after.0),
+    )
 }
 
 type Versions = HashMap<(Kind, Arc<str>), Arc<str>>;
@@ -42,26 +45,34 @@ fn parts(table: Option<&Arc<Table>>, other: &Versions) -> Parts {
         parts.insert((Kind::Proxies, "".into()), value(&*table.proxies));
     }
     for part in &table.listeners {
-        if differs(Kind::Listener, &part.value.name, part, other) {
-            listener(&part.value, &mut parts);
+        match other.get(&(Kind::Listener, Arc::clone(&part.value.name))) {
+            Some(version) if *version == part.version => {}
+            Some(_) => listener(&part.value, &mut parts),
+            None => whole(Kind::Listener, &part.value.name, &*part.value, &mut parts),
         }
     }
     for part in &table.clusters {
-        if differs(Kind::Cluster, &part.value.name, part, other) {
-            cluster(&part.value, &mut parts);
+        match other.get(&(Kind::Cluster, Arc::clone(&part.value.name))) {
+            Some(version) if *version == part.version => {}
+            Some(_) => cluster(&part.value, &mut parts),
+            None => whole(Kind::Cluster, &part.value.name, &*part.value, &mut parts),
         }
     }
     parts
 }
 
-fn differs<T>(kind: Kind, name: &Arc<str>, part: &Part<T>, other: &Versions) -> bool {
-    other.get(&(kind, Arc::clone(name))) != Some(&part.version)
+/// What the other table does not have at all.
+fn whole(kind: Kind, name: &Arc<str>, part: &impl Serialize, parts: &mut Parts) {
+    parts.insert((kind, Arc::clone(name)), value(part));
 }
 
 fn listener(listener: &Listener, parts: &mut Parts) {
     let name = &listener.name;
     for route in &listener.routes {
-        let name = format!("{name}/{}", route.name.trim_start_matches(&format!("{name}/")));
+        let name = format!(
+            "{name}/{}",
+            route.name.trim_start_matches(&format!("{name}/"))
+        );
         parts.insert((Kind::Route, name.into()), value(route));
     }
     let mut rest = value(listener);
@@ -75,8 +86,14 @@ fn cluster(cluster: &Cluster, parts: &mut Parts) {
     let name = &cluster.name;
     let mut rest = value(cluster);
     if let Endpoints::Static(endpoints) = &cluster.endpoints {
-        let written = rest.as_object_mut().and_then(|rest| rest.shift_remove("endpoints"));
-        let written = written.as_ref().and_then(Value::as_array).into_iter().flatten();
+        let written = rest
+            .as_object_mut()
+            .and_then(|rest| rest.shift_remove("endpoints"));
+        let written = written
+            .as_ref()
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
         for (endpoint, written) in endpoints.iter().zip(written) {
             let name = format!("{name}/{}", endpoint.address);
             parts.insert((Kind::Endpoint, name.into()), written.clone());

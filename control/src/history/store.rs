@@ -212,10 +212,7 @@ fn write(database: &Database, orders: &mpsc::Receiver<Order>) {
     }
 }
 
-fn commit(
-    database: &Database,
-    orders: impl IntoIterator<Item = Order>,
-) -> Result<(), redb::Error> {
+fn commit(database: &Database, orders: impl IntoIterator<Item = Order>) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     {
         let mut entries = transaction.open_table(ENTRIES)?;

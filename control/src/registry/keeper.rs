@@ -96,18 +96,15 @@ impl<S: Source> Keeper<S> {
         for (name, problems) in shelf.refused() {
             let before = self.shelf.borrow().refused().get(name).cloned();
             if before.is_none_or(|before| before.to_string() != problems.to_string()) {
-                tracing::error!(table = %name, "refused, the last right one stays in force:\n{problems}");
+                tracing::error!(
+                    "the table `{name}` is refused, the last right one stays in force:\n{problems}"
+                );
             }
         }
         self.publish(shelf.clone(), self.source.kind());
     }
 
-    async fn serve(
-        &mut self,
-        change: Change,
-        by: &str,
-        dry_run: bool,
-    ) -> Result<Outcome, Refusal> {
+    async fn serve(&mut self, change: Change, by: &str, dry_run: bool) -> Result<Outcome, Refusal> {
         let mut shelf = self.shelf();
         let batch = match change {
             Change::One(name, text, expected) => {
@@ -137,7 +134,9 @@ impl<S: Source> Keeper<S> {
             }
         }
         shelf.settle();
-        let refused = batch.iter().filter_map(|(name, _)| shelf.refused().get(name));
+        let refused = batch
+            .iter()
+            .filter_map(|(name, _)| shelf.refused().get(name));
         let mut outcome = Outcome {
             version: Tables::version(shelf.in_force()),
             etag: batch.first().and_then(|(name, _)| shelf.etag(name)),

@@ -107,9 +107,9 @@ impl Registry {
             }
         }
         shelf.settle();
-        if !shelf.refused().is_empty() {
-            let refused = shelf.refused().values();
-            return Err(refused.map(|problems| Problems::clone(problems)).collect());
+        let wrong = shelf.wrong();
+        if !wrong.is_empty() {
+            return Err(wrong);
         }
         let tables = Tables::new(shelf.in_force().clone(), SystemTime::now());
         let history = history.begin(&tables, source.kind());

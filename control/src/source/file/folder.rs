@@ -83,7 +83,9 @@ impl Folder {
             let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
             EXTENSIONS.contains(&extension)
                 && table(path).is_none()
-                && !path.file_name().is_some_and(|it| it.as_encoded_bytes().starts_with(b"."))
+                && !path
+                    .file_name()
+                    .is_some_and(|it| it.as_encoded_bytes().starts_with(b"."))
         };
         paths.filter(strange).collect()
     }

@@ -96,9 +96,7 @@ impl FileSource {
             }
             (Ok(texts), said @ None) => {
                 self.lost = false;
-                let hashes = texts
-                    .iter()
-                    .map(|(name, text)| (name.clone(), hash(text)));
+                let hashes = texts.iter().map(|(name, text)| (name.clone(), hash(text)));
                 *said = Some(hashes.collect());
                 self.waiting.push_back(Event::All(texts));
             }
@@ -128,6 +126,10 @@ impl FileSource {
 
     /// Compares some tables with what was said of them.
     fn look_at(&mut self, names: impl IntoIterator<Item = Name>) {
+        // The one file that was named is not deleted but lost.
+        if matches!(self.folder, Folder::File(..)) {
+            return self.look_at_all();
+        }
         for name in names {
             let text = self.folder.read_one(&name);
             self.say(name, text);
