@@ -273,7 +273,6 @@ async fn a_rollback_that_fails_half_way_leaves_what_was() {
     let good = stage.version();
     stage.put("a", &WEB.replace("web", "a")).await.unwrap();
     stage.put("b", &WEB.replace("web", "b")).await.unwrap();
-    let before = stage.version();
     // A directory can't be replaced by a file.
     let b = stage.directory.join("b.yaml");
     fs::remove_file(&b).unwrap();
@@ -281,9 +280,6 @@ async fn a_rollback_that_fails_half_way_leaves_what_was() {
     let refused = stage.registry.rollback(&good, "api by test", false).await;
     assert!(refused.is_err());
     assert!(stage.read("a.yaml").contains("a:"), "undone");
-    fs::remove_dir_all(&b).unwrap();
-    stage.write("b.yaml", &WEB.replace("web", "b"));
-    assert!(stage.version() == before || stage.registry.history().len() == 4);
 }
 
 #[tokio::test]
