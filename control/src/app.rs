@@ -67,6 +67,7 @@ pub fn run(args: &Serve) -> Result<(), Failure> {
 async fn serve(args: &Serve) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     let path = args.config.as_deref().unwrap_or(Path::new(""));
     let source = FileSource::open(path);
     let source = source.map_err(|error| Failure::Config(format!("error: {error}")))?;
@@ -92,9 +93,12 @@ async fn serve(args: &Serve) -> Result<(), Failure> {
     );
     // push: servers.spawn(push::serve(xds, registry.feed(), stop.clone()));
     // api: servers.spawn(api::serve(http, registry.clone(), stop.clone()));
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => registry.refresh(),
+        }
     }
     tracing::info!("stopping");
     drop(stopping);

@@ -186,6 +186,10 @@ impl Source for FileSource {
         }
     }
 
+    fn refresh(&mut self) {
+        self.look = Instant::now();
+    }
+
     async fn write(&mut self, name: &Name, text: &Bytes) -> Result<(), WriteError> {
         let path = self.folder.place_to_write(name)?;
         let (at, bytes) = (path.clone(), text.clone());
