@@ -11,6 +11,7 @@ use tokio::{
 };
 
 use crate::{
+    api::{self, Guard},
     cli::Serve,
     history::{History, Limits, StoreError},
     log,
@@ -92,7 +93,8 @@ async fn serve(args: &Serve) -> Result<(), Failure> {
         "serving"
     );
     // push: servers.spawn(push::serve(xds, registry.feed(), stop.clone()));
-    // api: servers.spawn(api::serve(http, registry.clone(), stop.clone()));
+    let guard = Guard::new(&args.allow_host);
+    servers.spawn(api::serve(http, registry.clone(), guard, stop));
     loop {
         tokio::select! {
             _ = terminate.recv() => break,

@@ -4,6 +4,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::command;
+
 /// The control plane of Outrigger: serves tables to proxies over xDS.
 #[derive(Debug, Parser)]
 #[command(
@@ -47,6 +49,14 @@ pub struct Serve {
         default_value = "127.0.0.1:4181"
     )]
     pub http: SocketAddr,
+    /// A name besides its addresses and `localhost` that the HTTP API is called by; may be repeated.
+    #[arg(
+        long,
+        env = "OUTRIGGER_ALLOW_HOST",
+        value_name = "NAME",
+        value_delimiter = ','
+    )]
+    pub allow_host: Vec<String>,
     /// Keeps the history of the tables here, over restarts; without it, only in memory.
     #[arg(long, env = "OUTRIGGER_HISTORY", value_name = "DIR")]
     pub history: Option<PathBuf>,
@@ -74,4 +84,7 @@ pub enum LogFormat {
 pub enum Command {
     /// Prints the JSON schema of a table.
     Schema,
+    /// What is asked of tables and of a running control plane.
+    #[command(flatten)]
+    Ask(command::Ask),
 }

@@ -3,8 +3,10 @@
 //! It holds only what its sources can give it again: replicas over the same sources are equal and share nothing else.
 //! A file a step, in the order of the data's way.
 
+pub mod api;
 pub mod app;
 pub mod cli;
+pub mod command;
 pub mod history;
 pub mod log;
 pub mod registry;

@@ -8,6 +8,7 @@ use clap::Parser;
 use outrigger_control::{
     app,
     cli::{Cli, Command},
+    command,
 };
 
 const FAILURE: u8 = 1;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         }
     };
     match cli.command {
+        Some(Command::Ask(ask)) => command::run(&ask),
         None => serve(&cli.serve),
         Some(Command::Schema) => {
             println!("{:#}", outrigger_config::document::schema());

@@ -6,6 +6,7 @@
 
 pub mod body;
 mod client;
+mod control;
 mod dns;
 mod endpoint;
 pub mod fuzz;
@@ -20,6 +21,7 @@ mod table;
 mod wait;
 
 pub use client::{Client, Reply, get, get_with, post};
+pub use control::{Control, outrigger_control};
 pub use dns::{Answer, DnsServer};
 pub use endpoint::{Endpoint, Seen, Serve};
 pub use http2::{Frame, RawHttp2};

@@ -5,6 +5,8 @@
 mod balancing;
 mod circuit_breaker;
 mod command_line;
+mod control_api;
+mod control_commands;
 mod dns;
 mod downgrade;
 mod drain;

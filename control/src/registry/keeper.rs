@@ -12,7 +12,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Outcome, Precondition, Refusal, Tables, burst::Burst, shelf::Shelf};
+use super::{Edit, Outcome, Refusal, Tables, burst::Burst, shelf::Shelf};
 use crate::{
     app::Stop,
     history::{self, History, Texts},
@@ -32,8 +32,8 @@ pub(super) struct Request {
 
 #[derive(Debug)]
 pub(super) enum Change {
-    /// One table gets a text, or goes.
-    One(Name, Option<Bytes>, Option<Precondition>),
+    /// Some tables get texts, or go.
+    Some(Vec<Edit>),
     /// All tables are to be these.
     All(Texts),
 }
@@ -108,16 +108,29 @@ impl<S: Source> Keeper<S> {
 
     async fn serve(&mut self, change: Change, by: &str, dry_run: bool) -> Result<Outcome, Refusal> {
         let mut shelf = self.shelf();
-        let batch = match change {
-            Change::One(name, text, expected) => {
-                let etag = shelf.etag(&name);
-                if expected.is_some_and(|expected| !expected.holds(etag.as_deref())) {
-                    return Err(Refusal::Changed(etag));
+        let batch: Vec<(Name, Option<Bytes>)> = match change {
+            Change::Some(edits) => {
+                for Edit {
+                    name,
+                    text,
+                    expected,
+                } in &edits
+                {
+                    let etag = shelf.etag(name);
+                    if expected
+                        .as_ref()
+                        .is_some_and(|expected| !expected.holds(etag.as_deref()))
+                    {
+                        return Err(Refusal::Changed(name.clone(), etag));
+                    }
+                    if text.is_none() && etag.is_none() {
+                        return Err(Refusal::NoTable(name.to_string()));
+                    }
                 }
-                if text.is_none() && etag.is_none() {
-                    return Err(Refusal::NoTable(name.to_string()));
-                }
-                vec![(name, text)]
+                edits
+                    .into_iter()
+                    .map(|edit| (edit.name, edit.text))
+                    .collect()
             }
             Change::All(texts) => {
                 let gone = shelf.names().filter(|name| !texts.contains_key(*name));

@@ -50,12 +50,23 @@ pub struct Registry {
 /// How many may wait to change tables; others wait to be heard.
 const MOST_REQUESTS: usize = 64;
 
+/// A change of one table.
+#[derive(Clone, Debug)]
+pub struct Edit {
+    /// Its name.
+    pub name: Name,
+    /// What it shall say; `None`: it goes.
+    pub text: Option<Bytes>,
+    /// What must hold of it before.
+    pub expected: Option<Precondition>,
+}
+
 /// What a change did, or would do.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
     /// Of the tables, after it.
     pub version: Arc<str>,
-    /// Of the table's text, after it; `None`: it is gone. Of a rollback, one of them.
+    /// Of the table's text, after it; `None`: it is gone. Of a change of many, one of them.
     pub etag: Option<Arc<str>>,
     /// Whether there was no such table before.
     pub created: bool,
@@ -175,8 +186,12 @@ impl Registry {
         by: &str,
         dry_run: bool,
     ) -> Result<Outcome, Refusal> {
-        let change = Change::One(Name::new(name)?, Some(text), expected);
-        self.change(change, by, dry_run).await
+        let edit = Edit {
+            name: Name::new(name)?,
+            text: Some(text),
+            expected,
+        };
+        self.edit(vec![edit], by, dry_run).await
     }
 
     /// Takes a table away, through the source.
@@ -190,8 +205,25 @@ impl Registry {
         by: &str,
         dry_run: bool,
     ) -> Result<Outcome, Refusal> {
-        let change = Change::One(Name::new(name)?, None, expected);
-        self.change(change, by, dry_run).await
+        let edit = Edit {
+            name: Name::new(name)?,
+            text: None,
+            expected,
+        };
+        self.edit(vec![edit], by, dry_run).await
+    }
+
+    /// Makes several changes through the source, all of them or none: what is only right together comes together.
+    ///
+    /// # Errors
+    /// Why not; nothing has changed then.
+    pub async fn edit(
+        &self,
+        edits: Vec<Edit>,
+        by: &str,
+        dry_run: bool,
+    ) -> Result<Outcome, Refusal> {
+        self.change(Change::Some(edits), by, dry_run).await
     }
 
     /// The versions that are remembered, the newest first.

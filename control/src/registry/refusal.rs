@@ -4,7 +4,7 @@ use std::{io, sync::Arc};
 
 use outrigger_config::Problems;
 
-use crate::source::{BadName, WriteError};
+use crate::source::{BadName, Name, WriteError};
 
 /// Why a change of the tables is not made; nothing has changed then.
 #[derive(Debug, thiserror::Error)]
@@ -19,8 +19,8 @@ pub enum Refusal {
     #[error("there is no version `{0}` in the history")]
     NoVersion(String),
     /// The table is not what the one who asks takes it for. Holds the etag of what there is.
-    #[error("the table has changed since it was read")]
-    Changed(Option<Arc<str>>),
+    #[error("the table `{0}` has changed since it was read")]
+    Changed(Name, Option<Arc<str>>),
     /// It, or the tables together, would be wrong.
     #[error("{}", texts(.0))]
     Invalid(Vec<Problems>),
