@@ -4,6 +4,7 @@
 //! toolchain has no coverage guidance.
 
 mod config;
+mod document;
 mod grpc_health;
 mod mutate;
 mod retry_after;
@@ -12,6 +13,7 @@ mod timeout;
 mod trace;
 
 pub use config::config;
+pub use document::document;
 pub use grpc_health::grpc_health;
 pub use mutate::mutations;
 pub use retry_after::retry_after;
