@@ -39,4 +39,5 @@ mod stage;
 mod streaming;
 mod timeouts;
 mod upgrades;
+mod wire;
 mod zones;
