@@ -12,6 +12,7 @@
 mod delta;
 mod lane;
 mod limit;
+mod names;
 mod wanted;
 mod world;
 
