@@ -12,7 +12,7 @@ use tokio::{task::JoinSet, time::sleep};
 
 use super::{
     Arguments, Ledger,
-    client::{Client, Wants},
+    client::{Client, Serials, Wants},
 };
 
 /// How long all may take to have all.
@@ -44,6 +44,7 @@ impl Fleet {
         };
         let start = Instant::now();
         let ready = Rc::new(Cell::new(0));
+        let serials = Serials::default();
         let mut streams = JoinSet::new();
         let mut connecting = JoinSet::new();
         for id in 0..arguments.proxies {
@@ -51,9 +52,10 @@ impl Fleet {
                 true => Wants::All,
                 false => Wants::Clusters(used(id, uses, arguments.clusters).collect()),
             };
-            let ledger = ledger.clone();
-            connecting
-                .spawn_local(async move { Client::connect(id, &wants, address, ledger).await });
+            let (ledger, serials) = (ledger.clone(), serials.clone());
+            connecting.spawn_local(async move {
+                Client::connect(id, &wants, address, ledger, serials).await
+            });
             if connecting.len() == AT_ONCE || id + 1 == arguments.proxies {
                 while let Some(client) = connecting.join_next().await {
                     let (client, ready) = (client??, Rc::clone(&ready));
