@@ -4,6 +4,7 @@
 //! toolchain has no coverage guidance.
 
 mod config;
+mod document;
 mod grpc_health;
 mod mutate;
 mod retry_after;
@@ -13,6 +14,7 @@ mod trace;
 mod xds;
 
 pub use config::config;
+pub use document::document;
 pub use grpc_health::grpc_health;
 pub use mutate::mutations;
 pub use retry_after::retry_after;

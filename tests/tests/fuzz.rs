@@ -16,6 +16,11 @@ fn a_garbled_table_is_refused_with_a_message_or_survives_writing() {
 }
 
 #[test]
+fn garbled_tables_of_a_control_plane_are_refused_with_messages_or_compared() {
+    fuzz::mutations(&corpus("document"), 1500, fuzz::document);
+}
+
+#[test]
 fn any_request_head_finds_a_route_or_is_refused() {
     fuzz::mutations(&corpus("route"), 5000, fuzz::route);
 }

@@ -28,6 +28,7 @@ mod outliers;
 mod outliers_return;
 mod overload;
 mod panic;
+mod push;
 mod rate_limits;
 mod refusals;
 mod reload;
