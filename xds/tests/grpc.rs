@@ -75,6 +75,7 @@ fn what_no_call_can_match_is_left_out() {
     let routes = routes(&[
         "{ match: { methods: [GET] }, cluster: web }",
         "{ match: { query: { q: \"1\" } }, cluster: web }",
+        "{ match: { path: { prefix: /none } }, cluster_by: host }",
         "{ match: { methods: [GET, POST], headers: { x-user: ann } }, cluster: web }",
     ]);
     assert_eq!(routes.len(), 1);
