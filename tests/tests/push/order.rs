@@ -41,7 +41,10 @@ async fn nothing_follows_what_is_not_answered_and_what_comes_meanwhile_comes_at_
     for port in 9002..9012 {
         let before = version(&control).await;
         control.write("tables/t.yaml", &table("red", port));
-        eventually("the change is in force", async || version(&control).await != before).await;
+        eventually("the change is in force", async || {
+            version(&control).await != before
+        })
+        .await;
     }
     client.answer(&response, Answer::Accept);
     let mut heard = Vec::new();
