@@ -6,6 +6,7 @@
 mod circuit_breaker;
 mod cluster;
 pub mod default;
+mod empty;
 mod fault;
 mod filter;
 mod health_check;

@@ -140,15 +140,17 @@ async fn who_has_read_another_text_does_not_overwrite() {
     };
     let read = registry.table("web").unwrap().etag;
     let refused = put(WEB, Precondition::Absent).await.unwrap_err();
-    assert!(matches!(refused, Refusal::Changed(Some(etag)) if etag == read));
+    assert!(matches!(refused, Refusal::Changed(_, Some(etag)) if etag == read));
     let mine = Precondition::AnyOf(vec![read.to_string()]);
     let first = put("# mine\nclusters: {}\n", mine.clone()).await.unwrap();
     assert_eq!(first.etag, Some(registry.table("web").unwrap().etag));
     let second = put("# also mine\nclusters: {}\n", mine).await.unwrap_err();
-    assert!(matches!(second, Refusal::Changed(Some(etag)) if Some(&etag) == first.etag.as_ref()));
+    assert!(
+        matches!(second, Refusal::Changed(_, Some(etag)) if Some(&etag) == first.etag.as_ref())
+    );
     assert_eq!(stage.read("web.yaml"), "# mine\nclusters: {}\n");
     let gone = registry.delete("api", Some(Precondition::Present), "api by test", false);
-    assert!(matches!(gone.await, Err(Refusal::Changed(None))));
+    assert!(matches!(gone.await, Err(Refusal::Changed(_, None))));
 }
 
 #[tokio::test]

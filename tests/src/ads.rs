@@ -1,215 +1,227 @@
-//! A client of a control plane that says what it is told to say: streams of ADS by hand, in both forms.
+//! A control plane in the test's own process: speaks ADS by the book, and says exactly what a test wants, true or not.
+//!
+//! It stands beside the real one so that the proxy is not only proven against what the same people wrote at the same time,
+//! and for what ours would never say.
 
-use std::net::SocketAddr;
+mod delta;
+mod state_of_the_world;
 
-use outrigger_xds::{
-    Kind,
-    discovery::{
-        self, DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest, DiscoveryResponse,
-    },
-    pb::{
-        envoy::config::core::v3::Node,
-        google::{
-            protobuf::{Struct, Value, value},
-            rpc::Status,
-        },
-    },
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
 };
-use prost::Message;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::UnboundedReceiverStream;
-use tonic::{Code, Streaming, client::Grpc, transport::Endpoint};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::{body::Incoming, server::conn::http2, service::service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use outrigger_config::Config;
+use outrigger_xds::{Kind, Resource, discovery, encode};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tonic::{Status, body::Body, server::Grpc};
 use tonic_prost::ProstCodec;
 
-use crate::within;
-
-/// One stream.
-#[derive(Debug)]
-pub struct Stream<Q, R> {
-    requests: mpsc::UnboundedSender<Q>,
-    responses: Streaming<R>,
+/// What such a control plane can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaks {
+    /// Both dialects.
+    Everything,
+    /// State of the world only.
+    StateOfTheWorld,
+    /// It takes streams and says nothing.
+    Nothing,
 }
 
-/// A delta stream.
-pub type Delta = Stream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
-
-/// A state-of-the-world stream.
-pub type World = Stream<DiscoveryRequest, DiscoveryResponse>;
-
-/// How a response is answered.
-#[derive(Clone, Copy, Debug)]
-pub enum Answer<'a> {
-    /// It is in force.
-    Accept,
-    /// It is not, and why.
-    Refuse(&'a str),
+/// The server; gone at once when dropped, with all of its connections.
+pub struct Ads {
+    /// Where it listens.
+    pub address: SocketAddr,
+    world: Arc<World>,
+    _tasks: JoinSet<()>,
 }
 
-/// A node that calls itself `id`, with these labels.
-pub fn node(id: &str, labels: &[(&str, &str)]) -> Node {
-    let text = |text: &str| Value {
-        kind: Some(value::Kind::StringValue(text.to_owned())),
-    };
-    let fields = labels
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), text(value)));
-    Node {
-        id: id.to_owned(),
-        user_agent_name: "test".to_owned(),
-        metadata: Some(Struct {
-            fields: fields.collect(),
-        }),
-        ..Node::default()
+/// What it says, and what it was told.
+struct World {
+    speaks: Speaks,
+    state: Mutex<State>,
+    changed: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct State {
+    resources: BTreeMap<(Kind, String), (String, Bytes)>,
+    subscribed: BTreeMap<Kind, BTreeSet<String>>,
+    refusals: Vec<String>,
+    accepted: usize,
+    streams: usize,
+    responses: usize,
+    nodes: Vec<String>,
+}
+
+impl Ads {
+    /// Starts with nothing to say.
+    pub async fn start() -> Self {
+        Self::start_as(Speaks::Everything, SocketAddr::from(([127, 0, 0, 1], 0))).await
     }
-}
 
-impl<Q: Message + Default + 'static, R: Message + Default + 'static> Stream<Q, R> {
-    async fn open(address: SocketAddr, path: &'static str, first: Q) -> Self {
-        let endpoint = Endpoint::from_shared(format!("http://{address}")).unwrap();
-        let channel = within("connecting", endpoint.connect()).await.unwrap();
-        let mut grpc = Grpc::new(channel);
-        grpc.ready().await.unwrap();
-        let (requests, said) = mpsc::unbounded_channel();
-        // Servers may wait for the first request before they say anything, headers included.
-        requests.send(first).unwrap();
-        let said = tonic::Request::new(UnboundedReceiverStream::new(said));
-        let codec: ProstCodec<Q, R> = ProstCodec::default();
-        let path = http::uri::PathAndQuery::from_static(path);
-        let responses = within("a stream", grpc.streaming(said, path, codec)).await;
+    /// The same, at this address, able to do this.
+    pub async fn start_as(speaks: Speaks, address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let world = Arc::new(World {
+            speaks,
+            state: Mutex::default(),
+            changed: watch::channel(0).0,
+        });
+        let mut tasks = JoinSet::new();
+        tasks.spawn(accept(listener, Arc::clone(&world)));
         Self {
-            requests,
-            responses: responses.unwrap().into_inner(),
+            address,
+            world,
+            _tasks: tasks,
         }
     }
 
-    /// Says it.
-    pub fn send(&self, request: Q) {
-        self.requests.send(request).expect("the stream is open");
+    /// Says all of a table, in the file format, and nothing else.
+    pub fn say(&self, table: &str) {
+        let config = outrigger_config::parse("table", table).unwrap();
+        let resources = resources(&config);
+        self.world.change(|state| {
+            state.resources.clear();
+            state.resources.extend(resources.map(entry));
+        });
     }
 
-    /// What comes next.
-    pub async fn next(&mut self) -> R {
-        let next = within("a response", self.responses.message()).await;
-        next.unwrap().expect("the stream goes on")
+    /// Says this, too.
+    pub fn put(&self, resource: Resource) {
+        self.world
+            .change(|state| state.resources.extend([entry(resource)]));
     }
 
-    /// Waits for the end of the stream, and says how it ended.
-    pub async fn end(&mut self) -> Code {
-        loop {
-            match within("the end of a stream", self.responses.message()).await {
-                Ok(Some(_)) => {}
-                Ok(None) => return Code::Ok,
-                Err(status) => return status.code(),
-            }
-        }
+    /// Says something, whatever it is.
+    pub fn put_bytes(&self, kind: Kind, name: &str, body: &[u8]) {
+        let version = format!("{:x}", body.len());
+        let said = (version, Bytes::copy_from_slice(body));
+        let key = (kind, name.to_owned());
+        self.world
+            .change(|state| _ = state.resources.insert(key, said));
+    }
+
+    /// Says that this is gone.
+    pub fn remove(&self, kind: Kind, name: &str) {
+        let key = (kind, name.to_owned());
+        self.world.change(|state| _ = state.resources.remove(&key));
+    }
+
+    /// The names of a kind that somebody asks for now.
+    pub fn subscribed(&self, kind: Kind) -> BTreeSet<String> {
+        let state = self.world.state();
+        state.subscribed.get(&kind).cloned().unwrap_or_default()
+    }
+
+    /// What was refused, as it was told.
+    pub fn refusals(&self) -> Vec<String> {
+        self.world.state().refusals.clone()
+    }
+
+    /// Responses that were acknowledged.
+    pub fn accepted(&self) -> usize {
+        self.world.state().accepted
+    }
+
+    /// Responses that were sent.
+    pub fn responses(&self) -> usize {
+        self.world.state().responses
+    }
+
+    /// Streams that were begun.
+    pub fn streams(&self) -> usize {
+        self.world.state().streams
+    }
+
+    /// Who has called, by id.
+    pub fn nodes(&self) -> Vec<String> {
+        self.world.state().nodes.clone()
     }
 }
 
-impl Delta {
-    /// Begins with a request for all of a kind.
-    pub async fn all(address: SocketAddr, node: Node, kind: Kind) -> Self {
-        let first = DeltaDiscoveryRequest {
-            node: Some(node),
-            type_url: kind.type_url().to_owned(),
-            ..DeltaDiscoveryRequest::default()
-        };
-        Self::begin(address, first).await
-    }
+fn entry(resource: Resource) -> ((Kind, String), (String, Bytes)) {
+    let Resource {
+        kind,
+        name,
+        version,
+        body,
+    } = resource;
+    ((kind, name.to_string()), (version.to_string(), body))
+}
 
-    /// Begins with this request.
-    pub async fn begin(address: SocketAddr, first: DeltaDiscoveryRequest) -> Self {
-        Self::open(address, discovery::DELTA, first).await
-    }
-
-    /// Asks for these too.
-    pub fn subscribe(&self, kind: Kind, names: &[&str]) {
-        self.send(DeltaDiscoveryRequest {
-            type_url: kind.type_url().to_owned(),
-            resource_names_subscribe: names.iter().map(ToString::to_string).collect(),
-            ..DeltaDiscoveryRequest::default()
-        });
-    }
-
-    /// Answers.
-    pub fn answer(&self, response: &DeltaDiscoveryResponse, answer: Answer<'_>) {
-        self.send(DeltaDiscoveryRequest {
-            type_url: response.type_url.clone(),
-            response_nonce: response.nonce.clone(),
-            error_detail: answer.status(),
-            ..DeltaDiscoveryRequest::default()
-        });
-    }
-
-    /// Accepts what comes next; in short: `cluster a b -c`.
-    pub async fn accepts(&mut self) -> String {
-        let response = self.next().await;
-        self.answer(&response, Answer::Accept);
-        let mut text = short(&response.type_url);
-        for resource in &response.resources {
-            text.extend([" ", &resource.name]);
-        }
-        for name in &response.removed_resources {
-            text.extend([" -", name]);
-        }
-        text
-    }
+/// All resources of a table.
+fn resources(config: &Config) -> impl Iterator<Item = Resource> {
+    let clusters = config.clusters.iter();
+    let clusters = clusters.flat_map(|cluster| {
+        let endpoints = encode::endpoints(cluster);
+        endpoints.into_iter().chain([encode::cluster(cluster)])
+    });
+    let listeners = config.listeners.iter();
+    let listeners =
+        listeners.flat_map(|listener| [encode::listener(listener), encode::routes(listener)]);
+    clusters.chain(listeners)
 }
 
 impl World {
-    /// Begins with a request for these of a kind; without names, of clusters and listeners: all.
-    pub async fn begin(address: SocketAddr, node: Node, kind: Kind, names: &[&str]) -> Self {
-        let first = DiscoveryRequest {
-            node: Some(node),
-            ..request(kind.type_url(), names)
-        };
-        Self::open(address, discovery::STREAM, first).await
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
     }
 
-    /// Asks for these, whatever was asked for before.
-    pub fn ask(&self, kind: Kind, names: &[&str]) {
-        self.send(request(kind.type_url(), names));
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state());
+        self.changed.send_modify(|version| *version += 1);
     }
 
-    /// Answers, and goes on asking for these.
-    pub fn answer(&self, response: &DiscoveryResponse, names: &[&str], answer: Answer<'_>) {
-        self.send(DiscoveryRequest {
-            version_info: response.version_info.clone(),
-            response_nonce: response.nonce.clone(),
-            error_detail: answer.status(),
-            ..request(&response.type_url, names)
-        });
-    }
-
-    /// Accepts what comes next, asking on for these; in short: the kind, and how much of it.
-    pub async fn accepts(&mut self, names: &[&str]) -> String {
-        let response = self.next().await;
-        self.answer(&response, names, Answer::Accept);
-        format!("{} {}", short(&response.type_url), response.resources.len())
-    }
-}
-
-impl Answer<'_> {
-    fn status(self) -> Option<Status> {
-        match self {
-            Self::Accept => None,
-            Self::Refuse(text) => Some(Status {
-                code: Code::InvalidArgument as i32,
-                message: text.to_owned(),
-                details: Vec::new(),
-            }),
+    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+        let path = request.uri().path().to_owned();
+        let request = request.map(Body::new);
+        match (&*path, self.speaks) {
+            (_, Speaks::Nothing) => std::future::pending().await,
+            (discovery::DELTA, Speaks::Everything) => {
+                let service =
+                    tower::service_fn(move |request| delta::answer(Arc::clone(&self), request));
+                Grpc::new(ProstCodec::default())
+                    .streaming(service, request)
+                    .await
+            }
+            (discovery::STREAM, _) => {
+                let service = tower::service_fn(move |request| {
+                    state_of_the_world::answer(Arc::clone(&self), request)
+                });
+                Grpc::new(ProstCodec::default())
+                    .streaming(service, request)
+                    .await
+            }
+            _ => Status::unimplemented("not here").into_http(),
         }
     }
 }
 
-fn request(type_url: &str, names: &[&str]) -> DiscoveryRequest {
-    DiscoveryRequest {
-        type_url: type_url.to_owned(),
-        resource_names: names.iter().map(ToString::to_string).collect(),
-        ..DiscoveryRequest::default()
+async fn accept(listener: TcpListener, world: Arc<World>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        let _ = stream.set_nodelay(true);
+        let world = Arc::clone(&world);
+        connections.spawn(async move {
+            let answer = service_fn(move |request| {
+                let world = Arc::clone(&world);
+                async move { Ok::<_, Infallible>(world.answer(request).await) }
+            });
+            let _ended = http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .keep_alive_interval(Some(Duration::from_secs(60)))
+                .serve_connection(TokioIo::new(stream), answer)
+                .await;
+        });
     }
-}
-
-fn short(type_url: &str) -> String {
-    let kind = Kind::of(type_url).expect("a kind that we know");
-    kind.as_str().to_owned()
 }

@@ -5,7 +5,7 @@ mod order;
 
 use outrigger_tests::{
     Control,
-    ads::{Answer, Delta, World, node},
+    ads_client::{Answer, Delta, World, node},
     eventually, within,
 };
 use outrigger_xds::{Kind, decode, discovery::DeltaDiscoveryRequest};

@@ -164,6 +164,9 @@ fn discovery(message: &Cluster, keys: &mut Keys) -> Result<(), Refused> {
         Some(ClusterDiscoveryType::Type(kind)) => DiscoveryType::try_from(kind)
             .map_err(|_| Refused::new(format!("unknown type {kind}")))
             .within("type")?,
+        Some(ClusterDiscoveryType::ClusterType(ref custom)) if dns::is_extension(custom) => {
+            DiscoveryType::StrictDns
+        }
         Some(ClusterDiscoveryType::ClusterType(ref custom)) => {
             let reason = format!("clusters of type `{}` are not supported", custom.name);
             return Err(Refused::new(reason)).within("cluster_type");

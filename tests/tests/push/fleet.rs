@@ -1,5 +1,13 @@
 //! What people see of the proxies.
 
+use outrigger_tests::ads_client::Stream;
+use outrigger_xds::pb::envoy::{
+    config::{
+        core::v3::{Address, SocketAddress, address, socket_address::PortSpecifier},
+        endpoint::v3::{ClusterStats, UpstreamEndpointStats, UpstreamLocalityStats},
+    },
+    service::load_stats::v3::{LoadStatsRequest, LoadStatsResponse},
+};
 use serde_json::Value;
 
 use super::*;
@@ -87,4 +95,68 @@ async fn a_proxy_is_shown_with_what_it_has() {
     let list = control.get("/proxies").await.json();
     assert_eq!(list.as_array().unwrap().len(), 1, "{list}");
     assert!(list[0].get("gone").is_none(), "{list}");
+}
+
+const LOADS: &str = "/envoy.service.load_stats.v3.LoadReportingService/StreamLoadStats";
+
+/// That `port` answered `successes` requests well and `errors` badly since the last report.
+fn report(cluster: &str, port: u32, successes: u64, errors: u64) -> LoadStatsRequest {
+    let socket = SocketAddress {
+        address: "127.0.0.1".to_owned(),
+        port_specifier: Some(PortSpecifier::PortValue(port)),
+        ..SocketAddress::default()
+    };
+    let endpoint = UpstreamEndpointStats {
+        address: Some(Address {
+            address: Some(address::Address::SocketAddress(socket)),
+        }),
+        total_successful_requests: successes,
+        total_error_requests: errors,
+        ..UpstreamEndpointStats::default()
+    };
+    let locality = UpstreamLocalityStats {
+        upstream_endpoint_stats: vec![endpoint],
+        ..UpstreamLocalityStats::default()
+    };
+    LoadStatsRequest {
+        cluster_stats: vec![ClusterStats {
+            cluster_name: cluster.to_owned(),
+            upstream_locality_stats: vec![locality],
+            ..ClusterStats::default()
+        }],
+        ..LoadStatsRequest::default()
+    }
+}
+
+#[tokio::test]
+async fn load_that_proxies_report_is_shown_beside_endpoints_of_which_nobody_does() {
+    let control = Control::start(&[("t", &table("blue", 9001)), ("other", CLUSTER)]).await;
+    let hello = LoadStatsRequest::default();
+    let mut stream: Stream<LoadStatsRequest, LoadStatsResponse> =
+        Stream::open(control.xds, LOADS, hello).await;
+    let wanted = stream.next().await;
+    assert!(wanted.send_all_clusters && wanted.report_endpoint_granularity);
+    let interval = wanted.load_reporting_interval.unwrap().seconds;
+    stream.send(report(
+        "blue",
+        9001,
+        30 * interval.cast_unsigned(),
+        10 * interval.cast_unsigned(),
+    ));
+    let mut shown = Value::Null;
+    eventually("the load is shown", async || {
+        shown = control.get("/endpoints").await.json();
+        shown[0]["endpoints"][0]["requests_per_second"] == 40.0
+    })
+    .await;
+    assert_eq!(shown[0]["cluster"], "blue");
+    assert_eq!(shown[0]["endpoints"][0]["address"], "127.0.0.1:9001");
+    assert_eq!(shown[0]["endpoints"][0]["success"], 0.75);
+    assert_eq!(shown[1]["endpoints"][0]["proxies"], 0);
+    drop(stream);
+    eventually("who is gone reports no more", async || {
+        let shown = control.get("/endpoints").await.json();
+        shown[0]["endpoints"][0]["proxies"] == 0
+    })
+    .await;
 }

@@ -1,10 +1,13 @@
 //! `dns`: STRICT_DNS.
 //!
+//! Envoy then asks every 5 s, whatever the TTL: the fields that say otherwise are deprecated, and what replaces them is
+//! unknown to an Envoy of last year and to gRPC. Those of others are read.
+//!
 //! Of SRV records others know nothing: they ask for the addresses of the name and find none.
 
 use std::sync::Arc;
 
-use outrigger_config::model::{Dns, DnsRecord};
+use outrigger_config::model::{Dns, DnsRecord, default::DNS_MIN_TTL};
 use serde_json::{Value, json};
 
 use crate::{
@@ -13,16 +16,20 @@ use crate::{
         config::{
             cluster::v3::{
                 Cluster,
-                cluster::{ClusterDiscoveryType, DiscoveryType, DnsLookupFamily},
+                cluster::{
+                    ClusterDiscoveryType, CustomClusterType, DiscoveryType, DnsLookupFamily,
+                },
             },
             core::v3::TypedExtensionConfig,
             endpoint::v3::ClusterLoadAssignment,
         },
-        extensions::network::dns_resolver::cares::v3::CaresDnsResolverConfig,
+        extensions::{
+            clusters::dns::v3::DnsCluster, network::dns_resolver::cares::v3::CaresDnsResolverConfig,
+        },
     },
     refused::Within,
     remainder::Keys,
-    scalar::{time, written_time},
+    scalar::{duration, written_time},
 };
 
 const CARES: &str = "envoy.network.dns_resolver.cares";
@@ -35,9 +42,6 @@ pub(super) fn to_wire(dns: &Dns, cluster: &Arc<str>, message: &mut Cluster) {
     message.cluster_discovery_type =
         Some(ClusterDiscoveryType::Type(DiscoveryType::StrictDns.into()));
     message.load_assignment = Some(endpoints::of_name(cluster, dns.name.clone(), port));
-    message.respect_dns_ttl = true;
-    // What Envoy takes where an answer has no TTL.
-    message.dns_refresh_rate = time(dns.max_ttl);
     message.dns_lookup_family = DnsLookupFamily::All.into();
     if !dns.servers.is_empty() {
         let resolver = CaresDnsResolverConfig {
@@ -70,13 +74,15 @@ pub(super) fn from_wire(message: &Cluster, keys: &mut Keys) -> Result<(), Refuse
         0 => dns.insert("record".to_owned(), json!("srv")),
         port => dns.insert("port".to_owned(), port.into()),
     };
-    if let Some(rate) = &message.dns_refresh_rate {
-        dns.insert(
-            "max_ttl".to_owned(),
-            written_time(rate).within("dns_refresh_rate")?.into(),
-        );
+    let said = said(message)?;
+    if let Some(rate) = &said.dns_refresh_rate {
+        let written = written_time(rate).within("dns_refresh_rate")?;
+        if duration(rate).is_some_and(|rate| rate < DNS_MIN_TTL) {
+            dns.insert("min_ttl".to_owned(), json!(written));
+        }
+        dns.insert("max_ttl".to_owned(), json!(written));
     }
-    if let Some(servers) = servers(message).within("typed_dns_resolver_config")? {
+    if let Some(servers) = servers(&said).within("typed_dns_resolver_config")? {
         dns.insert("servers".to_owned(), servers);
     }
     keys.insert("dns".to_owned(), dns.into());
@@ -103,8 +109,30 @@ fn only_name(assignment: &ClusterLoadAssignment) -> Result<Option<(&str, u16)>, 
     }
 }
 
-fn servers(message: &Cluster) -> Result<Option<Value>, Refused> {
-    let config = message.typed_dns_resolver_config.as_ref();
+/// Envoy's newer way, an extension, or the fields that it replaces.
+fn said(message: &Cluster) -> Result<DnsCluster, Refused> {
+    if let Some(ClusterDiscoveryType::ClusterType(custom)) = &message.cluster_discovery_type
+        && let Some(config) = &custom.typed_config
+    {
+        return any::unpack(config).within("cluster_type");
+    }
+    Ok(DnsCluster {
+        dns_refresh_rate: message.dns_refresh_rate,
+        typed_dns_resolver_config: message.typed_dns_resolver_config.clone(),
+        ..DnsCluster::default()
+    })
+}
+
+/// Whether a cluster of its own type is one of names.
+pub(super) fn is_extension(custom: &CustomClusterType) -> bool {
+    custom
+        .typed_config
+        .as_ref()
+        .is_some_and(any::is::<DnsCluster>)
+}
+
+fn servers(said: &DnsCluster) -> Result<Option<Value>, Refused> {
+    let config = said.typed_dns_resolver_config.as_ref();
     let Some(config) = config.and_then(|config| config.typed_config.as_ref()) else {
         return Ok(None);
     };

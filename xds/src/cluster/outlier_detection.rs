@@ -1,5 +1,7 @@
 //! `outlier_detection`.
 
+use std::time::Duration;
+
 use outrigger_config::model::OutlierDetection;
 use serde_json::{Value, json};
 
@@ -8,11 +10,14 @@ use crate::{
     pb::{envoy::config::cluster::v3 as wire, google::protobuf::UInt32Value},
     refused::Within,
     remainder::Keys,
-    scalar::{number, percent, time, written_time},
+    scalar::{duration, number, percent, time, truth, written_time},
 };
 
 /// What enforces a detector, in percent: each of ours is on or off.
 const ON: u32 = 100;
+
+/// Envoy's longest ejection, where nothing is said.
+const LONGEST: Duration = Duration::from_secs(300);
 
 pub(super) fn to_wire(detection: &OutlierDetection) -> wire::OutlierDetection {
     let enforced = |on: bool| number(if on { ON } else { 0 });
@@ -25,7 +30,7 @@ pub(super) fn to_wire(detection: &OutlierDetection) -> wire::OutlierDetection {
         max_ejection_time: time(detection.max_ejection_time),
         max_ejection_percent: number(whole_percent(detection.max_ejection_percent)),
         // One at least, as here.
-        always_eject_one_host: crate::scalar::truth(true),
+        always_eject_one_host: truth(true),
         consecutive_5xx: detection.consecutive_errors.and_then(number),
         enforcing_consecutive_5xx: enforced(detection.consecutive_errors.is_some()),
         consecutive_gateway_failure: detection.consecutive_gateway_errors.and_then(number),
@@ -133,6 +138,14 @@ pub(super) fn from_wire(detection: &wire::OutlierDetection) -> Result<Value, Ref
             let key = if key == "interval" { "window" } else { key };
             keys.insert(key.to_owned(), written.into());
         }
+    }
+    // Envoy's longest is five minutes, or the first if that is longer.
+    let base = detection.base_ejection_time.as_ref().and_then(duration);
+    if let (Some(base), None) = (base, detection.max_ejection_time)
+        && let Some(longest) = time(base.max(LONGEST))
+    {
+        let written = written_time(&longest).within("base_ejection_time")?;
+        keys.insert("max_ejection_time".to_owned(), written.into());
     }
     if let Some(share) = given(detection.max_ejection_percent) {
         keys.insert(

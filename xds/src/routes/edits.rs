@@ -108,7 +108,13 @@ pub(crate) fn edit(option: &HeaderValueOption) -> Result<(String, Value, bool), 
         }
         (Err(_), _) => return Err(Refused::new("unknown")).within("append_action"),
     };
-    let value = plain(&header.value).ok_or_else(|| {
+    let raw = String::from_utf8_lossy(&header.raw_value);
+    let value = if raw.is_empty() {
+        &*header.value
+    } else {
+        &*raw
+    };
+    let value = plain(value).ok_or_else(|| {
         let reason = "commands between `%` are not supported (`%%` is a percent sign)";
         Refused::new(format!("`{}`: {reason}", header.key))
     })?;

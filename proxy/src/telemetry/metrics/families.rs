@@ -222,3 +222,31 @@ pub const WORKER_DELAY: Family<Gauge, 0> = Family::new(
     "How long work waits for its worker, of the worker where it waits longest.",
     [],
 );
+
+/// Only with `--control`.
+pub const CONTROL_CONNECTED: Family<Gauge, 0> = Family::new(
+    "outrigger_control_connected",
+    "Whether there is a stream to a control plane.",
+    [],
+);
+
+/// By kind of resource and [`UpdateOutcome`](super::UpdateOutcome).
+pub const CONTROL_UPDATES: Family<Counter, 2> = Family::new(
+    "outrigger_control_updates_total",
+    "Responses of control planes.",
+    ["kind", "outcome"],
+);
+
+/// Of the table that was pushed, or kept on the disk.
+pub const CONTROL_TABLE_TIMESTAMP: Family<Gauge, 0> = Family::new(
+    "outrigger_control_table_timestamp_seconds",
+    "When the table of the control plane that is in force last changed, in Unix time.",
+    [],
+);
+
+/// A number in place of a label: a series for each version would be one for each push.
+pub const CONTROL_TABLE_HASH: Family<Gauge, 0> = Family::new(
+    "outrigger_control_table_hash",
+    "Hash of the version of the control plane's table in force: equal where versions are.",
+    [],
+);

@@ -10,6 +10,7 @@
 
 mod circuit_breaker;
 mod cluster;
+mod control;
 mod counter_table;
 pub mod families;
 mod family;
@@ -32,6 +33,7 @@ pub use cluster::{
     AttemptResult, ClusterMetrics, EjectionReason, EndpointState, HedgeOutcome, Locality,
     RetryOutcome,
 };
+pub use control::{ControlMetrics, UpdateOutcome};
 pub use family::Family;
 pub use filter::{FaultKind, FilterMetrics};
 pub use handle::{Counter, Gauge};

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+mod table;
+
 use std::{fs, path::PathBuf};
 
 use outrigger_config::{
@@ -9,6 +11,7 @@ use outrigger_config::{
     model::{Cluster, Endpoints, Listener},
 };
 use outrigger_xds::{decode, encode};
+use proptest::prelude::*;
 
 fn examples() -> impl Iterator<Item = (PathBuf, Config)> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/examples");
@@ -57,6 +60,23 @@ fn every_example_survives_the_wire() {
         }
         for listener in &config.listeners {
             assert_eq!(&listener_back(listener), listener, "{}", path.display());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { max_global_rejects: 100_000, ..ProptestConfig::with_cases(256) })]
+
+    #[test]
+    fn every_table_survives_the_wire(table in table::table()) {
+        let parsed = outrigger_config::parse("random", &table.to_string());
+        prop_assume!(parsed.is_ok());
+        let config = parsed.unwrap();
+        for cluster in &config.clusters {
+            prop_assert_eq!(&cluster_back(cluster), cluster);
+        }
+        for listener in &config.listeners {
+            prop_assert_eq!(&listener_back(listener), listener);
         }
     }
 }
