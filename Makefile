@@ -17,7 +17,7 @@ test:
 
 ## interop: the same proxy against software written elsewhere
 interop:
-	$(CARGO) build -q -p outrigger
+	$(CARGO) build -q -p outrigger -p outrigger-control
 	tests/interop/run.sh
 
 ## bench: side by side with the peers, into bench/RESULTS.md

@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     Config, Problems, file,
-    model::{Cluster, ClusterRef, Fallback, Listener, Route},
+    model::{Cluster, ClusterRef, Destination, Fallback, Listener, Route},
     reader::Reader,
     shape::Shape,
     yaml,
@@ -79,12 +79,25 @@ impl Config {
     }
 }
 
+impl Config {
+    /// As [`link`](Self::link), with a cluster of no endpoints for each name that no cluster has.
+    pub fn link_all(&mut self) {
+        if let Err(missing) = self.link() {
+            self.clusters.extend(missing.into_iter().map(Cluster::empty));
+            // Nothing can be missing now.
+            let _linked = self.link();
+        }
+    }
+}
+
 impl Route {
-    /// The clusters that it sends requests to.
+    /// The clusters that it names.
     pub fn references(&mut self) -> impl Iterator<Item = &mut ClusterRef> {
-        self.clusters
-            .iter_mut()
-            .map(|weighted| &mut weighted.cluster)
+        let clusters = match &mut self.destination {
+            Destination::Clusters(clusters) => clusters.as_mut_slice(),
+            Destination::Host => &mut [],
+        };
+        clusters.iter_mut().map(|weighted| &mut weighted.cluster)
     }
 }
 
@@ -126,7 +139,19 @@ mod tests {
             .clusters
             .push(cluster_named("b", "{ endpoints: [] }"));
         config.link().unwrap();
-        assert_eq!(config.listeners[0].routes[0].clusters[0].cluster.index, 1);
+        assert_eq!(config.listeners[0].routes[0].clusters()[0].cluster.index, 1);
+    }
+
+    #[test]
+    fn a_name_that_no_cluster_has_may_stand_for_one_without_endpoints() {
+        let mut config = Config::default();
+        let listener = "{ address: 127.0.0.1:1, routes: [{ cluster: b }] }";
+        config
+            .listeners
+            .push(super::listener("l", listener).unwrap());
+        config.link_all();
+        assert_eq!(config.clusters, [Cluster::empty("b".into())]);
+        assert_eq!(config.listeners[0].routes[0].clusters()[0].cluster.index, 0);
     }
 
     #[test]

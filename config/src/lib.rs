@@ -24,7 +24,7 @@
 //! |---|---|
 //! | downstream, upstream | direction only: toward the caller, toward the callee |
 //! | listener | a bound address that accepts downstream connections |
-//! | route | match, then filters, then weighted clusters, with its policy: timeouts, retry |
+//! | route | match, then filters, then weighted clusters or the one of the host's name, with its policy: timeouts, retry |
 //! | filter | one edit of a request or response, chosen by a route |
 //! | cluster | a named set of endpoints with one policy; what users call a service |
 //! | endpoint | one address of a cluster, with its load, health and zone |

@@ -6,6 +6,7 @@
 mod circuit_breaker;
 mod cluster;
 pub mod default;
+mod empty;
 mod fault;
 mod filter;
 mod health_check;
@@ -33,7 +34,9 @@ pub use outlier_detection::{FailurePercent, OutlierDetection, SlowAnswers, Succe
 pub use overload::{MemoryBound, Overload};
 pub use rate_limit::{RateLimit, RateLimitKey};
 pub use retry::{Backoff, GrpcCode, Hedge, HedgeAfter, Retry, RetryBudget, RetryOn};
-pub use route::{ClusterRef, HostMatch, Match, PathMatch, Route, ValueMatch, WeightedCluster};
+pub use route::{
+    ClusterRef, Destination, HostMatch, Match, PathMatch, Route, ValueMatch, WeightedCluster,
+};
 pub use selector::Selector;
 
 /// A whole checked table: what the proxy compiles into its snapshot.

@@ -62,6 +62,8 @@ golden! {
 
     weights_of_zero: route("      - clusters: { cart: 0, web: 0 }\n");
     two_kinds_of_destination: route("      - cluster: cart\n        clusters: { web: 1 }\n");
+    a_host_beside_a_cluster: route("      - cluster: cart\n        cluster_by: host\n      - match: { path: { prefix: /a } }\n        cluster_by: host\n        clusters: { web: 1 }\n");
+    a_cluster_by_nothing_known: route("      - cluster_by: hots\n      - match: { path: { prefix: /a } }\n        cluster_by: { header: x-cluster }\n      - match: { path: { prefix: /b } }\n        cluster: host\n");
     a_route_that_goes_nowhere: route("      - match: { path: { prefix: /a } }\n");
     a_filter_after_an_answer: route("      - filters:\n          - respond: { status: 503 }\n          - request_headers: { set: { x-a: b } }\n");
     two_filters_in_one: route("      - cluster: cart\n        filters:\n          - request_headers: { set: { x-a: b } }\n            rewrite: { path: /x }\n");

@@ -1,6 +1,6 @@
 //! The process: keeps the tables, serves them to proxies and people, and says goodbye.
 
-use std::{io, net::SocketAddr, path::Path};
+use std::{io, net::SocketAddr, path::Path, sync::Arc};
 
 use outrigger_config::Problems;
 use tokio::{
@@ -11,10 +11,12 @@ use tokio::{
 };
 
 use crate::{
-    api::{self, Guard},
+    api::{self, Context, Guard},
     cli::Serve,
     history::{History, Limits, StoreError},
     log,
+    metric::Page,
+    push::{self, Fleet},
     registry::Registry,
     source::file::FileSource,
 };
@@ -78,6 +80,7 @@ async fn serve(args: &Serve) -> Result<(), Failure> {
     };
     let xds = bind(args.xds, "xds").await?;
     let http = bind(args.http, "http").await?;
+    let page = Page::open();
     let (stopping, stop) = Stop::pair();
     let mut servers: JoinSet<()> = JoinSet::new();
     let started = Registry::start(source, history, stop.clone()).await;
@@ -92,9 +95,17 @@ async fn serve(args: &Serve) -> Result<(), Failure> {
         version = %tables.version,
         "serving"
     );
-    // push: servers.spawn(push::serve(xds, registry.feed(), stop.clone()));
-    let guard = Guard::new(&args.allow_host);
-    servers.spawn(api::serve(http, registry.clone(), guard, stop));
+    let fleet = Fleet::default();
+    let (feed, seen) = (registry.feed(), fleet.clone());
+    servers.spawn(push::serve(xds, feed, seen, stop.clone()));
+    let context = Context {
+        registry: registry.clone(),
+        guard: Arc::new(Guard::new(&args.allow_host)),
+        fleet,
+        page: page.clone(),
+    };
+    servers.spawn(page.keep(stop.clone()));
+    servers.spawn(api::serve(http, context, stop));
     loop {
         tokio::select! {
             _ = terminate.recv() => break,

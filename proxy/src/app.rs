@@ -2,11 +2,13 @@
 //!
 //! The control thread (this one) does everything that is not a request. It alone writes the snapshot.
 
+mod sockets;
+mod sources;
+
 use std::{
-    collections::HashMap,
-    fs, io,
+    io,
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -23,7 +25,8 @@ use crate::{
     admin,
     cli::Serve,
     clock, cluster,
-    discovery::{self, file::Watch},
+    control::{self, Control, Merged, Standing, Table, on_demand::OnDemand},
+    discovery,
     downstream::accept::bind,
     health_check::HealthChecks,
     overload::Overload,
@@ -32,13 +35,26 @@ use crate::{
     telemetry::{Telemetry, metrics::ReloadOutcome},
     worker::{self, Order, Shared},
 };
+use sockets::Sockets;
+use sources::{File, News, Sources};
 
 /// How often series whose route or cluster is gone are looked for; scraping does it, too.
 const SWEEP: Duration = Duration::from_secs(60);
 
+/// How often it is looked whether an address can be had by now that a pushed listener was left out for.
+const BIND_AGAIN: Duration = Duration::from_secs(1);
+
+/// What is pushed is told in the log so often at most.
+const TELL: Duration = Duration::from_secs(1);
+
 /// Why the process ends with an error.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
+    /// There is nothing to serve.
+    #[error(
+        "nothing to serve\nhint: name a table with `--config FILE`, or a control plane that has one with `--control ADDR`"
+    )]
+    Usage,
     /// The file is wrong.
     #[error("{0}")]
     Config(Problems),
@@ -80,27 +96,28 @@ fn hint(error: &io::Error) -> &'static str {
 /// # Errors
 /// What kept it from starting, or from ending well.
 pub fn run(args: &Serve) -> Result<(), Failure> {
-    let path = args.config.clone().unwrap_or_default();
-    let config = load(&path, args.zone.as_ref()).map_err(Failure::Config)?;
+    let file = args.file();
+    let config = match &file {
+        Some(path) => sources::load(path, args.zone().as_ref()).map_err(Failure::Config)?,
+        None => Config {
+            zone: args.zone(),
+            ..Config::default()
+        },
+    };
+    let options = args.control.options(config.zone.clone());
+    if file.is_none() && options.is_none() {
+        return Err(Failure::Usage);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(async { App::start(args, path, config)?.serve().await })
-}
-
-/// The table in a file, with what the command line says in place of it.
-fn load(path: &Path, zone: Option<&Arc<str>>) -> Result<Config, Problems> {
-    let mut config = outrigger_config::load(path)?;
-    // What an orchestrator fills in may be empty.
-    let zone = zone.filter(|zone| !zone.is_empty());
-    config.zone = zone.cloned().or(config.zone);
-    Ok(config)
+    runtime.block_on(async { App::start(args, file, config, options)?.serve().await })
 }
 
 struct App {
-    path: PathBuf,
-    /// Of the command line.
-    zone: Option<Arc<str>>,
+    sources: Sources,
+    /// What the file says, as far as it is in force.
+    file: Config,
     shared: Arc<Shared>,
     status: Arc<Status>,
     workers: Vec<mpsc::UnboundedSender<Order>>,
@@ -108,9 +125,12 @@ struct App {
     running: mpsc::Receiver<()>,
     discovery: discovery::Discovery,
     health_checks: HealthChecks,
-    watch: Watch,
     signals: Signals,
     drain_asked: mpsc::Receiver<()>,
+    /// Addresses that pushed listeners could not have, and when they are tried again.
+    unbound: (Vec<SocketAddr>, Instant),
+    /// When it was last told that a table was pushed, and how many were since.
+    told: (Option<Instant>, usize),
 }
 
 struct Signals {
@@ -120,73 +140,102 @@ struct Signals {
 }
 
 impl App {
-    fn start(args: &Serve, path: PathBuf, config: Config) -> Result<Self, Failure> {
-        let telemetry = Telemetry::start(args.log_format.into(), config.access_log.as_ref())?;
+    fn start(
+        args: &Serve,
+        path: Option<PathBuf>,
+        file: Config,
+        options: Option<control::Options>,
+    ) -> Result<Self, Failure> {
+        let telemetry = Telemetry::start(args.log_format.into(), file.access_log.as_ref())?;
         let signals = Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hangup: signal(SignalKind::hangup())?,
         };
-        let watch = Watch::new(&path, &fs::read(&path).unwrap_or_default());
-        let admin = args.admin.unwrap_or(config.admin.address);
-        let status = Arc::new(Status::default());
-        let addresses: Vec<_> = config
-            .listeners
-            .iter()
-            .map(|listener| listener.address)
-            .collect();
+        let count = args.workers();
+        let admin = args.admin.unwrap_or(file.admin.address);
+        let sources = path.clone().map(|path| File::new(path, args.zone()));
+        // Before anything else: whoever waits for this proxy should not wait for a control plane.
+        let pushed = match &options {
+            Some(options) => control::last_good(options.cache.as_deref()),
+            None => Table::default(),
+        };
+        let Merged {
+            mut config,
+            mut clashes,
+        } = pushed.on(&file);
+
+        let standing = options.as_ref().map(|options| {
+            let servers = options.servers.iter().map(ToString::to_string);
+            Arc::new(Standing::new(servers))
+        });
+        let status = Arc::new(Status::new(standing.clone()));
+        let (ask_drain, drain_asked) = mpsc::channel(1);
+        let admin_socket = bind(admin, 1).map_err(|error| Failure::Bind {
+            address: admin,
+            what: "admin".to_owned(),
+            error,
+        })?;
+        let (sockets, left_out) =
+            Sockets::bind(&mut config, &[], sources::pushed(&file), count)?;
+        let (unbound, why): (Vec<_>, Vec<_>) = left_out.into_iter().unzip();
+        clashes.extend(why);
+
         let snapshot = Snapshot::compile(config, None, &telemetry.registry);
         telemetry
             .metrics
             .reload(ReloadOutcome::Applied, SystemTime::now());
-        let count = args.workers();
         let overload = Overload::new(count, &snapshot.config.overload, &telemetry.registry);
+        let on_demand = options
+            .is_some()
+            .then(|| OnDemand::new(&telemetry.registry));
+        let (on_demand, wanted) = on_demand.unzip();
         let shared = Arc::new(Shared {
             snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
             overload,
+            on_demand,
             telemetry,
         });
-
-        let (ask_drain, drain_asked) = mpsc::channel(1);
         admin::start(
-            admin,
+            admin_socket,
             &admin::State {
                 shared: Arc::clone(&shared),
                 status: Arc::clone(&status),
                 drain: ask_drain,
             },
-        )
-        .map_err(|error| Failure::Bind {
-            address: admin,
-            what: "admin".to_owned(),
-            error,
-        })?;
+        )?;
 
-        let mut app = Self {
-            path,
-            zone: args.zone.clone(),
-            shared,
-            status,
-            workers: Vec::new(),
-            running: mpsc::channel(1).1,
-            discovery: discovery::Discovery::default(),
-            health_checks: HealthChecks::default(),
-            watch,
-            signals,
-            drain_asked,
-        };
-        let sockets = app.bind(&addresses, count)?;
         let (alive, running) = mpsc::channel(1);
-        app.running = running;
+        let mut workers = Vec::new();
         for index in 0..count {
             let (orders, received) = mpsc::unbounded_channel();
-            worker::spawn(index, Arc::clone(&app.shared), received, alive.clone())?;
-            app.workers.push(orders);
+            worker::spawn(index, Arc::clone(&shared), received, alive.clone())?;
+            workers.push(orders);
         }
-        app.listen(sockets);
+        sockets.hand_out(&workers);
+        let control = options.zip(wanted).zip(standing);
+        let control = control.map(|((options, wanted), standing)| {
+            Control::start(options, pushed.clone(), wanted, &shared, &standing)
+        });
+        let mut app = Self {
+            sources: Sources::new(sources, control, Arc::new(pushed)),
+            file,
+            shared,
+            status,
+            workers,
+            running,
+            discovery: discovery::Discovery::default(),
+            health_checks: HealthChecks::default(),
+            signals,
+            drain_asked,
+            unbound: (unbound, Instant::now() + BIND_AGAIN),
+            told: (None, 0),
+        };
+        app.sources.in_force(&clashes);
         app.discover();
         app.status.serving();
-        tracing::info!(workers = count, %admin, config = %app.path.display(), "serving");
+        let config = path.unwrap_or_default();
+        tracing::info!(workers = count, %admin, config = %config.display(), "serving");
         Ok(app)
     }
 
@@ -198,7 +247,10 @@ impl App {
             tokio::select! {
                 _ = tend.tick() => self.tend(),
                 _ = sweep.tick() => self.shared.telemetry.registry.sweep(std::time::Instant::now()),
-                () = self.watch.changed() => self.reload(),
+                news = self.sources.changed() => match news {
+                    News::File => self.reload(),
+                    News::Control => self.take(),
+                },
                 _ = self.signals.hangup.recv() => self.reload(),
                 _ = self.signals.terminate.recv() => break,
                 _ = self.signals.interrupt.recv() => break,
@@ -212,7 +264,7 @@ impl App {
     fn tend(&mut self) {
         let now = clock::now();
         let snapshot = self.shared.snapshot.load();
-        for cluster in &snapshot.clusters {
+        for cluster in snapshot.clusters.iter() {
             cluster.tend(now);
         }
         self.health_checks
@@ -221,17 +273,22 @@ impl App {
             listener.limits.tend(now);
         }
         self.shared.overload.tend(&snapshot.config.overload, now);
+        drop(snapshot);
+        self.bind_again();
     }
 
     /// Puts the file in force if it is right, else says what is wrong and leaves everything as it is.
     fn reload(&mut self) {
-        let refused = match load(&self.path, self.zone.as_ref()) {
-            Ok(config) if config == *self.shared.snapshot.load().config => {
+        let Some(file) = self.sources.file() else {
+            return;
+        };
+        let refused = match file.load() {
+            Ok(file) if file == self.file => {
                 self.status.offered(None);
                 tracing::info!("the table says the same as the one in force");
                 return;
             }
-            Ok(config) => self.apply(config).err().map(|failure| failure.to_string()),
+            Ok(file) => self.apply(file).err().map(|failure| failure.to_string()),
             Err(problems) => Some(problems.to_string()),
         };
         let now = SystemTime::now();
@@ -253,60 +310,72 @@ impl App {
         }
     }
 
-    fn apply(&mut self, config: Config) -> Result<(), Failure> {
+    /// Puts in force what the control plane says.
+    fn take(&mut self) {
+        // What can't be had of it is left out. What the file says was had before.
+        match self.apply(self.file.clone()) {
+            Ok(()) => {
+                let metrics = &self.shared.telemetry.metrics;
+                metrics.reload(ReloadOutcome::Applied, SystemTime::now());
+                self.tell();
+            }
+            Err(failure) => tracing::error!("the pushed table can't be put in force: {failure}"),
+        }
+    }
+
+    fn tell(&mut self) {
+        let (last, tables) = &mut self.told;
+        *tables += 1;
+        if last.is_none_or(|last| last.elapsed() >= TELL) {
+            let version = self.shared.snapshot.load().version;
+            tracing::info!(version, tables, "a pushed table is in force");
+            self.told = (Some(Instant::now()), 0);
+        }
+    }
+
+    /// Puts in force what a file says, and on top of it the control plane.
+    fn apply(&mut self, file: Config) -> Result<(), Failure> {
         let before = self.shared.snapshot.load_full();
-        if config.admin != before.config.admin || config.access_log != before.config.access_log {
+        if file.admin != before.config.admin || file.access_log != before.config.access_log {
             tracing::warn!("`admin` and `access_log` change with the next start");
         }
-        let listeners = |config: &Config| {
-            config
-                .listeners
-                .iter()
-                .map(|listener| listener.address)
-                .collect::<Vec<_>>()
-        };
-        let (old, new) = (listeners(&before.config), listeners(&config));
-        let added: Vec<_> = new
-            .iter()
-            .copied()
-            .filter(|address| !old.contains(address))
-            .collect();
-        // Bound before anything changes: a table whose addresses can't be had is refused whole.
-        let sockets = self.bind(&added, self.workers.len())?;
-        let next = Arc::new(Snapshot::compile(
-            config,
-            Some(&before),
-            &self.shared.telemetry.registry,
-        ));
-        self.shared.snapshot.store(Arc::clone(&next));
-        before.retire(&next);
-        self.listen(sockets);
-        for address in old.into_iter().filter(|address| !new.contains(address)) {
-            tell(&self.workers, || Order::Close(address));
+        let Merged {
+            mut config,
+            mut clashes,
+        } = self.sources.on(&file);
+        let old: Vec<_> = before.config.listeners.iter().map(|it| it.address).collect();
+        // Bound before anything changes: a file whose addresses can't be had is refused whole.
+        let pushed = sources::pushed(&file);
+        let (sockets, left_out) = Sockets::bind(&mut config, &old, pushed, self.workers.len())?;
+        let (unbound, why): (Vec<_>, Vec<_>) = left_out.into_iter().unzip();
+        clashes.extend(why);
+        self.unbound = (unbound, Instant::now() + BIND_AGAIN);
+        self.file = file;
+        if config != *before.config {
+            let new: Vec<_> = config.listeners.iter().map(|it| it.address).collect();
+            let registry = &self.shared.telemetry.registry;
+            let next = Arc::new(Snapshot::compile(config, Some(&before), registry));
+            self.shared.snapshot.store(Arc::clone(&next));
+            before.retire(&next);
+            sockets.hand_out(&self.workers);
+            for address in old.into_iter().filter(|address| !new.contains(address)) {
+                tell(&self.workers, || Order::Close(address));
+            }
+            self.discover();
         }
-        self.discover();
+        self.sources.in_force(&clashes);
         Ok(())
     }
 
-    fn bind(&self, addresses: &[SocketAddr], workers: usize) -> Result<Sockets, Failure> {
-        let mut sockets = Sockets::new();
-        for &address in addresses {
-            let bound = bind(address, workers).map_err(|error| Failure::Bind {
-                address,
-                what: format!("listener {address}"),
-                error,
-            })?;
-            sockets.insert(address, bound);
+    /// Tries again for addresses that pushed listeners could not have.
+    fn bind_again(&mut self) {
+        let (unbound, again) = &mut self.unbound;
+        if unbound.is_empty() || Instant::now() < *again {
+            return;
         }
-        Ok(sockets)
-    }
-
-    /// Gives each worker its socket of each listener.
-    fn listen(&self, sockets: Sockets) {
-        for (address, sockets) in sockets {
-            for (worker, socket) in self.workers.iter().zip(sockets) {
-                let _ = worker.send(Order::Listen(address, socket));
-            }
+        *again = Instant::now() + BIND_AGAIN;
+        if unbound.iter().any(|&address| bind(address, 1).is_ok()) {
+            self.take();
         }
     }
 
@@ -352,6 +421,3 @@ fn tell(workers: &[mpsc::UnboundedSender<Order>], order: impl Fn() -> Order) {
     // A worker that has ended needs no telling.
     workers.iter().for_each(|worker| drop(worker.send(order())));
 }
-
-/// The sockets of each listener, one a worker.
-type Sockets = HashMap<SocketAddr, Vec<std::net::TcpListener>>;

@@ -1,9 +1,17 @@
 //! The command line. Each flag has an `OUTRIGGER_*` twin in the environment; both win over the file.
 
-use std::{net::SocketAddr, num::NonZeroUsize, path::PathBuf, sync::Arc, thread};
+use std::{
+    net::SocketAddr, num::NonZeroUsize, path::PathBuf, str::FromStr, sync::Arc, thread,
+    time::Duration,
+};
 
 use clap::{Args, Parser, Subcommand};
 use outrigger_config::model;
+
+use crate::control::{
+    self, Node, Server,
+    node::{Label, hostname},
+};
 
 /// A service-mesh sidecar proxy and L7 load balancer.
 #[derive(Debug, Parser)]
@@ -21,12 +29,15 @@ pub struct Cli {
     pub serve: Serve,
 }
 
-/// `outrigger --config FILE`.
+/// `outrigger --config FILE`, `outrigger --control ADDR`, or both.
 #[derive(Args, Debug)]
 pub struct Serve {
     /// The table to serve; picked up again whenever it changes.
-    #[arg(long, env = "OUTRIGGER_CONFIG", value_name = "FILE", required = true)]
+    #[arg(long, env = "OUTRIGGER_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// How tables come from control planes.
+    #[command(flatten)]
+    pub control: Control,
     /// Worker threads; by default the CPUs that this process may use.
     #[arg(long, env = "OUTRIGGER_WORKERS", value_name = "N")]
     pub workers: Option<NonZeroUsize>,
@@ -46,7 +57,97 @@ pub struct Serve {
     pub log_format: LogFormat,
 }
 
+/// `outrigger --control ADDR`.
+#[derive(Args, Debug)]
+pub struct Control {
+    /// Control planes to take tables from, on top of the file if there is one; the first that answers is stayed with.
+    #[arg(
+        long = "control",
+        env = "OUTRIGGER_CONTROL",
+        value_name = "ADDR[,ADDR]",
+        value_delimiter = ',',
+        value_parser = optional::<Server>
+    )]
+    servers: Vec<Optional<Server>>,
+    /// The proxy's name, as the control plane shows it; by default the machine's.
+    #[arg(long, env = "OUTRIGGER_NODE", value_name = "ID")]
+    node: Option<String>,
+    /// What the proxy serves: a label that the control plane may choose tables by.
+    #[arg(
+        long,
+        env = "OUTRIGGER_CLUSTER",
+        value_name = "NAME",
+        default_value = ""
+    )]
+    cluster: String,
+    /// Another such label; may be given again.
+    #[arg(
+        long = "label",
+        env = "OUTRIGGER_LABELS",
+        value_name = "KEY=VALUE",
+        value_delimiter = ',',
+        value_parser = optional::<Label>
+    )]
+    labels: Vec<Optional<Label>>,
+    /// Where the last table is kept, so that the next start needs no control plane.
+    #[arg(long, env = "OUTRIGGER_CACHE_DIR", value_name = "DIR")]
+    cache_dir: Option<PathBuf>,
+    /// Seconds that a cluster is kept which no route names and no request has asked for.
+    #[arg(
+        long,
+        env = "OUTRIGGER_KEEP_UNUSED",
+        value_name = "SECONDS",
+        default_value = "300"
+    )]
+    keep_unused: u64,
+}
+
+/// What an orchestrator fills in may be empty.
+type Optional<T> = Option<T>;
+
+fn optional<T: FromStr>(text: &str) -> Result<Optional<T>, T::Err> {
+    match text {
+        "" => Ok(None),
+        text => text.parse().map(Some),
+    }
+}
+
+impl Control {
+    /// Refined; `None`: there is no control plane.
+    pub fn options(&self, zone: Option<Arc<str>>) -> Option<control::Options> {
+        let servers: Vec<_> = self.servers.iter().flatten().cloned().collect();
+        if servers.is_empty() {
+            return None;
+        }
+        let id = self.node.clone().filter(|id| !id.is_empty());
+        let node = Node {
+            id: id.unwrap_or_else(hostname),
+            cluster: self.cluster.clone(),
+            zone,
+            labels: self.labels.iter().flatten().cloned().collect(),
+        };
+        let cache = self.cache_dir.clone();
+        Some(control::Options {
+            servers,
+            node,
+            cache: cache.filter(|directory| !directory.as_os_str().is_empty()),
+            keep_unused: Duration::from_secs(self.keep_unused),
+        })
+    }
+}
+
 impl Serve {
+    /// The zone of the command line, if it says any.
+    pub fn zone(&self) -> Option<Arc<str>> {
+        self.zone.clone().filter(|zone| !zone.is_empty())
+    }
+
+    /// The file, if there is one.
+    pub fn file(&self) -> Option<PathBuf> {
+        let file = self.config.clone();
+        file.filter(|path| !path.as_os_str().is_empty())
+    }
+
     /// As asked for, else the CPUs that the cgroup and the affinity mask allow.
     pub fn workers(&self) -> usize {
         self.workers

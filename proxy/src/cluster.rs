@@ -50,6 +50,8 @@ pub struct Cluster {
     pub latency: Arc<Latency>,
     /// What may be under way at once.
     pub limits: Limits,
+    /// Whether a request found it by its host since that was last asked.
+    used_by_host: AtomicBool,
 }
 
 impl Cluster {
@@ -108,6 +110,8 @@ impl Cluster {
                 .map(|before| Arc::clone(&before.latency))
                 .unwrap_or_default(),
             limits,
+            // Somebody wants it, or it would not be there.
+            used_by_host: AtomicBool::new(true),
         };
         cluster.update(&listed, before.map(|before| &before.endpoints));
         Arc::new(cluster)
@@ -117,6 +121,18 @@ impl Cluster {
     pub fn update(&self, listed: &[model::Endpoint], before: Option<&Endpoints>) {
         self.endpoints.update(listed, before);
         self.show();
+    }
+
+    /// A request found it by its host. Written once in a while: workers share the line that it lies on.
+    pub fn use_by_host(&self) {
+        if !self.used_by_host.load(Relaxed) {
+            self.used_by_host.store(true, Relaxed);
+        }
+    }
+
+    /// Whether a request found it by its host since the last time that this was asked.
+    pub fn was_used_by_host(&self) -> bool {
+        self.used_by_host.swap(false, Relaxed)
     }
 
     /// An attempt at an endpoint is over, or as good as: here, once, that becomes what is known of the endpoint. `now` is

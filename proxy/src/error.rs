@@ -23,6 +23,12 @@ pub enum Error {
     /// No route takes the request.
     #[error("no route")]
     NoRoute,
+    /// No cluster is called what the host of the request says.
+    #[error("no cluster of that name")]
+    NoCluster,
+    /// The table has no cluster of that name, and the control plane did not say in time whether there is one.
+    #[error("the control plane is silent")]
+    ControlSilent,
     /// A transfer coding other than `chunked`.
     #[error("not implemented: {0}")]
     NotImplemented(&'static str),
@@ -131,7 +137,7 @@ impl Error {
             Self::BadRequest(_) | Self::RequestBody(_) => StatusCode::BAD_REQUEST,
             Self::RequestIdle => StatusCode::REQUEST_TIMEOUT,
             Self::TunnelRefused => StatusCode::METHOD_NOT_ALLOWED,
-            Self::NoRoute => StatusCode::NOT_FOUND,
+            Self::NoRoute | Self::NoCluster => StatusCode::NOT_FOUND,
             Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Fault(fault) => abort::status(*fault),
@@ -139,6 +145,7 @@ impl Error {
             | Self::LimitReached(_)
             | Self::CircuitOpen { .. }
             | Self::NoEndpoint
+            | Self::ControlSilent
             | Self::OutOfSockets(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Connect(_)
             | Self::Protocol(_)
@@ -158,6 +165,8 @@ impl Error {
             Self::BadRequest(_) => "bad_request",
             Self::TunnelRefused => "tunnel_refused",
             Self::NoRoute => "no_route",
+            Self::NoCluster => "no_cluster",
+            Self::ControlSilent => "control_silent",
             Self::NotImplemented(_) => "not_implemented",
             Self::RateLimited { .. } => "rate_limited",
             Self::Fault(_) => "fault",
@@ -189,8 +198,10 @@ impl Error {
             | Self::RateLimited { .. }
             | Self::Fault(_)
             | Self::Overloaded(_) => "http_request_denied",
-            Self::NoRoute => "destination_not_found",
-            Self::CircuitOpen { .. } | Self::NoEndpoint => "destination_unavailable",
+            Self::NoRoute | Self::NoCluster => "destination_not_found",
+            Self::CircuitOpen { .. } | Self::NoEndpoint | Self::ControlSilent => {
+                "destination_unavailable"
+            }
             Self::LimitReached(_) | Self::OutOfSockets(_) => "connection_limit_reached",
             Self::Connect(_) => "connection_refused",
             Self::ConnectTimeout => "connection_timeout",
@@ -208,6 +219,7 @@ impl Error {
             Self::BadRequest(_)
             | Self::TunnelRefused
             | Self::NoRoute
+            | Self::NoCluster
             | Self::NotImplemented(_)
             | Self::RequestBody(_)
             | Self::RequestIdle => Blame::Downstream,
@@ -226,7 +238,7 @@ impl Error {
             | Self::AttemptTimeout
             | Self::DeadlineExceeded
             | Self::IdleTimeout => Blame::Upstream,
-            Self::OutOfSockets(_) => Blame::Proxy,
+            Self::ControlSilent | Self::OutOfSockets(_) => Blame::Proxy,
         }
     }
 
@@ -240,6 +252,8 @@ impl Error {
             Self::BadRequest(_)
             | Self::TunnelRefused
             | Self::NoRoute
+            | Self::NoCluster
+            | Self::ControlSilent
             | Self::NotImplemented(_)
             | Self::RateLimited { .. }
             | Self::Fault(_)
@@ -265,7 +279,9 @@ impl Error {
         const UNAVAILABLE: u8 = 14;
         match self {
             Self::BadRequest(_) | Self::RequestBody(_) | Self::UnaskedUpgrade => INTERNAL,
-            Self::TunnelRefused | Self::NoRoute | Self::NotImplemented(_) => UNIMPLEMENTED,
+            Self::TunnelRefused | Self::NoRoute | Self::NoCluster | Self::NotImplemented(_) => {
+                UNIMPLEMENTED
+            }
             Self::RateLimited { .. } => RESOURCE_EXHAUSTED,
             Self::Fault(fault) => abort::grpc_status(*fault),
             Self::Overloaded(_)
@@ -273,6 +289,7 @@ impl Error {
             | Self::CircuitOpen { .. }
             | Self::ConnectTimeout
             | Self::NoEndpoint
+            | Self::ControlSilent
             | Self::OutOfSockets(_)
             | Self::Connect(_)
             | Self::Protocol(_)
@@ -287,13 +304,13 @@ impl Error {
 
     /// When it makes sense to ask again, where that is known.
     pub fn retry_after(&self) -> Option<Duration> {
-        /// Of what is over as soon as others are done.
+        /// Of what is over as soon as others are done or back.
         const SOON: Duration = Duration::from_secs(1);
         match self {
             Self::RateLimited { retry_after } | Self::CircuitOpen { retry_after } => {
                 Some(*retry_after)
             }
-            Self::Overloaded(_) | Self::LimitReached(_) => Some(SOON),
+            Self::Overloaded(_) | Self::LimitReached(_) | Self::ControlSilent => Some(SOON),
             _ => None,
         }
     }

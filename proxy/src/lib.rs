@@ -9,6 +9,7 @@ pub mod circuit_breaker;
 pub mod cli;
 pub mod clock;
 pub mod cluster;
+pub mod control;
 pub mod discovery;
 pub mod downstream;
 pub mod endpoint;

@@ -36,6 +36,10 @@ fn main() -> ExitCode {
         None => match app::run(&cli.serve) {
             Ok(()) => ExitCode::SUCCESS,
             Err(app::Failure::Config(problems)) => refuse(&problems),
+            Err(failure @ app::Failure::Usage) => {
+                eprintln!("error: {failure}");
+                ExitCode::from(USAGE)
+            }
             Err(failure) => {
                 eprintln!("error: {failure}");
                 ExitCode::from(FAILURE)

@@ -5,14 +5,21 @@
 //! its cluster lists its address. Only the endpoints of a cluster may change within a snapshot (DNS): that costs what
 //! the change costs, whatever the size of the table.
 
+mod clusters;
+
 use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 
-use outrigger_config::{Config, model};
+use outrigger_config::{
+    Config,
+    model::{self, Destination},
+};
 
 pub use crate::{
     cluster::Cluster,
     endpoint::{Endpoint, Endpoints},
 };
+pub use clusters::{Clusters, Fallback};
+
 use crate::{
     fault::Fault,
     hedge,
@@ -33,8 +40,8 @@ pub struct Snapshot {
     pub config: Arc<Config>,
     /// In file order.
     pub listeners: Vec<Arc<Listener>>,
-    /// In file order: the index of a `ClusterRef`.
-    pub clusters: Vec<Arc<Cluster>>,
+    /// In file order, and by name.
+    pub clusters: Clusters,
 }
 
 /// A listener's routes.
@@ -65,16 +72,6 @@ pub struct Route {
     pub metrics: RouteMetrics,
     split: Split,
     clusters: Vec<Arc<Cluster>>,
-    /// Of each of its clusters, what is done while that one's circuit breaker is open.
-    fallbacks: Vec<Option<Fallback>>,
-}
-
-/// What is done in place of asking a cluster whose circuit breaker is open.
-pub enum Fallback {
-    /// Another one is asked.
-    Cluster(Arc<Cluster>),
-    /// This is answered.
-    Respond(route::Respond),
 }
 
 /// A filter, ready for use.
@@ -102,7 +99,7 @@ impl Snapshot {
             .clusters
             .iter()
             .map(|cluster| {
-                let before = before.and_then(|before| before.cluster(&cluster.name));
+                let before = before.and_then(|before| before.clusters.named(&cluster.name));
                 Cluster::compile(cluster, config.zone.as_ref(), before, registry)
             })
             .collect();
@@ -122,7 +119,7 @@ impl Snapshot {
             since: SystemTime::now(),
             config: Arc::new(config),
             listeners,
-            clusters,
+            clusters: Clusters::new(clusters),
         }
     }
 
@@ -139,16 +136,10 @@ impl Snapshot {
             .find(|listener| &*listener.config.name == name)
     }
 
-    fn cluster(&self, name: &str) -> Option<&Arc<Cluster>> {
-        self.clusters
-            .iter()
-            .find(|cluster| &*cluster.config.name == name)
-    }
-
     /// Marks the endpoints that `next` no longer has, so that their pools go.
     pub fn retire(&self, next: &Self) {
-        for cluster in &self.clusters {
-            match next.cluster(&cluster.config.name) {
+        for cluster in self.clusters.iter() {
+            match next.clusters.named(&cluster.config.name) {
                 Some(kept) if Arc::ptr_eq(kept, cluster) => {}
                 Some(changed) => cluster.endpoints.retire_all_but(&changed.endpoints),
                 None => cluster.endpoints.retire(),
@@ -241,49 +232,26 @@ impl Route {
                 }
             })
         });
-        let chosen = || {
-            config
-                .clusters
-                .iter()
-                .map(|weighted| &clusters[weighted.cluster.index])
+        let named = config.clusters().iter();
+        let named = named.map(|weighted| Arc::clone(&clusters[weighted.cluster.index]));
+        let named: Vec<_> = named.collect();
+        let reached = match config.destination {
+            Destination::Clusters(_) => &named,
+            Destination::Host => clusters,
         };
-        let fallbacks = chosen()
-            .map(|cluster| Fallback::of(cluster, clusters))
-            .collect();
-        let clusters: Vec<_> = chosen().map(Arc::clone).collect();
         Self {
             filters: filters.collect(),
             retry: Policy::new(&config.retry),
-            hedge: config.hedge.map(|hedge| hedge::Plan::new(hedge, &clusters)),
+            hedge: config.hedge.map(|hedge| hedge::Plan::new(hedge, reached)),
             metrics: RouteMetrics::new(registry, Arc::clone(listener), Arc::clone(&config.name)),
-            split: Split::new(&config.clusters),
-            fallbacks,
-            clusters,
+            split: Split::new(config.clusters()),
+            clusters: named,
             config: config.clone(),
         }
     }
 
-    /// What stands in for one of its clusters. A route has few.
-    pub fn fallback(&self, cluster: &Arc<Cluster>) -> Option<&Fallback> {
-        let index = self
-            .clusters
-            .iter()
-            .position(|own| Arc::ptr_eq(own, cluster))?;
-        self.fallbacks[index].as_ref()
-    }
-
-    /// One of its clusters, by weight; `None` if it has none.
+    /// One of the clusters that it names, by weight; `None` if it names none.
     pub fn split(&self, rng: &mut fastrand::Rng) -> Option<&Arc<Cluster>> {
         self.split.pick(rng).map(|index| &self.clusters[index])
-    }
-}
-
-impl Fallback {
-    fn of(cluster: &Cluster, clusters: &[Arc<Cluster>]) -> Option<Self> {
-        let fallback = cluster.config.circuit_breaker.as_ref()?.fallback.as_ref()?;
-        Some(match fallback {
-            model::Fallback::Cluster(other) => Self::Cluster(Arc::clone(&clusters[other.index])),
-            model::Fallback::Respond(respond) => Self::Respond(route::Respond::new(respond)),
-        })
     }
 }

@@ -8,7 +8,8 @@ use crate::{
     layer::{
         admit::Admit, attempt_timeout::AttemptTimeout, balance::Balance,
         circuit_breaker::CircuitBreaker, deadline::Deadline, filters::Filters, hop::Hop,
-        limit::Limit, observe::Observe, respond::Respond, router::Router, track::Track,
+        limit::Limit, observe::Observe, on_demand::OnDemand, respond::Respond, router::Router,
+        track::Track,
     },
     retry::Retry,
     upstream::dispatch::Dispatch,
@@ -17,7 +18,7 @@ use crate::{
 
 /// One statically typed stack a worker; each step reads its own part of the call's route or cluster and steps aside
 /// when that is absent.
-pub type Stack = Observe<Respond<Admit<Hop<Router<Filters<Deadline<Retry<Attempt>>>>>>>>;
+pub type Stack = Observe<Respond<Admit<Hop<Router<Filters<Deadline<OnDemand<Retry<Attempt>>>>>>>>>;
 
 /// What happens to each attempt.
 type Attempt = AttemptTimeout<CircuitBreaker<Limit<Balance<Track<Dispatch>>>>>;
@@ -40,6 +41,9 @@ pub fn stack(worker: &Rc<Worker>) -> Stack {
         .layer_fn(|next| Filters::new(Rc::clone(worker), next))
         // The whole request's time. Above Retry, so that no attempt outlives it.
         .layer_fn(Deadline::new)
+        // Asks the control plane for a cluster that the table does not have. Below Deadline, which bounds the wait; below
+        // Filters, which may do without a cluster.
+        .layer_fn(|next| OnDemand::new(Rc::clone(worker), next))
         // Judges what came back and tries again, elsewhere. Above all that belongs to one attempt.
         .layer_fn(|next| Retry::new(Rc::clone(worker), next))
         // One attempt's time. Above Balance and Track, so that what an endpoint did not do in time is held against it.

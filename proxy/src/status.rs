@@ -1,12 +1,15 @@
 //! What the process says of itself: whether it is ready, and what became of the last table it was offered.
 
 use std::{
+    borrow::Cow,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     time::SystemTime,
 };
+
+use crate::control::Standing;
 
 /// Written by the control thread, read by the admin server.
 #[derive(Default)]
@@ -16,6 +19,8 @@ pub struct Status {
     /// Names that have not been looked up once yet.
     unresolved: AtomicUsize,
     refused: Mutex<Option<Refused>>,
+    /// Of a proxy that has control planes.
+    control: Option<Arc<Standing>>,
 }
 
 /// A table that was refused since the one in force.
@@ -28,14 +33,29 @@ pub struct Refused {
 }
 
 impl Status {
+    /// Of a process that is starting.
+    pub fn new(control: Option<Arc<Standing>>) -> Self {
+        Self {
+            control,
+            ..Self::default()
+        }
+    }
+
+    /// How it stands with its control planes, if it has any.
+    pub fn control(&self) -> Option<&Standing> {
+        self.control.as_deref()
+    }
+
     /// Why the process is not ready; `None` if it is.
-    pub fn unready(&self) -> Option<&'static str> {
+    pub fn unready(&self) -> Option<Cow<'static, str>> {
         if self.draining.load(Relaxed) {
-            Some("draining")
+            Some("draining".into())
         } else if !self.serving.load(Relaxed) {
-            Some("starting")
+            Some("starting".into())
+        } else if let Some(why) = self.control().and_then(Standing::unready) {
+            Some(why.into())
         } else if self.unresolved.load(Relaxed) > 0 {
-            Some("resolving names")
+            Some("resolving names".into())
         } else {
             None
         }

@@ -25,6 +25,7 @@ use tokio::{
 
 use crate::{
     clock,
+    control::on_demand::OnDemand,
     downstream::{Registry, accept::accept},
     idle_timeout,
     limits::connections,
@@ -32,7 +33,8 @@ use crate::{
         Overload,
         delay::{self, Delay},
     },
-    snapshot::Snapshot,
+    route::by_host::Names,
+    snapshot::{Cluster, Snapshot},
     stack::stack,
     telemetry::{
         Telemetry,
@@ -64,6 +66,8 @@ pub struct Shared {
     pub snapshot: Arc<ArcSwap<Snapshot>>,
     /// Whether there is too much to do.
     pub overload: Overload,
+    /// Where clusters are asked for that the table does not have; `None`: there is no control plane.
+    pub on_demand: Option<OnDemand>,
     /// Metrics and logs.
     pub telemetry: Telemetry,
 }
@@ -119,6 +123,17 @@ impl Worker {
     /// Looks at the table in force.
     pub fn with_snapshot<T>(&self, look: impl FnOnce(&Snapshot) -> T) -> T {
         look(self.snapshot.borrow_mut().load())
+    }
+
+    /// The cluster that the host of a request names, which is used by that.
+    pub fn by_host(&self, names: &Names<'_>) -> Option<Arc<Cluster>> {
+        let found = self.with_snapshot(|snapshot| snapshot.clusters.by_host(names).map(Arc::clone));
+        found.inspect(|cluster| cluster.use_by_host())
+    }
+
+    /// Where clusters are asked for that the table does not have.
+    pub fn on_demand(&self) -> Option<&OnDemand> {
+        self.shared.on_demand.as_ref()
     }
 
     /// Microseconds as of the last tick: for time-outs of seconds.

@@ -11,6 +11,7 @@ mod retry_after;
 mod route;
 mod timeout;
 mod trace;
+mod xds;
 
 pub use config::config;
 pub use document::document;
@@ -20,3 +21,4 @@ pub use retry_after::retry_after;
 pub use route::route;
 pub use timeout::timeout;
 pub use trace::trace;
+pub use xds::xds;

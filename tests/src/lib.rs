@@ -4,6 +4,8 @@
 //! through a [`Client`] or, byte by byte, through [`Raw`]. Nothing here sleeps and hopes: whatever takes an unknown
 //! time is awaited with [`eventually`], which fails with the name of what did not happen.
 
+mod ads;
+pub mod ads_client;
 pub mod body;
 mod client;
 mod control;
@@ -20,6 +22,7 @@ mod switched;
 mod table;
 mod wait;
 
+pub use ads::{Ads, Speaks};
 pub use client::{Client, Reply, get, get_with, post};
 pub use control::{Control, outrigger_control};
 pub use dns::{Answer, DnsServer};

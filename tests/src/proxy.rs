@@ -73,6 +73,26 @@ impl Proxy {
         Self::launch(command, directory, address, admin)
     }
 
+    /// Starts the process without a file, under these control planes, and waits for nothing. Where it listens is theirs to
+    /// say: an address to say is reserved.
+    pub fn controlled(servers: &[SocketAddr], arguments: &[&str]) -> Self {
+        Self::controlled_at(free_address(), servers, arguments)
+    }
+
+    /// The same, with an address that was reserved before.
+    pub fn controlled_at(address: SocketAddr, servers: &[SocketAddr], arguments: &[&str]) -> Self {
+        let admin = free_address();
+        let servers: Vec<String> = servers.iter().map(ToString::to_string).collect();
+        let directory = TempDir::new().unwrap();
+        let mut command = outrigger();
+        command
+            .current_dir(&directory)
+            .args(["--control", &servers.join(","), "--node", "test"])
+            .args(["--admin", &admin.to_string()])
+            .args(arguments);
+        Self::launch(command, directory, address, admin)
+    }
+
     /// Starts with the file `data/outrigger.yaml` behind the two symbolic links that Kubernetes makes for a ConfigMap.
     pub async fn start_from_config_map(table: impl Into<String>) -> Self {
         let directory = TempDir::new().unwrap();

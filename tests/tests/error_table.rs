@@ -23,12 +23,13 @@ async fn broken() -> hyper::Error {
 }
 
 /// One of each, in the order of the table.
-async fn all() -> [Error; 22] {
+async fn all() -> [Error; 24] {
     let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
     [
         Error::BadRequest("host"),
         Error::TunnelRefused,
         Error::NoRoute,
+        Error::NoCluster,
         Error::NotImplemented("a coding"),
         Error::RateLimited {
             retry_after: Duration::from_secs(1),
@@ -40,6 +41,7 @@ async fn all() -> [Error; 22] {
             retry_after: Duration::from_secs(1),
         },
         Error::NoEndpoint,
+        Error::ControlSilent,
         Error::OutOfSockets(refused()),
         Error::Connect(refused()),
         Error::ConnectTimeout,
@@ -61,25 +63,27 @@ fn place(error: &Error) -> usize {
         Error::BadRequest(_) => 0,
         Error::TunnelRefused => 1,
         Error::NoRoute => 2,
-        Error::NotImplemented(_) => 3,
-        Error::RateLimited { .. } => 4,
-        Error::Fault(_) => 5,
-        Error::Overloaded(_) => 6,
-        Error::LimitReached(_) => 7,
-        Error::CircuitOpen { .. } => 8,
-        Error::NoEndpoint => 9,
-        Error::OutOfSockets(_) => 10,
-        Error::Connect(_) => 11,
-        Error::ConnectTimeout => 12,
-        Error::Protocol(_) => 13,
-        Error::RefusedStream => 14,
-        Error::Reset(_) => 15,
-        Error::UnaskedUpgrade => 16,
-        Error::RequestBody(_) => 17,
-        Error::RequestIdle => 18,
-        Error::AttemptTimeout => 19,
-        Error::DeadlineExceeded => 20,
-        Error::IdleTimeout => 21,
+        Error::NoCluster => 3,
+        Error::NotImplemented(_) => 4,
+        Error::RateLimited { .. } => 5,
+        Error::Fault(_) => 6,
+        Error::Overloaded(_) => 7,
+        Error::LimitReached(_) => 8,
+        Error::CircuitOpen { .. } => 9,
+        Error::NoEndpoint => 10,
+        Error::ControlSilent => 11,
+        Error::OutOfSockets(_) => 12,
+        Error::Connect(_) => 13,
+        Error::ConnectTimeout => 14,
+        Error::Protocol(_) => 15,
+        Error::RefusedStream => 16,
+        Error::Reset(_) => 17,
+        Error::UnaskedUpgrade => 18,
+        Error::RequestBody(_) => 19,
+        Error::RequestIdle => 20,
+        Error::AttemptTimeout => 21,
+        Error::DeadlineExceeded => 22,
+        Error::IdleTimeout => 23,
     }
 }
 

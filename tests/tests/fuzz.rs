@@ -44,3 +44,8 @@ fn any_answer_of_a_health_service_is_read_or_refused() {
 fn any_retry_after_is_a_wait_or_nothing() {
     fuzz::mutations(&corpus("retry_after"), 20_000, fuzz::retry_after);
 }
+
+#[test]
+fn any_resource_is_refused_with_a_text_or_survives_the_wire() {
+    fuzz::mutations(&corpus("xds"), 3000, fuzz::xds);
+}

@@ -3,6 +3,7 @@
 //! All but `stage` need the binary: `cargo build -p outrigger` first, as `make test` does.
 
 mod balancing;
+mod by_host;
 mod circuit_breaker;
 mod command_line;
 mod control_api;
@@ -28,6 +29,7 @@ mod outliers;
 mod outliers_return;
 mod overload;
 mod panic;
+mod push;
 mod rate_limits;
 mod refusals;
 mod reload;
@@ -38,4 +40,5 @@ mod stage;
 mod streaming;
 mod timeouts;
 mod upgrades;
+mod wire;
 mod zones;

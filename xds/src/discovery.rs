@@ -30,6 +30,20 @@ pub struct Any {
     pub value: Bytes,
 }
 
+impl Any {
+    /// What a resource calls itself: in all types of resources that is the first field, so that even one that can't be
+    /// decoded has a name.
+    pub fn name(&self) -> Option<String> {
+        #[derive(Clone, PartialEq, Message)]
+        struct Named {
+            #[prost(string, tag = "1")]
+            name: String,
+        }
+        let named = Named::decode(self.value.clone()).ok()?;
+        Some(named.name).filter(|name| !name.is_empty())
+    }
+}
+
 /// Asks for all resources of a type, acknowledges them, or refuses them.
 #[derive(Clone, PartialEq, Message)]
 pub struct DiscoveryRequest {

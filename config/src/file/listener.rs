@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Network,
-    model::{Listener, ListenerLimits, RateLimit, Route, default as defaults},
+    model::{Destination, Listener, ListenerLimits, RateLimit, Route, default as defaults},
     problem::Fault,
     reader::Reader,
     shape::{Shape, default, flag, keys, list, list_where, nested, optional, required, whole},
@@ -33,7 +33,7 @@ struct Keys {
     max_streams: u32,
     limits: ListenerLimits,
     rate_limit: Option<RateLimit>,
-    routes: Vec<Route>,
+    routes: Option<Vec<Route>>,
 }
 
 pub(crate) fn listener() -> Shape<Listener> {
@@ -63,15 +63,16 @@ pub(crate) fn listener() -> Shape<Listener> {
         limits: nested(listener_limits()),
         /// How many requests it takes in a time, whatever their route. Any number when left out.
         rate_limit: optional(rate_limit()),
-        /// Which requests go where. The most specific match takes a request, whatever the order.
-        routes: required(routes()),
+        /// Which requests go where. The most specific match takes a request, whatever the order. When left out, each
+        /// goes to the cluster that has the name of its host.
+        routes: optional(routes()),
     });
     keys.convert(from_keys, to_keys)
 }
 
 fn from_keys(keys: Keys) -> Listener {
     let name = keys.name.unwrap_or_else(|| keys.address.to_string().into());
-    let mut routes = keys.routes;
+    let mut routes = keys.routes.unwrap_or_else(by_host);
     for (index, route) in routes.iter_mut().enumerate() {
         if route.name.is_empty() {
             route.name = format!("{name}/{index}").into();
@@ -109,8 +110,13 @@ fn to_keys(listener: &Listener) -> Keys {
         max_streams: listener.max_streams,
         limits: listener.limits,
         rate_limit: listener.rate_limit,
-        routes: listener.routes,
+        routes: Some(listener.routes),
     }
+}
+
+/// What a sidecar's way out needs: one route that says nothing but `cluster_by: host`.
+fn by_host() -> Vec<Route> {
+    vec![Route::to(Destination::Host)]
 }
 
 fn routes() -> Shape<Vec<Route>> {
@@ -149,5 +155,25 @@ fn all_reachable(routes: &[Option<Route>], node: &Node, reader: &mut Reader) {
                 );
             }),
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn routes(listener: &str) -> Vec<Route> {
+        crate::fragment::listener("l", listener).unwrap().routes
+    }
+
+    #[test]
+    fn without_routes_every_request_goes_by_its_host() {
+        let by_itself = routes("{ name: out, address: 127.0.0.1:1 }");
+        assert_eq!(by_itself[0].destination, Destination::Host);
+        assert_eq!(&*by_itself[0].name, "out/0");
+        let written = "{ name: out, address: 127.0.0.1:1, routes: [{ cluster_by: host }] }";
+        assert_eq!(by_itself, routes(written));
+        assert_eq!(routes("{ address: 127.0.0.1:1, routes: [] }"), []);
     }
 }

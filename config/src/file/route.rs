@@ -6,21 +6,23 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     duration::{duration, parse},
-    filter::{answer, filters, prefix_to_replace},
+    filter::{filters, prefix_to_replace},
     hedge::hedge,
     matches::matches,
     name::name,
     retry::retry,
 };
 use crate::{
-    model::{Filter, Hedge, Match, Retry, Route, WeightedCluster, default as defaults},
+    model::{
+        Destination, Filter, Hedge, Match, Retry, Route, WeightedCluster, default as defaults,
+    },
     problem::Fault,
     reader::Reader,
     shape::{Shape, default, keys, nested, optional, or_off},
     yaml::Node,
 };
 pub(super) use destination::reference as cluster_reference;
-use destination::{cluster, clusters};
+use destination::{cluster, cluster_by, clusters, one_destination};
 
 struct Keys {
     name: Option<Arc<str>>,
@@ -28,6 +30,7 @@ struct Keys {
     filters: Vec<Filter>,
     cluster: Option<WeightedCluster>,
     clusters: Option<Vec<WeightedCluster>>,
+    cluster_by: Option<Destination>,
     timeout: Option<Duration>,
     idle_timeout: Option<Duration>,
     attempt_timeout: Option<Duration>,
@@ -49,6 +52,8 @@ pub(crate) fn route() -> Shape<Route> {
         cluster: optional(cluster()),
         /// Where it sends them, by weight.
         clusters: optional(clusters()),
+        /// Where it sends them, each by what it says itself.
+        cluster_by: optional(cluster_by()),
         /// The whole request, all attempts included. None when left out, so that streams are not cut.
         timeout: optional(duration()),
         /// How long a request or response may rest under way, nothing of it moving. `off`: for ever.
@@ -68,12 +73,13 @@ pub(crate) fn route() -> Shape<Route> {
 }
 
 fn from_keys(keys: Keys) -> Route {
-    let single = keys.cluster.into_iter().collect();
+    let single = || keys.cluster.into_iter().collect();
+    let named = Destination::Clusters(keys.clusters.unwrap_or_else(single));
     Route {
         name: keys.name.unwrap_or_default(),
         matches: keys.matches,
         filters: keys.filters,
-        clusters: keys.clusters.unwrap_or(single),
+        destination: keys.cluster_by.unwrap_or(named),
         timeout: keys.timeout,
         idle_timeout: keys.idle_timeout,
         attempt_timeout: keys.attempt_timeout,
@@ -83,35 +89,20 @@ fn from_keys(keys: Keys) -> Route {
 }
 
 fn to_keys(route: &Route) -> Keys {
-    let clusters = route.clusters.clone();
+    let named = Some(route.clusters()).filter(|named| !named.is_empty());
+    let by_host = Some(Destination::Host).filter(|by_host| *by_host == route.destination);
     Keys {
         name: Some(Arc::clone(&route.name)),
         matches: route.matches.clone(),
         filters: route.filters.clone(),
         cluster: None,
-        clusters: Some(clusters).filter(|clusters| !clusters.is_empty()),
+        clusters: named.map(<[_]>::to_vec),
+        cluster_by: by_host,
         timeout: route.timeout,
         idle_timeout: route.idle_timeout,
         attempt_timeout: route.attempt_timeout,
         retry: route.retry.clone(),
         hedge: route.hedge,
-    }
-}
-
-fn one_destination(node: &Node, reader: &mut Reader) {
-    match (node.entry("cluster"), node.entry("clusters")) {
-        (Some(one), Some(many)) => {
-            let fault = Fault::new("`cluster` and `clusters` exclude each other")
-                .hint("`cluster` names one, `clusters` several with their weights");
-            reader.clash(&many.key_span, fault, &one.key_span, "first here");
-        }
-        (None, None) if node.is_mapping() && !node.get("filters").is_some_and(answer) => {
-            let fault = Fault::new("this route goes nowhere").hint(
-                "give it `cluster`, `clusters`, or a filter that answers (`redirect`, `respond`)",
-            );
-            reader.report(&node.span, fault);
-        }
-        _ => {}
     }
 }
 

@@ -4,20 +4,20 @@ use std::{sync::Arc, time::Duration};
 
 use http::{HeaderName, Method};
 
-use super::{Filter, Hedge, Retry};
+use super::{Filter, Hedge, Retry, default};
 use crate::pattern::Pattern;
 
-/// match -> filters -> weighted clusters, with its policy.
+/// match -> filters -> destination, with its policy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Route {
-    /// A metric label; `<listener>/<index>` when the file gives none.
+    /// A metric label; `<listener>/<index>` when the file gives none, empty in a part that is read by itself.
     pub name: Arc<str>,
     /// Which requests it takes.
     pub matches: Match,
     /// Edits in file order. `Redirect` and `Respond` end the request.
     pub filters: Vec<Filter>,
-    /// Where it sends them, by weight. Empty only if a filter ends the request.
-    pub clusters: Vec<WeightedCluster>,
+    /// Where it sends them.
+    pub destination: Destination,
     /// The whole request, all attempts included; `None`: no bound, so that streams are not cut.
     pub timeout: Option<Duration>,
     /// How long its requests and responses may rest while they are under way; `None`: for ever.
@@ -30,13 +30,48 @@ pub struct Route {
     pub hedge: Option<Hedge>,
 }
 
-/// One destination of a route and its share.
+/// Where a route sends requests.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Destination {
+    /// To these clusters, by weight. To none only if a filter ends the request.
+    Clusters(Vec<WeightedCluster>),
+    /// To the cluster whose name is the host that the request asks for: with the port that it names, else without. No
+    /// filter changes that host.
+    Host,
+}
+
+/// One of a route's clusters and its share.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WeightedCluster {
     /// The cluster.
     pub cluster: ClusterRef,
     /// Its share of the sum of weights; at least one of a route's is over 0.
     pub weight: u32,
+}
+
+impl Route {
+    /// Of every request, with nothing but defaults. It has no name yet.
+    pub fn to(destination: Destination) -> Self {
+        Self {
+            name: "".into(),
+            matches: Match::default(),
+            filters: Vec::new(),
+            destination,
+            timeout: None,
+            idle_timeout: Some(default::STREAM_IDLE_TIMEOUT),
+            attempt_timeout: None,
+            retry: Retry::default(),
+            hedge: None,
+        }
+    }
+
+    /// The clusters that it names, by weight.
+    pub fn clusters(&self) -> &[WeightedCluster] {
+        match &self.destination {
+            Destination::Clusters(clusters) => clusters,
+            Destination::Host => &[],
+        }
+    }
 }
 
 /// A cluster that exists. Equal to another of the same name: its place in the table says nothing.

@@ -39,7 +39,7 @@ pub async fn show(State(context): State<Context>) -> ([(HeaderName, &'static str
             .as_secs_f64(),
     );
     const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
-    ([(CONTENT_TYPE, TEXT)], page.0)
+    ([(CONTENT_TYPE, TEXT)], page.0 + &context.page.text())
 }
 
 #[derive(Default)]

@@ -8,6 +8,7 @@ mod body;
 mod condition;
 mod connection;
 mod failure;
+mod fleet;
 mod form;
 mod guard;
 mod history;
@@ -27,7 +28,7 @@ use axum::{
 };
 use tokio::net::TcpListener;
 
-use crate::{app::Stop, registry::Registry};
+use crate::{app::Stop, metric::Page, push::Fleet, registry::Registry};
 use failure::Failure;
 pub use guard::Guard;
 
@@ -44,6 +45,8 @@ POST   /tables               several changes at once, all of them or none; ?dry_
 GET    /versions             every version of the tables that is remembered, the newest first
 GET    /versions/VERSION     one, with the texts of its tables
 GET    /diff?from=&to=       what lies between two versions; to the one in force without `to`
+GET    /proxies              who is connected, with version, lag and refusals
+GET    /endpoints            the endpoints with their load and health, as proxies report them
 POST   /rollback?to=VERSION  puts the tables of an old version back; ?dry_run=true
 
 Answers are JSON, or text with `Accept: text/plain`.
@@ -56,14 +59,14 @@ pub struct Context {
     pub registry: Registry,
     /// Who is let in.
     pub guard: Arc<Guard>,
+    /// The proxies.
+    pub fleet: Fleet,
+    /// What is counted.
+    pub page: Page,
 }
 
 /// Serves until told to stop.
-pub async fn serve(listener: TcpListener, registry: Registry, guard: Guard, stop: Stop) {
-    let context = Context {
-        registry,
-        guard: Arc::new(guard),
-    };
+pub async fn serve(listener: TcpListener, context: Context, stop: Stop) {
     connection::accept(listener, router(context), stop).await;
 }
 
@@ -81,6 +84,8 @@ fn router(context: Context) -> Router {
         )
         .route("/versions", get(history::list))
         .route("/versions/{version}", get(history::show))
+        .route("/proxies", get(fleet::proxies))
+        .route("/endpoints", get(fleet::endpoints))
         .route("/diff", get(history::diff))
         .route("/rollback", post(history::rollback))
         .fallback(|| async {

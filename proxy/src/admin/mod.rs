@@ -3,7 +3,7 @@
 mod clusters;
 mod table;
 
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
@@ -15,9 +15,7 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpListener, sync::mpsc};
 
-use crate::{
-    downstream::accept::bind, status::Status, telemetry::metrics::CONTENT_TYPE, worker::Shared,
-};
+use crate::{status::Status, telemetry::metrics::CONTENT_TYPE, worker::Shared};
 
 /// A scraper that does not end its head within this is hung up on.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,12 +41,12 @@ GET  /clusters  endpoints with their load
 POST /drain     finish what is under way, then exit
 ";
 
-/// Binds and serves.
+/// Serves on sockets that were bound.
 ///
 /// # Errors
-/// When the address can't be bound.
-pub fn start(address: SocketAddr, state: &State) -> io::Result<()> {
-    for socket in bind(address, 1)? {
+/// When the system does not give what they need.
+pub fn start(sockets: Vec<std::net::TcpListener>, state: &State) -> io::Result<()> {
+    for socket in sockets {
         tokio::spawn(serve(TcpListener::from_std(socket)?, state.clone()));
     }
     Ok(())

@@ -1,10 +1,9 @@
 //! `/config`: the table in force, and what became of the last one offered.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use serde_json::{Value, json};
 
 use super::State;
+use crate::telemetry::seconds;
 
 /// As JSON.
 pub fn show(state: &State) -> String {
@@ -13,18 +12,14 @@ pub fn show(state: &State) -> String {
         Value::Null,
         |refused| json!({ "at": seconds(refused.at), "problems": refused.problems }),
     );
-    let shown = json!({
+    let mut shown = json!({
         "version": snapshot.version,
         "since": seconds(snapshot.since),
         "refused": refused,
-        "config": &*snapshot.config,
     });
+    if let Some(control) = state.status.control() {
+        shown["control"] = control.show();
+    }
+    shown["config"] = json!(&*snapshot.config);
     format!("{shown:#}\n")
-}
-
-/// Seconds since 1970, as Prometheus has them.
-fn seconds(at: SystemTime) -> f64 {
-    at.duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs_f64()
 }

@@ -46,6 +46,7 @@ impl Call {
             listener: Arc::clone(&self.listener),
             route: self.route.clone(),
             cluster: self.cluster.clone(),
+            unknown: None,
             endpoint: None,
             probe: false,
             quota: None,

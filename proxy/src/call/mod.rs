@@ -30,6 +30,7 @@ use crate::{
     layer::deadline::Told,
     limits::{Retrying, gate},
     rate_limit::Quota,
+    route::by_host::Names,
     snapshot::{Cluster, Endpoint, Fallback, Listener, Route},
     telemetry::{
         trace::TraceContext,
@@ -87,8 +88,10 @@ pub struct Call {
     pub listener: Arc<Listener>,
     /// Found by the router.
     pub route: Option<Arc<Route>>,
-    /// Chosen from the route's clusters.
+    /// Chosen from the route's clusters, or named by the request's host.
     pub cluster: Option<Arc<Cluster>>,
+    /// Its host names a cluster that the table does not have.
+    pub unknown: Option<Box<Names<'static>>>,
     /// Picked for the attempt under way.
     pub endpoint: Option<Arc<Endpoint>>,
     /// The tightest of the rate limits that it met, to be told to the client.
@@ -155,6 +158,7 @@ impl Call {
             listener,
             route: None,
             cluster: None,
+            unknown: None,
             endpoint: None,
             quota: None,
             diverted: false,
@@ -178,9 +182,11 @@ impl Call {
     }
 
     /// What stands in for its cluster. Nothing does for one that stands in itself.
-    pub fn fallback(&self) -> Option<&Fallback> {
-        let (route, cluster) = self.route.as_deref().zip(self.cluster.as_ref())?;
-        route.fallback(cluster).filter(|_| !self.diverted)
+    pub fn fallback(&self) -> Option<Arc<Fallback>> {
+        let cluster = self.cluster.as_ref().filter(|_| !self.diverted)?;
+        let name = &cluster.config.name;
+        self.worker
+            .with_snapshot(|snapshot| snapshot.clusters.fallback(name).map(Arc::clone))
     }
 
     /// The method that the client used.

@@ -98,7 +98,7 @@ impl HealthChecks {
 
     fn regroup(&mut self, snapshot: &Snapshot, registry: &Registry) {
         let mut before = std::mem::take(&mut self.clusters);
-        for cluster in &snapshot.clusters {
+        for cluster in snapshot.clusters.iter() {
             let name = &cluster.config.name;
             let Some(check) = &cluster.config.health_check else {
                 before.remove(name).iter().for_each(Checked::give_up);

@@ -39,7 +39,7 @@ pub struct Plan {
 
 enum After {
     Time(Duration),
-    /// Of each of the route's clusters.
+    /// Of each of the route's clusters, in the order of their addresses: by host there may be thousands.
     Percentile(Vec<(Arc<Cluster>, Arc<Percentile>)>),
 }
 
@@ -51,7 +51,9 @@ impl Plan {
             HedgeAfter::Percentile(share) => {
                 let asked = clusters.iter();
                 let asked = asked.map(|cluster| (Arc::clone(cluster), cluster.latency.ask(share)));
-                After::Percentile(asked.collect())
+                let mut asked: Vec<_> = asked.collect();
+                asked.sort_unstable_by_key(|(cluster, _)| Arc::as_ptr(cluster));
+                After::Percentile(asked)
             }
         };
         Self { after }
@@ -67,10 +69,11 @@ impl Plan {
         }
         match &self.after {
             After::Time(time) => Some(*time),
-            After::Percentile(asked) => asked
-                .iter()
-                .find(|(asked, _)| Arc::ptr_eq(asked, cluster))
-                .and_then(|(_, percentile)| percentile.latency()),
+            After::Percentile(asked) => {
+                let own = Arc::as_ptr(cluster);
+                let place = asked.binary_search_by_key(&own, |(asked, _)| Arc::as_ptr(asked));
+                asked[place.ok()?].1.latency()
+            }
         }
     }
 }

@@ -56,7 +56,8 @@ fn admit(call: &mut Call) -> Result<(), Error> {
         }
         Err(retry_after) => {
             call.note(|_| Step::Refused("circuit_breaker"));
-            let Some(Fallback::Cluster(other)) = call.fallback() else {
+            let fallback = call.fallback();
+            let Some(Fallback::Cluster(other)) = fallback.as_deref() else {
                 return Err(Error::CircuitOpen { retry_after });
             };
             let other = Arc::clone(other);

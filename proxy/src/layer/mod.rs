@@ -9,6 +9,7 @@ pub mod filters;
 pub mod hop;
 pub mod limit;
 pub mod observe;
+pub mod on_demand;
 pub mod respond;
 pub mod router;
 pub mod track;

@@ -59,7 +59,7 @@ impl<S: Handle> Respond<S> {
 fn response(call: &mut Call, error: &Error) -> Response<Body> {
     call.failed(error);
     let mut response = if let (Error::CircuitOpen { .. }, Some(Fallback::Respond(respond))) =
-        (error, call.fallback())
+        (error, call.fallback().as_deref())
     {
         respond.response()
     } else if call.survey.grpc {

@@ -1,11 +1,16 @@
-//! Router: finds the call's route in the current snapshot, and one of the route's clusters by weight.
+//! Router: finds the call's route in the current snapshot, and its cluster: one of the route's by weight, or the one of its
+//! host's name. A route that names its clusters costs nothing for the other kind.
 
 use std::{rc::Rc, sync::Arc};
 
 use http::Response;
+use outrigger_config::model::Destination;
 
 use super::Handle;
-use crate::{body::Body, call::Call, error::Error, telemetry::trail::Step, worker::Worker};
+use crate::{
+    body::Body, call::Call, error::Error, route::by_host::Names, telemetry::trail::Step,
+    worker::Worker,
+};
 
 /// See the module.
 pub struct Router<S> {
@@ -26,6 +31,14 @@ impl<S: Handle> Handle for Router<S> {
         call.cluster = route
             .split(&mut self.worker.rng.borrow_mut())
             .map(Arc::clone);
+        if call.cluster.is_none() && matches!(route.config.destination, Destination::Host) {
+            let names = Names::of(&call.head);
+            call.cluster = self.worker.by_host(&names);
+            if call.cluster.is_none() {
+                // For OnDemand, below the filters: they may have an answer without it, or another host in its place.
+                call.unknown = Some(Box::new(names.into_owned()));
+            }
+        }
         call.route = Some(Arc::clone(route));
         if let Some(cluster) = call.cluster.clone() {
             call.note(|_| Step::Cluster(Arc::clone(&cluster.config.name)));

@@ -84,6 +84,8 @@ impl Verdict {
             Error::BadRequest(_)
             | Error::TunnelRefused
             | Error::NoRoute
+            | Error::NoCluster
+            | Error::ControlSilent
             | Error::NotImplemented(_)
             | Error::RateLimited { .. }
             | Error::Overloaded(_)

@@ -38,6 +38,18 @@ pub(super) fn authority(head: &Parts) -> &str {
     }
 }
 
+/// The authority with its port, without its user, in lower case; `None` if it names no port.
+pub(super) fn with_port(authority: &str) -> Option<Cow<'_, str>> {
+    port(authority)?;
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    Some(match host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => Cow::Owned(host.to_ascii_lowercase()),
+        false => Cow::Borrowed(host),
+    })
+}
+
 /// The host of an authority.
 fn bare(authority: &str) -> &str {
     let host = authority

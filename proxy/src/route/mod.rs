@@ -24,6 +24,7 @@
 //! What stays linear is named where it is: `bucket.rs` and `patterns.rs`.
 
 mod bucket;
+pub mod by_host;
 mod condition;
 pub mod edit;
 pub mod explain;
@@ -65,7 +66,7 @@ use path::{Path, Paths};
 use rank::ConditionRank;
 
 /// A map from what the configuration says. Its keys are trusted, hence a hasher without a secret.
-type Map<K, V> = HashMap<K, V, FixedState>;
+pub type Map<K, V> = HashMap<K, V, FixedState>;
 
 /// The routes of one listener, compiled and immutable.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::{cmp::Reverse, sync::LazyLock};
 use http::{HeaderName, Method, Request};
 use outrigger_config::{
     Pattern,
-    model::{HostMatch, Match, PathMatch, Retry, Route, ValueMatch},
+    model::{Destination, HostMatch, Match, PathMatch, Route, ValueMatch},
 };
 use proptest::{collection::vec, prelude::*, sample::select};
 
@@ -17,13 +17,7 @@ pub(super) fn route(name: &str, matches: Match) -> Route {
     Route {
         name: name.into(),
         matches,
-        filters: Vec::new(),
-        clusters: Vec::new(),
-        timeout: None,
-        idle_timeout: None,
-        attempt_timeout: None,
-        retry: Retry::default(),
-        hedge: None,
+        ..Route::to(Destination::Clusters(Vec::new()))
     }
 }
 

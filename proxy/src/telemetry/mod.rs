@@ -13,7 +13,7 @@ pub mod trail;
 use std::{
     env, io,
     sync::{Mutex, PoisonError},
-    time::Instant,
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
 use outrigger_config::model::{self, LogFormat};
@@ -82,4 +82,11 @@ impl Telemetry {
                 .take(),
         );
     }
+}
+
+/// Seconds since 1970, as Prometheus has them.
+pub fn seconds(at: SystemTime) -> f64 {
+    at.duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs_f64()
 }

@@ -18,6 +18,8 @@ const STEPS_OF_ONE_ATTEMPT: usize = 3;
 pub enum Step {
     /// The route sends the request to this cluster.
     Cluster(Arc<str>),
+    /// The control plane was asked for its cluster, which took so long.
+    OnDemand(Duration),
     /// So few endpoints are available that all are taken for available.
     Panic,
     /// The balancer chose this endpoint.
@@ -135,6 +137,7 @@ impl fmt::Display for Step {
             Self::Status(status) => f.write_str(status.as_str()),
             Self::Error(reason) => f.write_str(reason),
             Self::Panic => f.write_str("panic"),
+            Self::OnDemand(time) => write!(f, "on_demand={}", Millis(*time)),
             Self::Retry => f.write_str("retry"),
             Self::Backoff(wait) => write!(f, "backoff={}", Millis(*wait)),
             Self::Refused(policy) => write!(f, "refused={policy}"),

@@ -1,11 +1,11 @@
 //! Where a route sends requests.
 
 use crate::{
-    file::MAX_WEIGHT,
-    model::{ClusterRef, WeightedCluster},
+    file::{MAX_WEIGHT, filter::answer},
+    model::{ClusterRef, Destination, WeightedCluster},
     problem::Fault,
     reader::Reader,
-    shape::{Shape, map, whole},
+    shape::{Shape, choice, map, whole, word},
     yaml::Node,
 };
 
@@ -36,6 +36,16 @@ pub(super) fn clusters() -> Shape<Vec<WeightedCluster>> {
         .convert(into, from)
 }
 
+/// A cluster that the request names itself.
+pub(super) fn cluster_by() -> Shape<Destination> {
+    let host = word(
+        "host",
+        "The cluster whose name is the request's host: with the port that it names, else without.",
+        Destination::Host,
+    );
+    choice("a part of the request", [host])
+}
+
 /// The name of a cluster that the file defines.
 pub(in crate::file) fn reference() -> Shape<ClusterRef> {
     Shape::new(
@@ -46,6 +56,28 @@ pub(in crate::file) fn reference() -> Shape<ClusterRef> {
         },
         |cluster| (*cluster.name).into(),
     )
+}
+
+/// Rule of a route: it goes somewhere, and nobody has to guess where.
+pub(super) fn one_destination(route: &Node, reader: &mut Reader) {
+    let keys = ["cluster", "clusters", "cluster_by"];
+    let entries = route.entries().iter();
+    let mut given = entries.filter(|entry| keys.contains(&entry.key.as_str()));
+    match (given.next(), given.next()) {
+        (Some(first), Some(second)) => {
+            let (one, other) = (&first.key, &second.key);
+            let fault = Fault::new(format!("`{one}` and `{other}` exclude each other"))
+                .hint("`cluster` names one, `clusters` several with their weights; with `cluster_by: host` each request names its own");
+            reader.clash(&second.key_span, fault, &first.key_span, "first here");
+        }
+        (None, _) if route.is_mapping() && !route.get("filters").is_some_and(answer) => {
+            let fault = Fault::new("this route goes nowhere").hint(
+                "give it `cluster`, `clusters`, `cluster_by: host`, or a filter that answers (`redirect`, `respond`)",
+            );
+            reader.report(&route.span, fault);
+        }
+        _ => {}
+    }
 }
 
 fn some_weight(node: &Node, reader: &mut Reader) {

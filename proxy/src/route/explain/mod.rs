@@ -25,6 +25,7 @@ pub use question::{BadQuestion, Question};
 /// What a table does with a request, listener by listener. Its `Display` is for people.
 #[derive(Debug)]
 pub struct Explanation<'a> {
+    config: &'a Config,
     /// As it is matched.
     head: Parts,
     verdicts: Result<Vec<Verdict<'a>>, BadPath>,
@@ -57,7 +58,11 @@ pub fn explain<'a>(config: &'a Config, question: &Question) -> Explanation<'a> {
             .map(|listener| Verdict::new(listener, &head))
             .collect()
     });
-    Explanation { head, verdicts }
+    Explanation {
+        config,
+        head,
+        verdicts,
+    }
 }
 
 impl Explanation<'_> {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use insta::assert_snapshot;
 use outrigger_config::model::{
-    Admin, ClusterRef, Drain, Filter, HeaderEdits, HostMatch, ListenerLimits, Match, MemoryBound,
-    Overload, PathMatch, PathRewrite, Redirect, Respond, Rewrite, Route, Scheme, ValueMatch,
-    WeightedCluster,
+    Admin, ClusterRef, Destination, Drain, Filter, HeaderEdits, HostMatch, ListenerLimits, Match,
+    MemoryBound, Overload, PathMatch, PathRewrite, Redirect, Respond, Rewrite, Route, Scheme,
+    ValueMatch, WeightedCluster,
 };
 use proptest::prelude::*;
 
@@ -61,7 +61,7 @@ fn to(clusters: &[(&str, u32)], mut route: Route) -> Route {
         },
         weight,
     };
-    route.clusters = clusters.iter().enumerate().map(cluster).collect();
+    route.destination = Destination::Clusters(clusters.iter().enumerate().map(cluster).collect());
     route
 }
 
@@ -168,6 +168,24 @@ fn it_says_what_the_proxy_itself_answers() {
       match too, but come later
         `web`: its host is less specific
     ");
+}
+
+#[test]
+fn it_says_which_cluster_the_host_names() {
+    let text = "listeners: [{ name: out, address: 127.0.0.1:4140 }]\n\
+                clusters: { billing: { endpoints: [] }, 'mail:25': { endpoints: [] } }";
+    let config = outrigger_config::parse("table", text).unwrap();
+    let ask = |url| {
+        let question = Question::new("GET", url, &[]).unwrap();
+        let explanation = explain(&config, &question).to_string();
+        explanation.lines().last().unwrap().trim().to_owned()
+    };
+    assert_eq!(ask("http://Billing:8080/"), "cluster by host: `billing`");
+    assert_eq!(ask("http://mail:25/"), "cluster by host: `mail:25`");
+    assert_eq!(
+        ask("http://mail:26/"),
+        "cluster by host: answered with 404, since none is named `mail:26` or `mail`"
+    );
 }
 
 #[test]

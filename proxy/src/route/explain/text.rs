@@ -3,10 +3,13 @@
 use std::fmt::{self, Display, Formatter};
 
 use http::{HeaderName, HeaderValue, Response, header::LOCATION, request::Parts};
-use outrigger_config::model::{Abort, Fault, Filter, HeaderEdits, Route, Scheme};
+use outrigger_config::{
+    Config,
+    model::{Abort, Destination, Fault, Filter, HeaderEdits, Route, Scheme, WeightedCluster},
+};
 
 use super::{Explanation, Verdict, form};
-use crate::route::{Redirect, Rewrite, host};
+use crate::route::{Redirect, Rewrite, by_host::Names, host};
 
 /// Routes of a kind that are shown; a table may have thousands.
 const SHOWN: usize = 5;
@@ -19,13 +22,13 @@ impl Display for Explanation<'_> {
             Err(bad) => writeln!(f, "refused with 400: {bad}"),
             Ok(verdicts) => verdicts
                 .iter()
-                .try_for_each(|verdict| verdict.write(f, &self.head)),
+                .try_for_each(|verdict| verdict.write(f, self.config, &self.head)),
         }
     }
 }
 
 impl Verdict<'_> {
-    fn write(&self, f: &mut Formatter<'_>, head: &Parts) -> fmt::Result {
+    fn write(&self, f: &mut Formatter<'_>, config: &Config, head: &Parts) -> fmt::Result {
         let listener = self.listener;
         writeln!(f, "listener `{}` on {}", listener.name, listener.address)?;
         match self.winner {
@@ -34,7 +37,7 @@ impl Verdict<'_> {
                 let route = &listener.routes[winner];
                 let why = form::taken(&self.rules[winner], head);
                 writeln!(f, "  route `{}` takes it: {why}", route.name)?;
-                write_route(f, route, head)?;
+                write_route(f, route, config, head)?;
             }
         }
         let title = match self.winner {
@@ -72,7 +75,7 @@ fn write_some(
 }
 
 /// What a route does with the request.
-fn write_route(f: &mut Formatter<'_>, route: &Route, head: &Parts) -> fmt::Result {
+fn write_route(f: &mut Formatter<'_>, route: &Route, config: &Config, head: &Parts) -> fmt::Result {
     let matched = &route.matches.path;
     let mut sent = head.clone();
     for filter in &route.filters {
@@ -106,13 +109,30 @@ fn write_route(f: &mut Formatter<'_>, route: &Route, head: &Parts) -> fmt::Resul
             }
         }
     }
-    writeln!(f, "    clusters: {}", shares(route))
+    match &route.destination {
+        Destination::Clusters(clusters) => writeln!(f, "    clusters: {}", shares(clusters)),
+        Destination::Host => writeln!(f, "    cluster by host: {}", by_host(config, head)),
+    }
+}
+
+/// `` `billing` ``, or which there would have to be.
+fn by_host(config: &Config, head: &Parts) -> String {
+    let names = Names::of(head);
+    let known = |name: &&str| config.clusters.iter().any(|it| *it.name == **name);
+    if let Some(name) = names.iter().find(known) {
+        return format!("`{name}`");
+    }
+    let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    format!(
+        "answered with 404, since none is named {}",
+        names.join(" or ")
+    )
 }
 
 /// `` `api` 90 %, `api-canary` 10 % ``
-fn shares(route: &Route) -> String {
-    let total: u64 = route.clusters.iter().map(|to| u64::from(to.weight)).sum();
-    let shares = route.clusters.iter().map(|to| {
+fn shares(clusters: &[WeightedCluster]) -> String {
+    let total: u64 = clusters.iter().map(|to| u64::from(to.weight)).sum();
+    let shares = clusters.iter().map(|to| {
         let name = &to.cluster.name;
         // In tenths of a percent, rounded.
         match (u64::from(to.weight) * 1000 + total / 2) / total.max(1) {

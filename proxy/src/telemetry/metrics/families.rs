@@ -153,6 +153,13 @@ pub const CONFIG_TIMESTAMP: Family<Gauge, 0> = Family::new(
     [],
 );
 
+/// By [`Answer`](super::Answer).
+pub const ON_DEMAND: Family<Counter, 1> = Family::new(
+    "outrigger_control_on_demand_total",
+    "Requests for hosts that the table had no cluster for, by what the control plane said.",
+    ["answer"],
+);
+
 /// Always 1.
 pub const BUILD_INFO: Family<Gauge, 1> = Family::new(
     "outrigger_build_info",
@@ -213,5 +220,33 @@ pub const OVERLOAD_REFUSALS: Family<Counter, 1> = Family::new(
 pub const WORKER_DELAY: Family<Gauge, 0> = Family::new(
     "outrigger_worker_delay_seconds",
     "How long work waits for its worker, of the worker where it waits longest.",
+    [],
+);
+
+/// Only with `--control`.
+pub const CONTROL_CONNECTED: Family<Gauge, 0> = Family::new(
+    "outrigger_control_connected",
+    "Whether there is a stream to a control plane.",
+    [],
+);
+
+/// By kind of resource and [`UpdateOutcome`](super::UpdateOutcome).
+pub const CONTROL_UPDATES: Family<Counter, 2> = Family::new(
+    "outrigger_control_updates_total",
+    "Responses of control planes.",
+    ["kind", "outcome"],
+);
+
+/// Of the table that was pushed, or kept on the disk.
+pub const CONTROL_TABLE_TIMESTAMP: Family<Gauge, 0> = Family::new(
+    "outrigger_control_table_timestamp_seconds",
+    "When the table of the control plane that is in force last changed, in Unix time.",
+    [],
+);
+
+/// A number in place of a label: a series for each version would be one for each push.
+pub const CONTROL_TABLE_HASH: Family<Gauge, 0> = Family::new(
+    "outrigger_control_table_hash",
+    "Hash of the version of the control plane's table in force: equal where versions are.",
     [],
 );

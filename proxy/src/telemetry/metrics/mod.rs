@@ -10,6 +10,7 @@
 
 mod circuit_breaker;
 mod cluster;
+mod control;
 mod counter_table;
 pub mod families;
 mod family;
@@ -19,6 +20,7 @@ mod health_check;
 mod histogram;
 mod label;
 mod limit;
+mod on_demand;
 mod process;
 mod proxy;
 mod recorder;
@@ -31,6 +33,7 @@ pub use cluster::{
     AttemptResult, ClusterMetrics, EjectionReason, EndpointState, HedgeOutcome, Locality,
     RetryOutcome,
 };
+pub use control::{ControlMetrics, UpdateOutcome};
 pub use family::Family;
 pub use filter::{FaultKind, FilterMetrics};
 pub use handle::{Counter, Gauge};
@@ -41,6 +44,7 @@ pub use limit::{
     ClusterLimit, ClusterLimitMetrics, ListenerLimit, ListenerLimitMetrics, OverloadMetrics,
     OverloadReason,
 };
+pub use on_demand::{Answer, OnDemandMetrics};
 pub use proxy::{DownstreamError, OpenConnection, ProxyMetrics, ReloadOutcome, Side};
 pub use registry::{Registry, page};
 pub use route::RouteMetrics;

@@ -1,0 +1,41 @@
+//! What the client has to do with the process it is in.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use super::resources::Admit;
+use crate::{downstream::accept::bind, worker::Shared};
+
+/// The table in force, and those who wait for another.
+pub struct Here(pub Arc<Shared>);
+
+impl Here {
+    /// Whether a cluster is in the table.
+    pub fn has(&self, cluster: &str) -> bool {
+        self.0.snapshot.load().clusters.named(cluster).is_some()
+    }
+
+    /// Whether a cluster was used since the last time that this was asked; `None`: it is not in the table.
+    pub fn used(&self, cluster: &str) -> Option<bool> {
+        let snapshot = self.0.snapshot.load();
+        let cluster = snapshot.clusters.named(cluster)?;
+        Some(cluster.was_used_by_host())
+    }
+
+    /// The control plane has said whether there is such a cluster; if there is, it is in the table.
+    pub fn answered(&self, cluster: &str, found: bool) {
+        if let Some(on_demand) = &self.0.on_demand {
+            on_demand.answered(cluster, found);
+        }
+    }
+}
+
+impl Admit for Here {
+    /// A control plane hears at once of an address that can't be had: tried here, bound when the table comes into force.
+    fn admit(&self, address: SocketAddr) -> Result<(), String> {
+        if self.0.snapshot.load().listener(address).is_some() {
+            return Ok(());
+        }
+        let bound = bind(address, 1).map(drop);
+        bound.map_err(|error| error.to_string())
+    }
+}

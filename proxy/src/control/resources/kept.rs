@@ -1,0 +1,162 @@
+//! Resources of one kind by name: those that are there, and those that were only asked for.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use crate::clock;
+
+/// A name that nothing was said of for so long counts as one that does not exist (the xDS protocol's own number).
+pub const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What is known of a name.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Known<T> {
+    /// Asked for, at this time in microseconds; `None`: not on this stream.
+    Awaited(Option<u64>),
+    /// It does not exist: the control plane says so.
+    Absent,
+    /// It exists.
+    Present(Version<T>),
+}
+
+/// A resource in one of its versions.
+#[derive(Debug, PartialEq)]
+pub struct Version<T> {
+    /// As the control plane calls it.
+    pub version: Arc<str>,
+    /// Of the encoded message: what is the same need not be decoded again.
+    pub digest: u64,
+    /// What it says.
+    pub value: Arc<T>,
+}
+
+impl<T> Clone for Version<T> {
+    fn clone(&self) -> Self {
+        Self {
+            version: Arc::clone(&self.version),
+            digest: self.digest,
+            value: Arc::clone(&self.value),
+        }
+    }
+}
+
+/// Resources of one kind.
+#[derive(Debug)]
+pub struct Kept<T>(BTreeMap<Arc<str>, Known<T>>);
+
+impl<T> Default for Kept<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<T> Kept<T> {
+    /// What is known of a name; `None`: it was not asked for.
+    pub fn get(&self, name: &str) -> Option<&Known<T>> {
+        self.0.get(name)
+    }
+
+    /// What a name stands for.
+    pub fn value(&self, name: &str) -> Option<&Arc<T>> {
+        self.version(name).map(|present| &present.value)
+    }
+
+    /// The same, with its version.
+    pub fn version(&self, name: &str) -> Option<&Version<T>> {
+        match self.0.get(name) {
+            Some(Known::Present(version)) => Some(version),
+            _ => None,
+        }
+    }
+
+    /// All that exist.
+    pub fn present(&self) -> impl Iterator<Item = (&Arc<str>, &Version<T>)> {
+        self.0.iter().filter_map(|(name, known)| match known {
+            Known::Present(version) => Some((name, version)),
+            _ => None,
+        })
+    }
+
+    /// All that are asked for.
+    pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.0.keys()
+    }
+
+    /// From now on these are asked for. What is known of others is forgotten.
+    pub fn want(&mut self, names: &BTreeSet<Arc<str>>) {
+        self.0.retain(|name, _| names.contains(name));
+        for name in names {
+            let known = self.0.entry(Arc::clone(name));
+            known.or_insert(Known::Awaited(None));
+        }
+    }
+
+    /// It is there.
+    pub fn put(&mut self, name: Arc<str>, version: Version<T>) {
+        self.0.insert(name, Known::Present(version));
+    }
+
+    /// It is not there. Nobody needs to know of what was not asked for.
+    pub fn absent(&mut self, name: &str) {
+        if let Some(known) = self.0.get_mut(name) {
+            *known = Known::Absent;
+        }
+    }
+
+    /// All that exist have been named: nothing else does.
+    pub fn complete(&mut self) {
+        for known in self.0.values_mut() {
+            if let Known::Awaited(_) = known {
+                *known = Known::Absent;
+            }
+        }
+    }
+
+    /// Forgets a name that was not asked for by itself.
+    pub fn forget(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
+    /// A stream has begun or ended: whoever waits waits anew.
+    pub fn restart(&mut self) {
+        for known in self.0.values_mut() {
+            if let Known::Awaited(since) = known {
+                *since = None;
+            }
+        }
+    }
+
+    /// The names that are asked for have been sent.
+    pub fn asked(&mut self, now: u64) {
+        for known in self.0.values_mut() {
+            if let Known::Awaited(since @ None) = known {
+                *since = Some(now);
+            }
+        }
+    }
+
+    /// Whether there is no use in waiting for a name: something was said of it, or has not been for too long.
+    pub fn settled(&self, name: &str, now: u64) -> bool {
+        match self.0.get(name) {
+            Some(Known::Awaited(since)) => since.is_some_and(|since| now >= end(since)),
+            Some(Known::Absent | Known::Present(_)) => true,
+            None => false,
+        }
+    }
+
+    /// When waiting for the next name is over, in microseconds.
+    pub fn next_silence(&self, now: u64) -> Option<u64> {
+        let ends = self.0.values().filter_map(|known| match known {
+            Known::Awaited(Some(since)) => Some(end(*since)),
+            _ => None,
+        });
+        ends.filter(|&end| end > now).min()
+    }
+}
+
+fn end(since: u64) -> u64 {
+    since.saturating_add(clock::micros(PATIENCE))
+}
