@@ -8,6 +8,7 @@ mod circuit_breaker;
 mod command_line;
 mod control_api;
 mod control_commands;
+mod control_tables;
 mod dns;
 mod downgrade;
 mod drain;

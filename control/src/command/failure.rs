@@ -42,6 +42,11 @@ impl Failure {
         Self::new(USAGE, message.as_ref())
     }
 
+    /// It can't be had.
+    pub fn refused(message: impl AsRef<str>) -> Self {
+        Self::new(REFUSED, message.as_ref())
+    }
+
     /// There is no control plane, or none that can be understood.
     pub fn unavailable(message: impl AsRef<str>) -> Self {
         Self::new(UNAVAILABLE, message.as_ref())
