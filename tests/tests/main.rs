@@ -5,6 +5,7 @@
 mod balancing;
 mod circuit_breaker;
 mod command_line;
+mod control_client;
 mod dns;
 mod downgrade;
 mod drain;
