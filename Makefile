@@ -3,9 +3,9 @@ CARGO ?= cargo
 
 .PHONY: demo test interop bench bench-check scenarios simulator fuzz schema
 
-## demo: builds, starts sample endpoints and the proxy, sends traffic, shows what happens
+## demo: a control plane, two proxies, a canary from v1 to v2 under traffic, and the control plane killed
 demo:
-	$(CARGO) build -p outrigger -p outrigger-bench
+	$(CARGO) build -p outrigger -p outrigger-control -p outrigger-bench
 	target/debug/outrigger-bench demo --stay
 
 ## test: formatting, lints, unit and end-to-end tests; needs no foreign software
@@ -17,7 +17,7 @@ test:
 
 ## interop: the same proxy against software written elsewhere
 interop:
-	$(CARGO) build -q -p outrigger
+	$(CARGO) build -q -p outrigger -p outrigger-control
 	tests/interop/run.sh
 
 ## bench: side by side with the peers, into bench/RESULTS.md

@@ -1,36 +1,25 @@
-//! A proxy at work, for people: three endpoints of which one is slow, five seconds of traffic, and what the
-//! proxy made of it.
+//! A mesh at work, for people: two proxies that live from a control plane, a canary from v1 to v2 under steady traffic,
+//! and the control plane killed in the middle of it.
 
 mod metrics;
+mod stage;
+mod tables;
+mod traffic;
 
-use std::{fs, io::IsTerminal, net::SocketAddr, time::Duration};
+use std::{future::ready, io::IsTerminal, net::SocketAddr, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Result, ensure};
 use tokio::{signal::ctrl_c, task::LocalSet};
 
-use crate::{
-    job::SMALL_GET,
-    load::{Fleet, Pace, Plan, Report},
-    peer::Peer,
-    stand::{Endpoints, Stand},
-};
 use metrics::Metrics;
-
-/// Requests a second: plenty to see the shares, little enough for any machine.
-const RATE: u32 = 1000;
-
-/// The endpoints, as flags of `outrigger-bench endpoint`.
-const ENDPOINTS: &[&[&str]] = &[
-    &["--name", "a"],
-    &["--name", "b"],
-    &["--name", "slow", "--delay", "50ms"],
-];
+use stage::Stage;
+use traffic::{HEADING, RATE, Traffic};
 
 /// What `outrigger-bench demo` takes.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// How long traffic is sent
-    #[arg(long = "for", value_parser = humantime::parse_duration, default_value = "5s")]
+    /// How long traffic is watched after each step
+    #[arg(long = "for", value_parser = humantime::parse_duration, default_value = "2s")]
     duration: Duration,
     /// Keep serving until Ctrl-C, if this is a terminal
     #[arg(long)]
@@ -41,80 +30,79 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments) -> Result<()> {
     let local = LocalSet::new();
     tokio::select! {
-        shown = local.run_until(show(arguments)) => shown,
+        shown = local.run_until(Box::pin(show(arguments))) => shown,
         pressed = ctrl_c() => Ok(pressed?),
     }
 }
 
 async fn show(arguments: Arguments) -> Result<()> {
-    let endpoints = Endpoints::start(ENDPOINTS).await?;
-    let stand = Stand::start(Peer::Outrigger, &SMALL_GET, &endpoints.addresses, &[]).await?;
-    println!("The configuration, {}:\n", stand.config.display());
-    let config = fs::read_to_string(&stand.config).context("reading the configuration")?;
-    println!("{}", indented(&config));
-
-    let milliseconds = stand.start_time.as_millis();
+    let mut stage = Stage::build().await?;
+    let tables = stage.addresses.tables(100);
+    println!("The tables of the control plane, a file each:\n");
+    for (name, text) in &tables {
+        println!("  {name}\n{}", indented(text));
+    }
+    stage.start_proxies()?;
     println!(
-        "Served {milliseconds} ms after its start. Sending {RATE} requests a second for {:?} ...\n",
-        arguments.duration
+        "Two proxies are started. They know where a control plane would be, and nothing else."
     );
-    let target = SMALL_GET.target(stand.address)?;
-    let plan = Plan {
-        pace: Pace::Fixed(RATE),
-        duration: arguments.duration,
-        requests: None,
-    };
-    let report = Fleet::connect(target, 16).await?.run(plan).await?;
-    print_shares(&report);
-    print_metrics(stand.admin).await?;
+    let served = stage.start_control(&tables).await?.as_millis();
+    println!("The control plane is started. Both proxies serve {served} ms later.\n");
 
-    let stay = arguments.stay && std::io::stdout().is_terminal();
-    if stay {
-        println!("It goes on serving until Ctrl-C. Try it, from another terminal:\n");
-    } else {
-        println!(
-            "It ends here. With `--stay`, in a terminal, it would go on serving, and you could try:\n"
-        );
+    let failed = canary(&mut stage, arguments.duration).await?;
+    for admin in [stage.edge.admin, stage.sidecar.admin] {
+        print_metrics(admin).await?;
     }
-    println!("  curl -i http://{}/", stand.address);
-    println!("  curl http://{}/clusters", stand.admin);
-    for ((flags, address), id) in ENDPOINTS
-        .iter()
-        .zip(&endpoints.addresses)
-        .zip(endpoints.ids()?)
-    {
-        let name = flags[1];
-        println!("  kill {id:7}  # endpoint `{name}` at {address}: the others take over");
-    }
-    if stay {
-        std::future::pending::<()>().await;
-    }
+    ensure!(failed == 0, "{failed} requests failed");
+    stay(&arguments, &stage).await;
     Ok(())
 }
 
-/// Who answered, and how fast, as the client saw it.
-fn print_shares(report: &Report) {
+/// Moves the traffic, then takes the control plane away; returns how many requests failed.
+async fn canary(stage: &mut Stage, duration: Duration) -> Result<u64> {
     println!(
-        "What the client saw: {} requests, {} failed\n",
-        report.requests(),
-        report.failed()
+        "{RATE} requests a second go through each of them, for {duration:?} after each step.\n"
     );
-    println!("  endpoint     share   answers        p50        p99");
-    for (name, share) in &report.endpoints {
-        let part = 100.0 * share.succeeded as f64 / report.succeeded.max(1) as f64;
-        println!(
-            "  {name:10} {part:5.1} % {:9} {:7.2} ms {:7.2} ms",
-            share.succeeded,
-            share.microseconds.p50 / 1000.0,
-            share.microseconds.p99 / 1000.0,
-        );
+    let traffic = Traffic::connect(&stage.addresses).await?;
+    println!("{HEADING}");
+    let first = traffic.watch(duration, ready(Ok(()))).await?;
+    println!("{}", first.row("100 / 0"));
+    let mut failed = first.failed;
+    let mut said = String::new();
+    for share in [90, 50, 0] {
+        let tables = stage.addresses.tables(share);
+        let pushed = traffic.watch(duration, stage.push(&tables)).await?;
+        println!("{}", pushed.row(&format!("{share} / {}", 100 - share)));
+        failed += pushed.failed;
+        said = pushed.said;
     }
+    let versions = stage.ask(&["versions"]).await?;
+    let proxies = stage.ask(&["proxies"]).await?;
+
+    stage.kill_control();
+    let alone = traffic.watch(duration, ready(Ok(()))).await?;
+    println!("{}", alone.row("0 / 100, control plane killed"));
+    let served = stage.restart_sidecar().await?.as_millis();
+    let restarted = traffic.watch(duration, ready(Ok(()))).await?;
+    println!("{}", restarted.row("0 / 100, sidecar restarted"));
+    failed += alone.failed + restarted.failed;
+
     println!(
-        "\n  `slow` waits for 50 ms before each answer. Nobody told the proxy: it measured.\n"
+        "\nThe last push, `outrigger-control push`, said:\n\n{}",
+        indented(&said)
     );
+    println!("`outrigger-control versions`:\n\n{}", indented(&versions));
+    println!("`outrigger-control proxies`:\n\n{}", indented(&proxies));
+    println!(
+        "The control plane was killed with SIGKILL: the proxies go on with the table that they have."
+    );
+    println!(
+        "The sidecar, killed and started while it was away, served {served} ms later from its disk.\n"
+    );
+    Ok(failed)
 }
 
-/// What the proxy says of itself: traffic, errors, latency.
+/// What a proxy says of itself: traffic, errors, latency.
 async fn print_metrics(admin: SocketAddr) -> Result<()> {
     let metrics = Metrics::scrape(admin).await?;
     let requests = metrics.sum("outrigger_requests_total", |_| true);
@@ -128,18 +116,25 @@ async fn print_metrics(admin: SocketAddr) -> Result<()> {
             |seconds| format!("{:.2} ms", seconds * 1000.0),
         )
     };
-    println!("What the proxy measured, http://{admin}/metrics:\n");
-    println!("  requests     {requests:.0}, the one included that saw it serve first");
     println!(
-        "  success rate {:.2} %",
-        100.0 * (1.0 - errors / requests.max(1.0))
-    );
-    println!(
-        "  latency      p50 {}, p99 {}\n",
+        "http://{admin}/metrics: {requests:.0} requests, {:.2} % of them successful, p50 {}, p99 {}",
+        100.0 * (1.0 - errors / requests.max(1.0)),
         duration(0.5),
         duration(0.99)
     );
     Ok(())
+}
+
+async fn stay(arguments: &Arguments, stage: &Stage) {
+    if !(arguments.stay && std::io::stdout().is_terminal()) {
+        println!("\nIt ends here. With `--stay`, in a terminal, the proxies would go on serving.");
+        return;
+    }
+    println!("\nThe proxies go on serving until Ctrl-C. Try it, from another terminal:\n");
+    println!("  curl -i http://{}/", stage.addresses.edge);
+    println!("  curl http://{}/config", stage.edge.admin);
+    println!("  curl http://{}/clusters", stage.sidecar.admin);
+    std::future::pending::<()>().await;
 }
 
 fn indented(text: &str) -> String {

@@ -7,6 +7,7 @@ mod balancer;
 mod circuit_breaker;
 mod cluster;
 mod dns;
+mod document;
 mod duration;
 mod filter;
 mod header;
@@ -30,21 +31,41 @@ use std::net::SocketAddr;
 
 use serde::{Serialize, Serializer};
 
+use document::Parts;
+
 use crate::{
-    model::{Cluster, Config, Listener, Route},
+    model::{Cluster, Config, Listener, Route, Selector},
     problem::Step,
     reader::Reader,
     shape::{Shape, default, keys, list, nested, optional, required},
     yaml::Node,
 };
 
-pub(crate) use {cluster::cluster, listener::listener, route::route};
-
 /// The largest weight: sums of thousands stay within 32 bits.
 const MAX_WEIGHT: u64 = 1_000_000;
 
-/// A whole file.
-pub(crate) fn config() -> Shape<Config> {
+/// What is read and written by itself. Each is made once a thread: that takes longer than to read a small part.
+macro_rules! wholes {
+    ($($name:ident: $model:ty = $shape:expr;)+) => {
+        $(pub(crate) fn $name() -> Shape<$model> {
+            thread_local! {
+                static SHAPE: Shape<$model> = $shape;
+            }
+            SHAPE.with(Shape::clone)
+        })+
+    };
+}
+
+wholes! {
+    config: Config = whole_file();
+    document: Parts = document::document();
+    listener: Listener = listener::listener();
+    route: Route = route::route();
+    cluster: Cluster = cluster::cluster();
+    selector: Selector = document::selector();
+}
+
+fn whole_file() -> Shape<Config> {
     let keys = keys!(Config {
         /// The admin server.
         admin: nested(process::admin()),
@@ -115,7 +136,8 @@ macro_rules! serialize {
 
 serialize! {
     Config: config();
-    Listener: listener::listener();
-    Route: route::route();
-    Cluster: cluster::cluster();
+    Listener: listener();
+    Route: route();
+    Cluster: cluster();
+    Selector: selector();
 }

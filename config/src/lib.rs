@@ -41,6 +41,7 @@
 //! | trail | the decisions about one request, as one readable line |
 //! | drain | orderly goodbye |
 
+pub mod document;
 mod file;
 pub mod fragment;
 pub mod model;
@@ -93,18 +94,21 @@ pub fn parse(file_name: &str, text: &str) -> Result<Config, Problems> {
 pub fn load(path: impl AsRef<Path>) -> Result<Config, Problems> {
     let path = path.as_ref();
     let name = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|error| {
-        let fault = Fault::new("the file can't be read").cause(error.to_string());
-        Problems::new(&name, "", vec![Problem::whole_file(fault)])
-    })?;
-    match std::str::from_utf8(&bytes) {
-        Ok(text) => parse(&name, text),
-        Err(error) => {
-            let text = String::from_utf8_lossy(&bytes);
-            let at = error.valid_up_to();
-            let fault = Fault::new("the file is not UTF-8").cause("bytes that are no character");
-            let problem = Problem::at(&(at..at), Vec::new(), fault);
-            Err(Problems::new(&name, &text, vec![problem]))
-        }
-    }
+    let bytes = std::fs::read(path).map_err(|error| unreadable(&name, &error.to_string()))?;
+    parse(&name, utf8(&name, &bytes)?)
+}
+
+fn unreadable(name: &str, cause: &str) -> Problems {
+    let fault = Fault::new("the file can't be read").cause(cause);
+    Problems::new(name, "", vec![Problem::whole_file(fault)])
+}
+
+fn utf8<'b>(name: &str, bytes: &'b [u8]) -> Result<&'b str, Problems> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let text = String::from_utf8_lossy(bytes);
+        let at = error.valid_up_to();
+        let fault = Fault::new("the file is not UTF-8").cause("bytes that are no character");
+        let problem = Problem::at(&(at..at), Vec::new(), fault);
+        Problems::new(name, &text, vec![problem])
+    })
 }

@@ -17,6 +17,7 @@ mod overload;
 mod rate_limit;
 mod retry;
 mod route;
+mod selector;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -36,6 +37,7 @@ pub use retry::{Backoff, GrpcCode, Hedge, HedgeAfter, Retry, RetryBudget, RetryO
 pub use route::{
     ClusterRef, Destination, HostMatch, Match, PathMatch, Route, ValueMatch, WeightedCluster,
 };
+pub use selector::Selector;
 
 /// A whole checked table: what the proxy compiles into its snapshot.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,11 +2,15 @@
 //!
 //! Messages are in lower case with literals in backticks; the cause stands under the marked text, the hint apart.
 
+mod also;
 mod render;
 
 use std::{fmt, ops::Range, sync::Arc};
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
+
+use also::Also;
+pub(crate) use also::Source;
 
 /// What is wrong with a value, wherever it stands.
 #[derive(Clone, Debug)]
@@ -45,8 +49,7 @@ pub struct Problem {
     path: Vec<Step>,
     /// In bytes of the file; `None` when the whole file is meant.
     span: Option<Range<usize>>,
-    /// Another place that belongs to the story, and its part in it.
-    also: Option<(Range<usize>, String)>,
+    also: Option<Also>,
     line: usize,
     column: usize,
 }
@@ -79,7 +82,26 @@ impl Problem {
 
     /// Shows another place too.
     pub(crate) fn also(mut self, span: &Range<usize>, label: impl Into<String>) -> Self {
-        self.also = Some((span.clone(), label.into()));
+        self.also = Some(Also {
+            span: span.clone(),
+            label: label.into(),
+            elsewhere: None,
+        });
+        self
+    }
+
+    /// Shows a place in another file too.
+    pub(crate) fn also_in(
+        mut self,
+        source: Source,
+        span: &Range<usize>,
+        label: impl Into<String>,
+    ) -> Self {
+        self.also = Some(Also {
+            span: span.clone(),
+            label: label.into(),
+            elsewhere: Some(source),
+        });
         self
     }
 
@@ -120,13 +142,18 @@ impl Problem {
 
 impl Serialize for Problem {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut problem = serializer.serialize_struct("Problem", 6)?;
+        let elsewhere = self.also.as_ref().and_then(Also::elsewhere);
+        let fields = 6 + usize::from(elsewhere.is_some());
+        let mut problem = serializer.serialize_struct("Problem", fields)?;
         problem.serialize_field("path", &self.path())?;
         problem.serialize_field("line", &self.line)?;
         problem.serialize_field("column", &self.column)?;
         problem.serialize_field("message", self.message())?;
         problem.serialize_field("cause", &self.cause())?;
         problem.serialize_field("hint", &self.hint())?;
+        if let Some(elsewhere) = elsewhere {
+            problem.serialize_field("also", &elsewhere)?;
+        }
         problem.end()
     }
 }
@@ -184,9 +211,7 @@ impl Problems {
         let lines = line_starts(text);
         for problem in &mut list {
             if let Some(span) = &problem.span {
-                problem.line = lines.partition_point(|&start| start <= span.start);
-                let start = lines[problem.line - 1];
-                problem.column = text[start..span.start].chars().count() + 1;
+                (problem.line, problem.column) = line_and_column(text, &lines, span.start);
             }
         }
         Self {
@@ -228,6 +253,13 @@ impl fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
+
+/// Of a byte of `text`, both from 1.
+fn line_and_column(text: &str, line_starts: &[usize], at: usize) -> (usize, usize) {
+    let line = line_starts.partition_point(|&start| start <= at);
+    let start = line_starts[line - 1];
+    (line, text[start..at].chars().count() + 1)
+}
 
 /// Where each line begins, in bytes; the first at 0.
 fn line_starts(text: &str) -> Vec<usize> {

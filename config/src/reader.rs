@@ -16,6 +16,16 @@ pub(crate) struct Reader {
     clusters: HashMap<Arc<str>, usize>,
     /// Clusters are defined elsewhere: every name is taken.
     fragment: bool,
+    /// Names of clusters that were taken so, each with the first place that has it.
+    taken: Vec<Reference>,
+}
+
+/// Where a cluster is named.
+#[derive(Clone, Debug)]
+pub(crate) struct Reference {
+    pub(crate) name: Arc<str>,
+    pub(crate) path: Vec<Step>,
+    pub(crate) span: Range<usize>,
 }
 
 impl Reader {
@@ -35,6 +45,11 @@ impl Reader {
             fragment: true,
             ..Self::default()
         }
+    }
+
+    /// Which clusters were named, each once.
+    pub(crate) fn references(&mut self) -> Vec<Reference> {
+        std::mem::take(&mut self.taken)
     }
 
     pub(crate) fn into_problems(self) -> Vec<Problem> {
@@ -96,12 +111,12 @@ impl Reader {
 
     /// The cluster called `name`.
     pub(crate) fn cluster(&mut self, name: &str, span: &Range<usize>) -> Option<ClusterRef> {
+        if self.fragment {
+            return Some(self.take(name, span));
+        }
         if let Some((name, &index)) = self.clusters.get_key_value(name) {
             let name = Arc::clone(name);
             return Some(ClusterRef { name, index });
-        }
-        if self.fragment {
-            return Some(ClusterRef::unlinked(name.into()));
         }
         let fault = Fault::new(format!("no cluster named {}", quote(name)));
         let mut names: Vec<&str> = self.clusters.keys().map(|name| &**name).collect();
@@ -117,6 +132,21 @@ impl Reader {
         };
         self.report(span, fault.hint(hint));
         None
+    }
+
+    /// Takes a cluster's name for good, and notes where it first was.
+    fn take(&mut self, name: &str, span: &Range<usize>) -> ClusterRef {
+        if let Some((name, _)) = self.clusters.get_key_value(name) {
+            return ClusterRef::unlinked(Arc::clone(name));
+        }
+        let name: Arc<str> = name.into();
+        self.clusters.insert(Arc::clone(&name), self.taken.len());
+        self.taken.push(Reference {
+            name: Arc::clone(&name),
+            path: self.path.clone(),
+            span: span.clone(),
+        });
+        ClusterRef::unlinked(name)
     }
 
     /// Notes each of `places` that says the same as one before it. A place is the steps to it, itself, and what it says.

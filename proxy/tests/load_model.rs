@@ -97,8 +97,8 @@ fn what_is_held_against_an_endpoint_fades() {
     alone(|load| {
         observe(load, 10, Outcome::Failure);
         observe(load, 10_000, Outcome::Success);
-        assert_eq!(load.latency_left(0, decay()), 1.0);
-        assert!(load.latency_left(30 * SECOND, decay()) < 0.06);
+        assert_eq!(load.expected_left(0, decay()), 1.0);
+        assert!(load.expected_left(30 * SECOND, decay()) < 0.06);
         assert!(load.failure_share_left(30 * SECOND, decay()) < load.failure_share() * 0.06);
     });
 }
@@ -114,6 +114,63 @@ fn no_attempt_is_lost_from_the_count() {
         },
         |load| assert_eq!(load.in_flight(), 1),
     );
+}
+
+/// One of two attempts that began at the seconds 1 and 2 ends by `end`; the other one never does.
+fn one_ends(ended: u64, end: impl Fn(&Load, u64) + Clone + Send + Sync + 'static, silent: bool) {
+    both(
+        move |load, number| {
+            load.ask(number * SECOND, decay());
+            if number == ended {
+                end(load, number * SECOND);
+            }
+        },
+        move |load| assert_eq!(load.expected(5 * SECOND, decay()).is_some(), silent),
+    );
+}
+
+#[test]
+fn an_answer_owed_later_than_any_that_came_is_never_forgotten() {
+    one_ends(1, |load, asked| load.answer(asked, 3 * SECOND), true);
+    one_ends(1, |load, asked| load.give_up(asked), true);
+}
+
+#[test]
+fn when_all_is_answered_nothing_is_owed() {
+    both(
+        |load, number| {
+            load.ask(number * SECOND, decay());
+            load.answer(number * SECOND, 3 * SECOND);
+        },
+        |load| assert_eq!(load.expected(5 * SECOND, decay()), None),
+    );
+}
+
+#[test]
+fn a_failure_in_silence_counts_for_two_and_an_answer_after_the_same_time_for_one() {
+    alone(|load| {
+        observe(load, 1, Outcome::Success);
+        observe(load, 1, Outcome::Success);
+        let low = || load.latency().map(|range| range.low);
+        load.ask(SECOND, decay());
+        load.answer(SECOND, 2 * SECOND);
+        load.observe(
+            2 * SECOND,
+            Duration::from_secs(1),
+            Outcome::Failure,
+            decay(),
+        );
+        assert_eq!(low(), Some(0.001));
+        load.ask(2 * SECOND, decay());
+        load.observe(
+            4 * SECOND,
+            Duration::from_secs(2),
+            Outcome::Failure,
+            decay(),
+        );
+        load.give_up(2 * SECOND);
+        assert_eq!(low(), Some(2.0));
+    });
 }
 
 #[test]
@@ -170,7 +227,7 @@ fn a_reader_sees_an_estimate_with_its_own_time() {
             );
         });
         let known = load.latency().is_some();
-        assert!(!known || load.latency_left(100 * SECOND, decay()) == 1.0);
+        assert!(!known || load.expected_left(100 * SECOND, decay()) == 1.0);
         thread.join().unwrap();
     });
 }

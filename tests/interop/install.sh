@@ -20,6 +20,23 @@ if [[ ! -x $INTEROP_HOME/bin/h2spec ]]; then
         loudly "h2spec could not be installed"
 fi
 
+# What speaks xDS is pinned: a release of a control plane's clients may change what is asked on the wire.
+(cd "$here/go" && go build -o "$INTEROP_HOME/bin/" ./...) >&2 ||
+    loudly "go-control-plane and grpc-go could not be built"
+if ! cmp -s "$here/node/package-lock.json" "$INTEROP_HOME/node/package-lock.json"; then
+    mkdir -p "$INTEROP_HOME/node"
+    cp "$here"/node/package*.json "$INTEROP_HOME/node/"
+    npm ci --prefix "$INTEROP_HOME/node" --ignore-scripts --no-audit --no-fund --loglevel error >&2 || {
+        rm "$INTEROP_HOME/node/package-lock.json"
+        loudly "grpc-js-xds could not be installed"
+    }
+fi
+# Envoy is the one of the bench.
+if [[ ! -x $INTEROP_HOME/bin/envoy ]]; then
+    "$here/../../bench/install-peers.sh" envoy >&2 || loudly "Envoy could not be installed"
+    ln -sf "$(realpath "$here/../../target/peers/envoy/envoy")" "$INTEROP_HOME/bin/envoy"
+fi
+
 # From Debian: installing needs rights that a test run should not take.
 for command in curl:curl nghttp:nghttp2-client promtool:prometheus prometheus:prometheus unbound:unbound; do
     command -v "${command%%:*}" >/dev/null || loudly "${command%%:*} is missing: apt-get install ${command##*:}"

@@ -3,13 +3,15 @@
 #
 #   tests/interop/run.sh [CHECK...]      all checks, or those named (files of checks/ without suffix)
 #
-# OUTRIGGER_BIN       the binary, if not the one that cargo built (debug)
-# CARGO_TARGET_DIR    where cargo builds; installed peers lie in its interop/
-# CI=true             a peer that cannot be installed is a failure, not a skip
+# OUTRIGGER_BIN           the proxy, if not the one that cargo built (debug)
+# OUTRIGGER_CONTROL_BIN   the control plane, if not the one that cargo built
+# CARGO_TARGET_DIR        where cargo builds; installed peers lie in its interop/
+# CI=true                 a peer that cannot be installed is a failure, not a skip
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 target=${CARGO_TARGET_DIR:-$here/../../target}
 export OUTRIGGER_BIN=${OUTRIGGER_BIN:-$target/debug/outrigger}
+export OUTRIGGER_CONTROL_BIN=${OUTRIGGER_CONTROL_BIN:-$target/debug/outrigger-control}
 export INTEROP_HOME=$target/interop
 export PATH=$INTEROP_HOME/bin:$PATH
 mkdir -p "$INTEROP_HOME"
@@ -17,10 +19,12 @@ mkdir -p "$INTEROP_HOME"
 # One check may not hold up the others.
 limit=180
 
-if [[ ! -x $OUTRIGGER_BIN ]]; then
-    echo "$OUTRIGGER_BIN is not there: \`cargo build -p outrigger\` first" >&2
-    exit 1
-fi
+for binary in "$OUTRIGGER_BIN" "$OUTRIGGER_CONTROL_BIN"; do
+    if [[ ! -x $binary ]]; then
+        echo "$binary is not there: \`cargo build -p outrigger -p outrigger-control\` first" >&2
+        exit 1
+    fi
+done
 # shellcheck source=install.sh
 source "$here/install.sh"
 

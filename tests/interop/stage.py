@@ -6,6 +6,7 @@ A check is a function under @check. It passes by returning, fails by raising, an
 import contextlib
 import http.client
 import http.server
+import json
 import os
 import shutil
 import signal
@@ -29,16 +30,21 @@ _checks = []
 
 def check(function):
     """Registers a check; its name is its sentence."""
-    _checks.append(function)
+    _checks.append((function.__name__.replace("_", " "), function))
     return function
 
 
+def check_for(whom, function, *arguments):
+    """Registers a check of one of several that are alike; `whom` precedes its sentence."""
+    _checks.append((f"{whom}: {function.__name__.replace('_', ' ')}", lambda: function(*arguments)))
+
+
 def main():
-    """Runs the registered checks in order and prints a line each."""
-    for function in _checks:
-        name = function.__name__.replace("_", " ")
+    """Runs the registered checks in order and prints a line each; with arguments those that contain one of them."""
+    wanted = [(name, run) for name, run in _checks if not sys.argv[1:] or any(part in name for part in sys.argv[1:])]
+    for name, run in wanted:
         try:
-            function()
+            run()
             print(f"ok - {name}", flush=True)
         except Skip as reason:
             print(f"skip - {name}: {reason}", flush=True)
@@ -68,9 +74,9 @@ def free_port(kind=socket.SOCK_STREAM):
                 return port
 
 
-def eventually(what, happens):
+def eventually(what, happens, patience=PATIENCE):
     """Polls until `happens()` is true and gives its value; fails naming `what`."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + patience
     while time.monotonic() < end:
         outcome = happens()
         if outcome:
@@ -102,6 +108,24 @@ class Process:
         """Asks it to end and waits; its exit code."""
         self.child.send_signal(signal.SIGTERM)
         return self.child.wait(PATIENCE)
+
+
+class Dialogue(Process):
+    """A child that is spoken to, and speaks, in lines; its own are JSON."""
+
+    def __init__(self, *command, **options):
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self.child = subprocess.Popen(command, stderr=sys.stderr, **pipes, **options)
+
+    def say(self, line):
+        """Sends a line."""
+        print(line, file=self.child.stdin, flush=True)
+
+    def hear(self):
+        """The next line."""
+        line = self.child.stdout.readline()
+        assert line, f"it ended: {self.child.wait(PATIENCE)}"
+        return json.loads(line)
 
 
 class Proxy(Process):
@@ -152,6 +176,8 @@ class Proxy(Process):
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Headers and body are two writes; each answer would wait 40 ms for the acknowledgement of the first.
+    disable_nagle_algorithm = True
 
     def do_GET(self):
         self.server.seen.append((self.command, self.path))

@@ -5,8 +5,10 @@
 //! time is awaited with [`eventually`], which fails with the name of what did not happen.
 
 mod ads;
+pub mod ads_client;
 pub mod body;
 mod client;
+mod control;
 mod dns;
 mod endpoint;
 pub mod fuzz;
@@ -22,6 +24,7 @@ mod wait;
 
 pub use ads::{Ads, Speaks};
 pub use client::{Client, Reply, get, get_with, post};
+pub use control::{Control, outrigger_control};
 pub use dns::{Answer, DnsServer};
 pub use endpoint::{Endpoint, Seen, Serve};
 pub use http2::{Frame, RawHttp2};

@@ -225,8 +225,7 @@ impl Proxy {
     }
 
     fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.pid().cast_signed()).expect("a process id");
-        kill_process(pid, signal).expect("the process is there");
+        self::signal(self.pid(), signal);
     }
 
     /// Whether the process has ended.
@@ -264,20 +263,18 @@ impl Drop for Proxy {
 
 /// The binary under test: `OUTRIGGER_BIN`, or the one that cargo built beside this test.
 pub fn outrigger() -> Command {
-    let binary = std::env::var_os("OUTRIGGER_BIN").map_or_else(built_binary, PathBuf::from);
-    assert!(
-        binary.exists(),
-        "{} does not exist: `cargo build -p outrigger` first",
-        binary.display()
-    );
-    let mut command = Command::new(binary);
-    // What the caller's shell has set is not part of a test.
+    let mut command = Command::new(binary("outrigger", "OUTRIGGER_BIN"));
+    without_settings(&mut command);
+    command
+}
+
+/// What the caller's shell has set is not part of a test.
+pub(crate) fn without_settings(command: &mut Command) {
     for (key, _) in std::env::vars_os() {
         if key.to_string_lossy().starts_with("OUTRIGGER_") {
             command.env_remove(key);
         }
     }
-    command
 }
 
 impl From<Output> for Finished {
@@ -290,14 +287,20 @@ impl From<Output> for Finished {
     }
 }
 
-/// `target/debug/deps/e2e-...` -> `target/debug/outrigger`.
-fn built_binary() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let profile = test
-        .parent()
-        .and_then(Path::parent)
-        .expect("a test lies in deps/");
-    profile.join("outrigger")
+/// The one that `variable` names; else `target/debug/deps/e2e-...` -> `target/debug/<package>`.
+pub(crate) fn binary(package: &str, variable: &str) -> PathBuf {
+    let built = || {
+        let test = std::env::current_exe().unwrap();
+        let profile = test.parent().and_then(Path::parent);
+        profile.expect("a test lies in deps/").join(package)
+    };
+    let binary = std::env::var_os(variable).map_or_else(built, PathBuf::from);
+    assert!(
+        binary.exists(),
+        "{} does not exist: `cargo build -p {package}` first",
+        binary.display()
+    );
+    binary
 }
 
 fn filled(table: &str, address: SocketAddr, admin: SocketAddr) -> String {
@@ -329,7 +332,15 @@ async fn try_get(address: SocketAddr, path: &str) -> Option<Reply> {
         .ok()
 }
 
-fn gather(mut pipe: impl Read + Send + 'static, output: &Arc<Mutex<String>>) -> JoinHandle<()> {
+pub(crate) fn signal(id: u32, signal: Signal) {
+    let pid = Pid::from_raw(id.cast_signed()).expect("a process id");
+    kill_process(pid, signal).expect("the process is there");
+}
+
+pub(crate) fn gather(
+    mut pipe: impl Read + Send + 'static,
+    output: &Arc<Mutex<String>>,
+) -> JoinHandle<()> {
     let output = output.clone();
     std::thread::spawn(move || {
         let mut buffer = [0; 8192];

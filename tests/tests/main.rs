@@ -3,9 +3,12 @@
 //! All but `stage` need the binary: `cargo build -p outrigger` first, as `make test` does.
 
 mod balancing;
+mod by_host;
 mod circuit_breaker;
 mod command_line;
+mod control_api;
 mod control_client;
+mod control_commands;
 mod dns;
 mod downgrade;
 mod drain;
@@ -26,6 +29,7 @@ mod outliers;
 mod outliers_return;
 mod overload;
 mod panic;
+mod push;
 mod rate_limits;
 mod refusals;
 mod reload;
@@ -36,4 +40,5 @@ mod stage;
 mod streaming;
 mod timeouts;
 mod upgrades;
+mod wire;
 mod zones;

@@ -4,6 +4,9 @@
 //! failures. In flight is taken by weight; the one request that is being placed is not, for the turns honour the
 //! weights already.
 //!
+//! An answer that is late counts as soon as it is: the next one is not expected any sooner. An endpoint that hangs thus
+//! gets a request or two, not one after another until the first one's time is up.
+//!
 //! Only the candidate's past fades. An endpoint that was slow or failed is thus tried again in a turn of its own, one
 //! request at a time; as a challenger it would, once faded far enough, be the best of all and draw a herd.
 
@@ -55,12 +58,17 @@ impl PeakEwma {
     /// How many times slower than the challenger the candidate is for certain: 1 if their ranges overlap. One that was
     /// never measured is neither fast nor slow, so that it neither draws all requests nor gets none.
     fn slowness(&self, candidate: &Load, challenger: &Load, now: u64) -> f32 {
-        match (candidate.latency(), challenger.latency()) {
+        let expected = |load: &Load| load.expected(now, self.decay);
+        match (expected(candidate), expected(challenger)) {
             (Some(own), Some(other)) if own.low > other.high => {
-                (own.low * candidate.latency_left(now, self.decay) / other.high).max(1.0)
+                (own.low * candidate.expected_left(now, self.decay) / other.high).max(1.0)
             }
             (Some(own), Some(other)) if own.high < other.low => own.high / other.low,
             _ => 1.0,
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::expect_used)]
+mod tests;

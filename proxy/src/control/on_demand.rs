@@ -75,8 +75,8 @@ impl OnDemand {
         answer
     }
 
-    /// The control thread: the control plane has answered, and the table with it is in force. Names that nobody wants may
-    /// be told, too.
+    /// The control thread: the control plane has answered, and the table that has the cluster is in force, with its endpoints:
+    /// the requests that waited are sent now. Names that nobody wants may be told, too.
     pub fn answered(&self, name: &str, found: bool) {
         tracing::debug!(name, found, "the control plane has answered for a host");
         self.questions().answered(name, found, clock::now());

@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use super::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use crate::balance::estimate::{Decay, FailureShare, LastTwo, PeakEwma, Range, Tick};
+use crate::balance::estimate::{Decay, FailureShare, LastTwo, PeakEwma, Range, Silence, Tick};
 
 /// How an attempt at an endpoint ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,7 @@ pub struct Load {
     peak: AtomicU64,
     recent: AtomicU64,
     failures: AtomicU64,
+    silence: AtomicU64,
 }
 
 impl Load {
@@ -43,6 +44,7 @@ impl Load {
             peak: AtomicU64::new(PeakEwma::UNKNOWN.pack()),
             recent: AtomicU64::new(LastTwo::NONE.pack()),
             failures: AtomicU64::new(FailureShare::NONE.pack()),
+            silence: AtomicU64::new(Silence::NONE.pack()),
         }
     }
 
@@ -57,6 +59,31 @@ impl Load {
         debug_assert!(before > 0, "an attempt ended that never began");
     }
 
+    /// The endpoint is asked for an answer, by an attempt that began at `now`, in microseconds.
+    pub fn ask(&self, now: u64, decay: Decay) {
+        let now = Tick::at(now);
+        change(&self.silence, |packed| {
+            Silence::unpack(packed).ask(now, decay).pack()
+        });
+    }
+
+    /// The head of the answer is there that it was asked for then. Both times are in microseconds.
+    pub fn answer(&self, asked: u64, now: u64) {
+        let (asked, now) = (Tick::at(asked), Tick::at(now));
+        change(&self.silence, |packed| {
+            Silence::unpack(packed).answer(asked, now).pack()
+        });
+    }
+
+    /// The answer that it was asked for then, in microseconds, is not waited for any more. What is to be learned from
+    /// that must be [measured](Self::measure) before.
+    pub fn give_up(&self, asked: u64) {
+        let asked = Tick::at(asked);
+        change(&self.silence, |packed| {
+            Silence::unpack(packed).give_up(asked).pack()
+        });
+    }
+
     /// Learns from an attempt: how long the endpoint took, and how it ended. `now` is in microseconds.
     pub fn observe(&self, now: u64, latency: Duration, outcome: Outcome, decay: Decay) {
         self.measure(now, latency, outcome, decay);
@@ -65,9 +92,14 @@ impl Load {
 
     /// Learns how long the endpoint took to answer; how that ends may be another matter.
     pub fn measure(&self, now: u64, latency: Duration, outcome: Outcome, decay: Decay) {
-        let now = Tick::at(now);
         let seconds = latency.as_secs_f32();
         let known = self.peak().last();
+        if let (Outcome::Failure, Some(peak)) = (outcome, known)
+            && self.silence(now, decay) > peak
+        {
+            return self.despair(now, seconds.max(peak), decay);
+        }
+        let now = Tick::at(now);
         // To refuse is quick, and to be left early too: neither may make an endpoint look fast.
         let counts = match outcome {
             Outcome::Success => true,
@@ -82,6 +114,17 @@ impl Load {
                 PeakEwma::unpack(packed).observe(now, seconds, decay).pack()
             });
         }
+    }
+
+    /// Learns from an attempt that failed while nothing else was answered either: that is more than one slow answer, and
+    /// counts for two.
+    fn despair(&self, now: u64, seconds: f32, decay: Decay) {
+        self.recent.store(LastTwo::both(seconds).pack(), Relaxed);
+        change(&self.peak, |packed| {
+            PeakEwma::unpack(packed)
+                .observe(Tick::at(now), seconds, decay)
+                .pack()
+        });
     }
 
     /// Learns how an attempt ended.
@@ -123,9 +166,31 @@ impl Load {
         })
     }
 
-    /// How much of its latency still counts against it after the time without an answer, 1 down to 0.
-    pub fn latency_left(&self, now: u64, decay: Decay) -> f32 {
-        self.peak().left(Tick::at(now), decay)
+    /// What its answers take, in seconds: as long as the last ones, and no less than one that is late; `None` if nothing
+    /// is known.
+    pub fn expected(&self, now: u64, decay: Decay) -> Option<Range> {
+        let (known, silence) = (self.latency(), self.silence(now, decay));
+        if silence == 0.0 {
+            return known;
+        }
+        let Range { low, high } = known.unwrap_or(Range::NONE);
+        Some(Range {
+            low: low.max(silence),
+            high: high.max(silence),
+        })
+    }
+
+    /// How much of what is expected still counts against it after the time without an answer, 1 down to 0.
+    pub fn expected_left(&self, now: u64, decay: Decay) -> f32 {
+        if self.silence(now, decay) > 0.0 {
+            1.0
+        } else {
+            self.peak().left(Tick::at(now), decay)
+        }
+    }
+
+    fn silence(&self, now: u64, decay: Decay) -> f32 {
+        Silence::unpack(self.silence.load(Relaxed)).lasted(Tick::at(now), decay)
     }
 
     /// The share of failures among its recent answers, 0 to 1, as of the last one.

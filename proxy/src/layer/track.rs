@@ -104,7 +104,11 @@ impl Tracked {
         let usual = route.and_then(|route| route.attempt_timeout.or(route.timeout));
         call.wait = match cluster.limits.may_wait() {
             true => Wait::possible(call.now),
-            false => Wait::default(),
+            false => {
+                // Who may have to wait for a connection first has not asked yet, and is no sign of silence.
+                endpoint.load.ask(call.now, cluster.decay);
+                Wait::default()
+            }
         };
         Self {
             wait: call.wait.clone(),
@@ -124,6 +128,7 @@ impl Tracked {
 
     /// The response's head is there.
     fn answered(&mut self, response: &Response<Body>, call: &Call) {
+        self.endpoint.load.answer(self.began, call.now);
         let verdict = Verdict::of_status(response.status());
         let succeeded = verdict == Verdict::Success;
         self.result = Some(match succeeded {
@@ -154,6 +159,7 @@ impl Tracked {
         let verdict = Verdict::of_error(error);
         let took = (verdict != Verdict::Abandoned).then(|| self.took(now));
         self.judge(now, verdict, took);
+        self.endpoint.load.give_up(self.began);
         self.result = Some(outcome(error));
     }
 
@@ -253,6 +259,7 @@ impl Drop for Tracked {
                 false => Verdict::Abandoned,
             };
             self.judge(now, verdict, Some(self.took(now)));
+            self.endpoint.load.give_up(self.began);
             match late {
                 true => AttemptResult::Timeout,
                 false => AttemptResult::Cancelled,

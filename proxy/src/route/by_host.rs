@@ -48,6 +48,8 @@ impl<'a> Names<'a> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn head(host: &str) -> Parts {
@@ -82,6 +84,18 @@ mod tests {
             let Names { with_port, host } = Names::of(&head);
             assert!(matches!(host, Cow::Borrowed(_)), "{sent}");
             assert!(!matches!(with_port, Some(Cow::Owned(_))), "{sent}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_host_its_names_are_in_lower_case_and_end_with_the_host_alone(sent in "[!-~]{0,40}") {
+            let head = head(&sent);
+            let names = Names::of(&head);
+            let names: Vec<_> = names.iter().collect();
+            let lower = names.iter().all(|name| !name.bytes().any(|byte| byte.is_ascii_uppercase()));
+            prop_assert!(lower && names.len() <= 2, "{names:?}");
+            prop_assert_eq!(names.last(), Some(&&*host::of(&head)));
         }
     }
 }

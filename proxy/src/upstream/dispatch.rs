@@ -56,12 +56,15 @@ impl Handle for Dispatch {
                 false => over_http1(call, &cluster, pool).await,
             }
         });
-        poll_fn(|cx| match (answered.as_mut().poll(cx), &idle) {
-            (Poll::Pending, Some(idle)) => match idle.silent_or_wake(cx.waker()) {
+        let Some(idle) = idle else {
+            return answered.await;
+        };
+        poll_fn(|cx| match answered.as_mut().poll(cx) {
+            Poll::Pending => match idle.silent_or_wake(cx.waker()) {
                 Some(silent) => Poll::Ready(Err(silent.error())),
                 None => Poll::Pending,
             },
-            (answered, _) => answered,
+            answered => answered,
         })
         .await
     }

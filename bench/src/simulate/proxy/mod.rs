@@ -61,6 +61,7 @@ pub(super) struct Picked {
     pub endpoint: u32,
     /// The attempt is to see whether the endpoint is well again.
     pub is_probe: bool,
+    began: u64,
     /// Attempts in flight when it began, itself included, where anybody counts them.
     in_flight: u32,
 }
@@ -144,10 +145,13 @@ impl Proxy {
             Some(endpoint) => endpoint,
             None => self.pick(now, key, tried, rng)?,
         };
-        self.loads[endpoint as usize].begin();
+        let load = &self.loads[endpoint as usize];
+        load.begin();
+        load.ask(now, self.decay);
         Some(Picked {
             endpoint,
             is_probe: probed.is_some(),
+            began: now,
             in_flight,
         })
     }
@@ -181,7 +185,11 @@ impl Proxy {
         rng: &mut Rng,
     ) {
         let load = &self.loads[picked.endpoint as usize];
+        if ending.is_answer() {
+            load.answer(picked.began, now);
+        }
         load.observe(now, took, ending.outcome(), self.decay);
+        load.give_up(picked.began);
         load.end();
         if let (Some(hedging), Ending::Success) = (&mut self.hedging, ending) {
             hedging.digest.observe(now, took.as_micros() as u64);
@@ -273,6 +281,10 @@ impl Proxy {
 }
 
 impl Ending {
+    fn is_answer(self) -> bool {
+        matches!(self, Self::Success | Self::Failure(Failure::ServerError))
+    }
+
     fn outcome(self) -> Outcome {
         match self {
             Self::Success => Outcome::Success,

@@ -66,6 +66,16 @@ impl Scenario {
         self
     }
 
+    /// The first endpoint says nothing from the third second to the ninth, and who waits for a second has failed.
+    pub(in crate::simulate) fn silent(mut self) -> Self {
+        let time = Duration::from_secs(3)..Duration::from_secs(9);
+        self.endpoints[0] = Plan::ordinary().during(time, Kind::Hangs);
+        self.balancers
+            .iter_mut()
+            .for_each(|policies| policies.timeout = Some(Duration::from_secs(1)));
+        self
+    }
+
     /// This share of all requests takes so much longer, wherever it goes.
     pub(in crate::simulate) fn hiccups(mut self, share: f64, by: Duration) -> Self {
         self.endpoints
@@ -116,6 +126,8 @@ pub(super) fn all() -> Vec<Scenario> {
         Scenario::of("4 of 8 four times slower, 60,000/s", 8, Demand::open(6e4))
             .bad(4, Kind::Times(4.0)),
         Scenario::of("1 of 7 stalls for a second, 64 clients", 7, MANY).stalling(),
+        Scenario::of("1 of 10 is silent, 1,000/s", 10, Demand::open(1e3)).silent(),
+        Scenario::of("1 of 10 is silent, 100,000/s", 10, Demand::open(1e5)).silent(),
         Scenario::of("1 of 3 fails, 1 client", 3, ONE).bad(1, BROKEN),
         Scenario::of("1 of 3 fails, 64 clients", 3, MANY).bad(1, BROKEN),
         Scenario::of("1 of 3 fails, 64 clients, 2 attempts", 3, MANY)

@@ -82,6 +82,16 @@ fn an_endpoint_slow_by_50_ms_gets_next_to_nothing() {
 }
 
 #[test]
+fn a_silent_endpoint_gets_next_to_nothing_before_its_first_time_out() {
+    let scenario = Scenario::of("1 of 10 is silent", 10, Demand::open(1e3)).silent();
+    let policies = Policies {
+        timeout: Some(Duration::from_secs(1)),
+        ..Policies::default_balancer()
+    };
+    held_to(&policies, &scenario, |run| run.failed <= 2);
+}
+
+#[test]
 fn slow_endpoints_take_what_they_can_of_a_load_near_the_limit() {
     let load = Demand::open(6e4);
     let scenario = Scenario::of("4 of 8 slower", 8, load)

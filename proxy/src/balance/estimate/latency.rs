@@ -26,6 +26,14 @@ pub struct Range {
     pub high: f32,
 }
 
+impl Range {
+    /// Of no answers.
+    pub const NONE: Self = Self {
+        low: 0.0,
+        high: 0.0,
+    };
+}
+
 /// A peak-sensitive moving average, in seconds. Zero stands for none, so that a new atomic is one of zeros.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PeakEwma {
@@ -118,6 +126,14 @@ impl LastTwo {
         Self {
             last: sample,
             before: self.last,
+        }
+    }
+
+    /// A sample that is as good as two.
+    pub fn both(sample: f32) -> Self {
+        Self {
+            last: sample,
+            before: sample,
         }
     }
 

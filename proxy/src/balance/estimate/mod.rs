@@ -3,13 +3,15 @@
 //! Both are moving averages whose memory is measured in time, not in samples, and both fade while nothing is
 //! observed: an endpoint that was shunned is tried again. Each is a number and the time of its last change, 64 bits
 //! together, so that one atomic holds both. Latency is more than a number: it is a [`Range`], whose lower end
-//! is kept apart.
+//! is kept apart. And an answer that has not come says something, too: [`Silence`].
 
 mod failure;
 mod latency;
+mod silence;
 
 pub use failure::FailureShare;
 pub use latency::{LastTwo, PeakEwma, Range};
+pub use silence::Silence;
 
 use std::time::Duration;
 
@@ -41,6 +43,10 @@ impl Tick {
             ticks
         }
     }
+
+    fn max(self, other: Self) -> Self {
+        if other.since(self) > 0 { other } else { self }
+    }
 }
 
 /// How fast the past is forgotten: after the decay time, 1/e of it is left.
@@ -62,6 +68,11 @@ impl Decay {
         Self {
             per_tick: self.per_tick.min(-TICK / seconds.max(TICK)),
         }
+    }
+
+    /// Whether the decay time has passed.
+    fn is_over(self, earlier: Tick, now: Tick) -> bool {
+        self.per_tick * now.since(earlier) as f32 <= -1.0
     }
 
     /// The share of the past that is left.

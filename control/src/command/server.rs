@@ -1,0 +1,214 @@
+//! A running control plane, asked over its HTTP API.
+
+use std::{fmt, time::Duration};
+
+use http::{Method, StatusCode, header};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use ureq::{Agent, Body, http::Response};
+
+use super::failure::Failure;
+
+/// A control plane that does not take the connection within this is not there.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Longest wait for an answer: validating the largest tables takes seconds.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Largest answer in bytes: endpoints of the whole mesh, with room.
+const LARGEST: u64 = 256 << 20;
+
+/// Where it is, and how it is spoken to.
+pub struct Server {
+    url: String,
+    agent: Agent,
+}
+
+/// What it answered, when that was no error.
+pub struct Reply {
+    /// Of success.
+    pub status: StatusCode,
+    /// Of the table that was read, without its quotes.
+    pub etag: Option<String>,
+    /// The body.
+    pub text: String,
+}
+
+impl Reply {
+    /// The body as JSON.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        serde_json::from_str(&self.text)
+            .map_err(|error| Failure::unavailable(format!("the answer is not understood: {error}")))
+    }
+}
+
+impl Server {
+    /// At `url`; a bare `host:port` will do.
+    pub fn new(url: &str) -> Self {
+        let scheme = if url.contains("://") { "" } else { "http://" };
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            // A control plane is near; a proxy for the internet would not find it.
+            .proxy(None)
+            .max_redirects(0)
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_global(Some(TIMEOUT))
+            .user_agent(concat!("outrigger-control/", env!("CARGO_PKG_VERSION")));
+        Self {
+            url: format!("{scheme}{}", url.trim_end_matches('/')),
+            agent: config.build().new_agent(),
+        }
+    }
+
+    /// GETs `path`.
+    ///
+    /// # Errors
+    /// When it can't be reached, or refuses.
+    pub fn get(&self, path: &str) -> Result<Reply, Failure> {
+        self.ask(&Question::of(Method::GET, path))?.ensure_good()
+    }
+
+    /// As [`Server::get`], as people read it.
+    ///
+    /// # Errors
+    /// When it can't be reached, or refuses.
+    pub fn get_text(&self, path: &str) -> Result<Reply, Failure> {
+        let question = Question::of(Method::GET, path);
+        self.ask(&question.as_text())?.ensure_good()
+    }
+
+    /// As [`Server::get`], of what may not be there.
+    ///
+    /// # Errors
+    /// When it can't be reached, or refuses.
+    pub fn find(&self, path: &str) -> Result<Option<Reply>, Failure> {
+        let answer = self.ask(&Question::of(Method::GET, path))?;
+        match answer.0.status {
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => answer.ensure_good().map(Some),
+        }
+    }
+
+    /// POSTs to `path`, nothing.
+    ///
+    /// # Errors
+    /// When it can't be reached, or refuses.
+    pub fn post(&self, path: &str) -> Result<Reply, Failure> {
+        self.ask(&Question::of(Method::POST, path))?.ensure_good()
+    }
+
+    /// As [`Server::post`], with an answer as people read it.
+    ///
+    /// # Errors
+    /// When it can't be reached, or refuses.
+    pub fn post_text(&self, path: &str) -> Result<Reply, Failure> {
+        let question = Question::of(Method::POST, path);
+        self.ask(&question.as_text())?.ensure_good()
+    }
+
+    /// POSTs `body` to `path`.
+    ///
+    /// # Errors
+    /// When it can't be reached, or refuses.
+    pub fn post_json(&self, path: &str, body: &impl Serialize) -> Result<Reply, Failure> {
+        let question = Question {
+            // Of our own types none can't be written.
+            body: serde_json::to_string(body).unwrap_or_default(),
+            ..Question::of(Method::POST, path)
+        };
+        self.ask(&question)?.ensure_good()
+    }
+
+    fn ask(&self, question: &Question<'_>) -> Result<Answer, Failure> {
+        let wrong = |error: http::Error| Failure::usage(format!("`{}`: {error}", self.url));
+        let unreachable = |error: ureq::Error| self.unreachable(&error);
+        let request = question.request(&self.url);
+        let response = match question.method {
+            Method::GET => {
+                let request = request.body(()).map_err(wrong)?;
+                self.agent.run(request)
+            }
+            _ => {
+                let request = request.body(question.body.as_str()).map_err(wrong)?;
+                self.agent.run(request)
+            }
+        };
+        read(response.map_err(unreachable)?).map_err(unreachable)
+    }
+
+    fn unreachable(&self, error: &ureq::Error) -> Failure {
+        let failure =
+            Failure::unavailable(format!("no control plane answers at {}: {error}", self.url));
+        failure.hint(
+            "`outrigger-control --config FILE_OR_DIR` starts one; `--server URL` or OUTRIGGER_SERVER says where it is",
+        )
+    }
+}
+
+impl fmt::Display for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.url)
+    }
+}
+
+/// A request.
+struct Question<'q> {
+    method: Method,
+    path: &'q str,
+    accept: &'static str,
+    body: String,
+}
+
+impl<'q> Question<'q> {
+    fn of(method: Method, path: &'q str) -> Self {
+        Self {
+            method,
+            path,
+            accept: "application/json",
+            body: String::new(),
+        }
+    }
+
+    fn as_text(self) -> Self {
+        let accept = "text/plain";
+        Self { accept, ..self }
+    }
+
+    fn request(&self, url: &str) -> http::request::Builder {
+        let request = http::Request::builder()
+            .method(&self.method)
+            .uri(format!("{url}{}", self.path))
+            .header(header::ACCEPT, self.accept);
+        match self.body.as_str() {
+            "" => request,
+            _ => request.header(header::CONTENT_TYPE, "application/json"),
+        }
+    }
+}
+
+/// A response of any status.
+struct Answer(Reply);
+
+impl Answer {
+    fn ensure_good(self) -> Result<Reply, Failure> {
+        let Self(reply) = self;
+        if reply.status.is_success() {
+            return Ok(reply);
+        }
+        let said: Value = serde_json::from_str(&reply.text).unwrap_or_default();
+        Err(Failure::answered(reply.status, &said))
+    }
+}
+
+fn read(response: Response<Body>) -> Result<Answer, ureq::Error> {
+    let (head, body) = response.into_parts();
+    let etag = head.headers.get(header::ETAG);
+    let etag = etag.and_then(|etag| etag.to_str().ok());
+    let etag = etag.map(|etag| etag.trim_matches('"').to_owned());
+    let body = body.into_with_config().limit(LARGEST);
+    Ok(Answer(Reply {
+        status: head.status,
+        etag,
+        text: body.read_to_string()?,
+    }))
+}

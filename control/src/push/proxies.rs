@@ -1,0 +1,117 @@
+//! Who is connected, what they have, and what they refused.
+
+use std::{
+    collections::{BTreeMap, HashSet, VecDeque},
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use crate::metric;
+
+use super::{node::Node, record::Proxy, session::Form};
+
+/// How long a proxy is remembered that is gone: longer than a rollout takes to be noticed.
+const REMEMBERED: Duration = Duration::from_secs(10 * 60);
+
+/// How many of those are remembered.
+const MOST_GONE: usize = 1000;
+
+/// All of them. A clone is the same.
+#[derive(Clone, Debug, Default)]
+pub struct Proxies(Arc<Mutex<Roll>>);
+
+#[derive(Debug, Default)]
+struct Roll {
+    serial: u64,
+    connected: BTreeMap<u64, Arc<Mutex<Proxy>>>,
+    /// The last to leave at the end.
+    gone: VecDeque<Proxy>,
+}
+
+impl Proxies {
+    /// Notes that a proxy is there. One of its name that is gone has come back; those that are connected stay, for a gRPC
+    /// client may have several streams.
+    pub fn enter(&self, node: &Node, form: Form, address: Option<SocketAddr>) -> Entry {
+        let proxy = Proxy::new(node, form, address);
+        tracing::info!(
+            proxy = %proxy.id, address = ?proxy.address, agent = proxy.agent, form = form.as_str(),
+            "a proxy connects"
+        );
+        metrics::gauge!(metric::PROXIES).increment(1);
+        let proxy = Arc::new(Mutex::new(proxy));
+        let mut roll = lock(&self.0);
+        roll.serial += 1;
+        let serial = roll.serial;
+        roll.gone.retain(|gone| gone.id != node.id);
+        roll.connected.insert(serial, Arc::clone(&proxy));
+        Entry {
+            roll: self.clone(),
+            serial,
+            proxy,
+        }
+    }
+
+    /// All that are connected, and those that were until a while ago; by name.
+    pub fn list(&self) -> Vec<Proxy> {
+        let mut roll = lock(&self.0);
+        roll.tidy();
+        let mut list: Vec<_> = roll.connected.values().map(|it| lock(it).clone()).collect();
+        let back: HashSet<_> = list.iter().map(|it| Arc::clone(&it.id)).collect();
+        list.extend(
+            roll.gone
+                .iter()
+                .filter(|it| !back.contains(&it.id))
+                .cloned(),
+        );
+        list.sort_by(|a, b| a.id.cmp(&b.id));
+        list
+    }
+}
+
+impl Roll {
+    /// Drops those that are gone for long, or too many.
+    fn tidy(&mut self) {
+        let now = SystemTime::now();
+        while let Some(gone) = self.gone.front()
+            && (self.gone.len() > MOST_GONE || gone.gone_for(now) > REMEMBERED)
+        {
+            self.gone.pop_front();
+        }
+    }
+}
+
+/// One that is connected; it leaves when this is dropped.
+#[derive(Debug)]
+pub struct Entry {
+    roll: Proxies,
+    serial: u64,
+    proxy: Arc<Mutex<Proxy>>,
+}
+
+impl Entry {
+    /// What is known of it.
+    pub fn proxy(&self) -> MutexGuard<'_, Proxy> {
+        lock(&self.proxy)
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let mut proxy = self.proxy().clone();
+        let connected = proxy.leave();
+        tracing::info!(
+            proxy = %proxy.id, address = ?proxy.address, connected = ?connected, "a proxy is gone"
+        );
+        metrics::gauge!(metric::PROXIES).decrement(1);
+        let mut roll = lock(&self.roll.0);
+        roll.connected.remove(&self.serial);
+        roll.gone.retain(|gone| gone.id != proxy.id);
+        roll.gone.push_back(proxy);
+        roll.tidy();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,46 @@
+"""Our proxy as a client of go-control-plane: both of its caches, both ways to ask."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+from clients import OutriggerProxy
+from control_planes import GoControlPlane
+from stage import check_for, eventually, main
+from story import Shop, tell
+
+
+def client():
+    return OutriggerProxy("outrigger")
+
+
+def a_host_that_no_route_names_is_asked_for(control):
+    with Shop(control, client) as shop:
+        shop.serve()
+        shop.start()
+        # The first request waits for the answer.
+        for host, name in {"idle": "three", "v2:8080": "two"}.items():
+            assert shop.client.call(5, host) == {name: 5}, host
+        (error,) = shop.client.call(1, "nobody")
+        assert error.startswith(("error: 404", "error: 503")), error
+        shop.call(20)
+
+
+def it_is_asked_in_this_way_and_no_other(control, way):
+    with Shop(control, client) as shop:
+        shop.serve()
+        shop.start()
+        # Of a server without delta the first stream is seen by nobody.
+        asked = eventually("it is asked", lambda: {(request["wire"], request["agent"]) for request in shop.control.requests})
+        assert asked == {(way, "outrigger")}, asked
+
+
+for cache in "simple", "mux":
+    for way in "delta", "sotw":
+        whom, control = f"{cache} cache, {way}", lambda cache=cache, way=way: GoControlPlane(cache, way == "delta")
+        tell(whom, control, client)
+        check_for(whom, a_host_that_no_route_names_is_asked_for, control)
+        check_for(whom, it_is_asked_in_this_way_and_no_other, control, way)
+
+if __name__ == "__main__":
+    main()
