@@ -62,6 +62,12 @@ async fn a_directory_is_checked_as_a_whole_without_a_server() {
     );
     let json = run(&["check", path, "--output", "json"]);
     says(&json, 78, &["\"file\": ", "\"line\": 2", "\"hint\": "]);
+    write("no name.yaml", SHOP);
+    says(
+        &run(&["check", path]),
+        78,
+        &["no name.yaml", "is not the name of a table"],
+    );
     says(&run(&["check", "/nowhere"]), 78, &["/nowhere"]);
     says(&run(&["check"]), 64, &[]);
 }

@@ -14,7 +14,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use outrigger_config::Problems;
 use serde_json::json;
 
@@ -98,6 +98,12 @@ impl From<Refusal> for Failure {
                 ..Self::new(status, refusal.to_string())
                     .hint("read it again, and write what it should say now")
             },
+            Refusal::NoTable(_) => {
+                Self::new(status, refusal.to_string()).hint("`GET /tables` lists them")
+            }
+            Refusal::NoVersion(_) => Self::new(status, refusal.to_string()).hint(
+                "`outrigger-control versions`, or `GET /versions`, lists those that are remembered",
+            ),
             other => Self::new(status, other.to_string()),
         }
     }
@@ -138,6 +144,12 @@ pub async fn in_form(form: Form, request: Request, next: Next) -> Response {
     if let Some(etag) = &failure.etag {
         let etag = condition::quoted(etag);
         response.headers_mut().insert(header::ETAG, etag);
+    }
+    if failure.status == StatusCode::METHOD_NOT_ALLOWED {
+        // Where a method is none at all, the router has said so already.
+        let headers = response.headers_mut();
+        let reading = HeaderValue::from_static("GET,HEAD");
+        headers.entry(header::ALLOW).or_insert(reading);
     }
     let (written, body) = written.into_parts();
     response.headers_mut().extend(written.headers);
