@@ -3,8 +3,6 @@
 //! A failure travels as an extension of its response until [`in_form`], the outermost layer, writes it as the client
 //! asked for it: JSON, or plain text as the commands print it.
 
-use std::sync::Arc;
-
 use axum::{
     Json,
     extract::{
@@ -14,7 +12,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use outrigger_config::Problems;
 use serde_json::json;
 
@@ -28,7 +26,7 @@ pub struct Failure {
     message: String,
     hint: Option<String>,
     problems: Vec<Problems>,
-    etag: Option<Arc<str>>,
+    header: Option<(HeaderName, HeaderValue)>,
 }
 
 impl Failure {
@@ -39,7 +37,7 @@ impl Failure {
             message: message.into(),
             hint: None,
             problems: Vec::new(),
-            etag: None,
+            header: None,
         }
     }
 
@@ -93,11 +91,24 @@ impl From<Refusal> for Failure {
                 problems,
                 ..Self::new(status, "the tables would be wrong")
             },
-            Refusal::Changed(_, ref etag) => Self {
-                etag: etag.clone(),
+            Refusal::Changed(_, ref etag) => {
+                let etag = etag.as_deref().map(condition::quoted);
+                Self {
+                    header: etag.map(|etag| (header::ETAG, etag)),
+                    ..Self::new(status, refusal.to_string())
+                        .hint("read it again, and write what it should say now")
+                }
+            }
+            Refusal::ReadOnly(_) => Self {
+                header: Some((header::ALLOW, HeaderValue::from_static("GET,HEAD"))),
                 ..Self::new(status, refusal.to_string())
-                    .hint("read it again, and write what it should say now")
             },
+            Refusal::NoTable(_) => {
+                Self::new(status, refusal.to_string()).hint("`GET /tables` lists them")
+            }
+            Refusal::NoVersion(_) => Self::new(status, refusal.to_string()).hint(
+                "`outrigger-control versions`, or `GET /versions`, lists those that are remembered",
+            ),
             other => Self::new(status, other.to_string()),
         }
     }
@@ -135,10 +146,7 @@ pub async fn in_form(form: Form, request: Request, next: Next) -> Response {
         Form::Text => failure.text().into_response(),
         Form::Json => Json(failure.json()).into_response(),
     };
-    if let Some(etag) = &failure.etag {
-        let etag = condition::quoted(etag);
-        response.headers_mut().insert(header::ETAG, etag);
-    }
+    response.headers_mut().extend(failure.header.clone());
     let (written, body) = written.into_parts();
     response.headers_mut().extend(written.headers);
     *response.body_mut() = body;

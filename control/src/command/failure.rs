@@ -10,11 +10,9 @@
 use std::{fmt, process::ExitCode};
 
 use http::StatusCode;
-use outrigger_config::Problems;
 use serde_json::Value;
 
 use super::columns::printable;
-use crate::api::mistake;
 
 const REFUSED: u8 = 1;
 const USAGE: u8 = 64;
@@ -57,6 +55,14 @@ impl Failure {
         Self::new(CONFIGURATION, message.as_ref())
     }
 
+    /// What is wrong in tables, rendered already.
+    pub fn of_tables(text: &str) -> Self {
+        Self {
+            code: CONFIGURATION,
+            text: text.trim_end().to_owned(),
+        }
+    }
+
     /// What to do about it.
     pub fn hint(mut self, hint: impl AsRef<str>) -> Self {
         self.text
@@ -69,10 +75,7 @@ impl Failure {
         let word = |key: &str| said.get(key).and_then(Value::as_str);
         // Rendered there: the lines of the tables that are spoken of are not all here.
         if let Some(text) = word("text") {
-            return Self {
-                code: CONFIGURATION,
-                text: text.trim_end().to_owned(),
-            };
+            return Self::of_tables(text);
         }
         let Some(message) = word("error") else {
             return Self::unavailable(format!("the server answers {status}"))
@@ -89,15 +92,6 @@ impl Failure {
     pub fn report(&self) -> ExitCode {
         eprintln!("{self}");
         ExitCode::from(self.code)
-    }
-}
-
-impl From<Vec<Problems>> for Failure {
-    fn from(problems: Vec<Problems>) -> Self {
-        Self {
-            code: CONFIGURATION,
-            text: mistake::text(&problems),
-        }
     }
 }
 

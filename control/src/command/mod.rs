@@ -13,7 +13,6 @@ mod plan;
 mod proxies;
 mod push;
 mod server;
-mod texts;
 mod versions;
 
 use std::{io::Write as _, process::ExitCode};
