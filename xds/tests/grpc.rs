@@ -13,8 +13,11 @@ use outrigger_xds::{
                 route_action::ClusterSpecifier, route_match::PathSpecifier,
             },
         },
-        extensions::filters::network::http_connection_manager::v3::{
-            HttpConnectionManager, http_connection_manager::RouteSpecifier,
+        extensions::filters::{
+            http::fault::v3::{HttpFault, fault_abort::ErrorType},
+            network::http_connection_manager::v3::{
+                HttpConnectionManager, http_connection_manager::RouteSpecifier,
+            },
         },
     },
 };
@@ -34,7 +37,12 @@ fn routes(routes: &[&str]) -> Vec<Route> {
     assert!(listener.address.is_none() && listener.filter_chains.is_empty());
     let manager = listener.api_listener.unwrap().api_listener.unwrap();
     let manager = HttpConnectionManager::decode(&*manager.value).unwrap();
-    assert_eq!(manager.http_filters.len(), 1, "the router, last and alone");
+    let filters = manager.http_filters.iter();
+    let filters: Vec<&str> = filters.map(|filter| filter.name.as_str()).collect();
+    assert_eq!(
+        filters,
+        ["envoy.filters.http.fault", "envoy.filters.http.router"]
+    );
     let Some(RouteSpecifier::RouteConfig(configuration)) = manager.route_specifier else {
         panic!("no routes within")
     };
@@ -112,7 +120,7 @@ fn a_retry_is_told_only_where_a_client_would_take_it() {
 }
 
 #[test]
-fn clusters_are_drawn_by_weight_and_answers_are_no_clients_business() {
+fn clusters_are_drawn_by_weight_and_an_answer_of_a_proxy_is_a_call_that_fails() {
     let routes = routes(&[
         "{ match: { path: { exact: /a/b } }, clusters: { v1: 90, v2: 10 } }",
         "{ filters: [ { respond: { status: 503 } } ] }",
@@ -129,8 +137,11 @@ fn clusters_are_drawn_by_weight_and_answers_are_no_clients_business() {
         .map(|it| it.weight.unwrap().value)
         .collect();
     assert_eq!(weights, [90, 10]);
-    assert!(matches!(
-        routes[1].action,
-        Some(Action::NonForwardingAction(_))
-    ));
+    // No `non_forwarding_action`: grpc-js throws when it meets one.
+    assert!(matches!(routes[1].action, Some(Action::Route(_))));
+    let fault = &routes[1].typed_per_filter_config["envoy.filters.http.fault"];
+    let fault = HttpFault::decode(&*fault.value).unwrap();
+    let abort = fault.abort.unwrap();
+    assert_eq!(abort.percentage.unwrap().numerator, 100);
+    assert_eq!(abort.error_type, Some(ErrorType::GrpcStatus(12)));
 }
