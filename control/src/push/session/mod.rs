@@ -13,6 +13,7 @@
 mod delta;
 mod lane;
 mod limit;
+mod names;
 mod wanted;
 mod world;
 

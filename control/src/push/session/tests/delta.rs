@@ -188,7 +188,7 @@ fn a_stream_that_missed_many_views_compares() {
 
 #[test]
 fn much_is_sent_in_parts() {
-    let large = "x".repeat(40 << 10);
+    let large = "x".repeat(150 << 10);
     let lines: Vec<_> = ["a", "b", "c"]
         .map(|name| format!("cluster {name} {large}{name}"))
         .to_vec();
