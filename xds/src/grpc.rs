@@ -4,7 +4,9 @@
 //! use the oldest fields, the method (always POST) is no condition, and retries need two attempts and a code of gRPC.
 
 use http::Method;
-use outrigger_config::model::{GrpcCode, PathMatch, RetryOn, Route as Model, ValueMatch};
+use outrigger_config::model::{
+    Destination, GrpcCode, PathMatch, RetryOn, Route as Model, ValueMatch,
+};
 use prost::Message;
 use regex_syntax::escape;
 use serde_json::Value;
@@ -73,6 +75,10 @@ fn route(route: &Model) -> Option<Route> {
     }
     // Clients pass over a route with a condition on the query, which calls do not have.
     if !route.matches.query.is_empty() {
+        return None;
+    }
+    // As they do a cluster that the request names: its host is the target, and that has clusters of its own name.
+    if route.destination == Destination::Host {
         return None;
     }
     let matched = RouteMatch {

@@ -120,7 +120,7 @@ impl Client {
     }
 
     fn speak<S: Speech>(&mut self) -> Option<S::Response> {
-        let response = self.session.next();
+        let response = self.session.respond();
         if let Some(response) = &response {
             self.entry.proxy().sent(response.kind, &response.version);
             self.latency.sent();

@@ -119,7 +119,7 @@ impl Session {
     }
 
     /// What is to be sent now. To be asked again until there is nothing: after a view, and after each request.
-    pub fn next(&mut self) -> Option<Response> {
+    pub fn respond(&mut self) -> Option<Response> {
         loop {
             if self.round.is_none() && !self.turn() {
                 return None;

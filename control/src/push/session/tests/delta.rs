@@ -125,7 +125,7 @@ fn it_is_the_same_when_the_view_comes_after_the_request() {
     session
         .change(Kind::Cluster, &DeltaDiscoveryRequest::default())
         .unwrap();
-    assert!(session.next().is_none());
+    assert!(session.respond().is_none());
     let mut client = Client { session };
     client.see(&view(None, THREE));
     assert_eq!(client.accepts(), ["cluster a b c"]);

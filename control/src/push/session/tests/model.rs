@@ -87,7 +87,7 @@ impl Model {
 
     /// Takes what the session has to say.
     pub(super) fn listen(&mut self) {
-        while let Some(response) = self.session.next() {
+        while let Some(response) = self.session.respond() {
             let again = self.heard.iter().any(|heard| heard.kind == response.kind);
             assert!(!again, "two under way: {response:?}");
             self.heard.push(response);
