@@ -404,6 +404,22 @@ async fn what_the_file_system_says_is_shown_too() {
 }
 
 #[tokio::test]
+async fn a_client_that_stops_midway_does_not_hold_up_the_end() {
+    let control = Control::start(&[("shop", SHOP)]).await;
+    let mut head = Raw::connect(control.http).await;
+    head.write("GET /tables HTTP/1.1\r\nhost: local").await;
+    let mut body = Raw::connect(control.http).await;
+    let half = "PUT /tables/new HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\nclus";
+    body.write(half).await;
+    let idle = Raw::connect(control.http).await;
+    control.get("/live").await;
+    control.sigterm();
+    let finished = control.finished().await;
+    assert_eq!(finished.code, Some(0), "{}", finished.output);
+    drop((head, body, idle));
+}
+
+#[tokio::test]
 async fn a_wrong_way_is_shown_the_right_ones() {
     let control = Control::start(&[("shop", SHOP)]).await;
     let index = control.get("/").await;

@@ -3,6 +3,8 @@
 //! A failure travels as an extension of its response until [`in_form`], the outermost layer, writes it as the client
 //! asked for it: JSON, or plain text as the commands print it.
 
+use std::sync::Arc;
+
 use axum::{
     Json,
     extract::{
@@ -26,7 +28,25 @@ pub struct Failure {
     message: String,
     hint: Option<String>,
     problems: Vec<Problems>,
-    header: Option<(HeaderName, HeaderValue)>,
+    told: Option<Told>,
+}
+
+/// What a header tells besides.
+#[derive(Clone, Debug)]
+enum Told {
+    /// `ETag`: what there is now.
+    Etag(Arc<str>),
+    /// `Allow`: it can be read.
+    ReadOnly,
+}
+
+impl Told {
+    fn header(&self) -> (HeaderName, HeaderValue) {
+        match self {
+            Self::Etag(etag) => (header::ETAG, condition::quoted(etag)),
+            Self::ReadOnly => (header::ALLOW, HeaderValue::from_static("GET,HEAD")),
+        }
+    }
 }
 
 impl Failure {
@@ -37,7 +57,7 @@ impl Failure {
             message: message.into(),
             hint: None,
             problems: Vec::new(),
-            header: None,
+            told: None,
         }
     }
 
@@ -91,16 +111,13 @@ impl From<Refusal> for Failure {
                 problems,
                 ..Self::new(status, "the tables would be wrong")
             },
-            Refusal::Changed(_, ref etag) => {
-                let etag = etag.as_deref().map(condition::quoted);
-                Self {
-                    header: etag.map(|etag| (header::ETAG, etag)),
-                    ..Self::new(status, refusal.to_string())
-                        .hint("read it again, and write what it should say now")
-                }
-            }
+            Refusal::Changed(_, ref etag) => Self {
+                told: etag.clone().map(Told::Etag),
+                ..Self::new(status, refusal.to_string())
+                    .hint("read it again, and write what it should say now")
+            },
             Refusal::ReadOnly(_) => Self {
-                header: Some((header::ALLOW, HeaderValue::from_static("GET,HEAD"))),
+                told: Some(Told::ReadOnly),
                 ..Self::new(status, refusal.to_string())
             },
             Refusal::NoTable(_) => {
@@ -146,7 +163,9 @@ pub async fn in_form(form: Form, request: Request, next: Next) -> Response {
         Form::Text => failure.text().into_response(),
         Form::Json => Json(failure.json()).into_response(),
     };
-    response.headers_mut().extend(failure.header.clone());
+    if let Some((name, value)) = failure.told.as_ref().map(Told::header) {
+        response.headers_mut().insert(name, value);
+    }
     let (written, body) = written.into_parts();
     response.headers_mut().extend(written.headers);
     *response.body_mut() = body;
