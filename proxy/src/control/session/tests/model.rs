@@ -19,7 +19,7 @@ pub(super) fn any(resource: &Resource) -> Any {
 
 pub(super) type World = BTreeMap<(Kind, String), Resource>;
 
-fn of<'w>(world: &'w World, kind: Kind) -> impl Iterator<Item = (&'w String, &'w Resource)> {
+fn of(world: &World, kind: Kind) -> impl Iterator<Item = (&String, &Resource)> {
     let all = world.iter().filter(move |((of, _), _)| *of == kind);
     all.map(|((_, name), resource)| (name, resource))
 }

@@ -152,6 +152,9 @@ macro_rules! pair {
 pair!(ByDelta, Delta, DeltaServer);
 pair!(ByWorld, StateOfTheWorld, WorldServer);
 
+type Routes = Vec<(String, String)>;
+type Sizes = Vec<(String, usize)>;
+
 struct Proxy<P> {
     pair: P,
     resources: Resources,
@@ -209,7 +212,7 @@ impl<P: Pair> Proxy<P> {
     }
 
     /// Which cluster each listener goes to, and how many endpoints each cluster has that one goes to.
-    fn serves(&self) -> (Vec<(String, String)>, Vec<(String, usize)>) {
+    fn serves(&self) -> (Routes, Sizes) {
         let listeners = self.assembly.listeners();
         let routes = listeners.iter().map(|listener| {
             let to = &listener.routes[0].clusters()[0].cluster.name;
