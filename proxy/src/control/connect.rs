@@ -36,11 +36,11 @@ const CONNECT: Duration = Duration::from_secs(1);
 /// How often it is looked whether the peer's SETTINGS have come.
 const SETTINGS: Duration = Duration::from_millis(2);
 
-/// With no answer for this long after a ping, the peer is taken for dead: with [`PING_EVERY`] that is noticed in 10 s.
-const PING_ANSWER: Duration = Duration::from_secs(5);
+/// With no answer for this long after a ping, the peer is taken for dead: with [`PING_EVERY`] that is noticed in 8 s.
+const PING_ANSWER: Duration = Duration::from_secs(4);
 
 /// How often a quiet peer is asked for a sign of life.
-const PING_EVERY: Duration = Duration::from_secs(5);
+const PING_EVERY: Duration = Duration::from_secs(4);
 
 /// Flow-control windows: a table of megabytes comes without waiting.
 const WINDOW: u32 = 4 * 1024 * 1024;
@@ -152,7 +152,7 @@ impl Connection {
         // The kernel notices a machine that is gone, also where pings are not welcome.
         let probes = TcpKeepalive::new()
             .with_time(PING_EVERY)
-            .with_interval(PING_EVERY / 5)
+            .with_interval(PING_EVERY / 4)
             .with_retries(4);
         let socket = SockRef::from(&stream);
         let _ = socket.set_tcp_keepalive(&probes);
