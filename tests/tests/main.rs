@@ -9,6 +9,7 @@ mod command_line;
 mod control_api;
 mod control_client;
 mod control_commands;
+mod control_tables;
 mod dns;
 mod downgrade;
 mod drain;
