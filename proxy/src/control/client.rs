@@ -170,7 +170,7 @@ impl Client {
             let world = StateOfTheWorld::new(node);
             trouble = self.converse(&server, &connection, world).await;
         }
-        if trouble.is_too_many_pings() && self.habits.without_pings.insert(place) {
+        if connection.last_words.too_many_pings() && self.habits.without_pings.insert(place) {
             tracing::info!(%server, "it wants no pings: from now on the kernel's have to do");
         }
         reports.abort();

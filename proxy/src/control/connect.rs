@@ -28,7 +28,10 @@ use tokio::{
 use tonic::{Status, body::Body, client::Grpc};
 use tower::Service;
 
-use super::server::Server;
+use super::{
+    last_words::{LastWords, Overheard},
+    server::Server,
+};
 
 /// To make a connection: a try that takes longer must not keep others waiting.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -79,22 +82,6 @@ impl Trouble {
     pub fn is_unimplemented(&self) -> bool {
         matches!(self, Self::Stream(status) if status.code() == tonic::Code::Unimplemented)
     }
-
-    /// The control plane finds that it is pinged too often: grpc-go allows a ping in five minutes, unless told otherwise.
-    pub fn is_too_many_pings(&self) -> bool {
-        let Self::Stream(status) = self else {
-            return false;
-        };
-        let mut error: Option<&(dyn Error + 'static)> = Some(&**status);
-        while let Some(cause) = error {
-            let reason = cause.downcast_ref().and_then(h2::Error::reason);
-            if reason == Some(h2::Reason::ENHANCE_YOUR_CALM) {
-                return true;
-            }
-            error = cause.source();
-        }
-        false
-    }
 }
 
 impl From<Status> for Trouble {
@@ -127,6 +114,8 @@ pub struct Connection {
     origin: Uri,
     /// Whom it leads to.
     pub peer: SocketAddr,
+    /// What it said last.
+    pub last_words: LastWords,
 }
 
 impl Connection {
@@ -170,6 +159,7 @@ impl Connection {
                 .keep_alive_timeout(PING_ANSWER)
                 .keep_alive_while_idle(true);
         }
+        let (stream, last_words) = Overheard::new(stream);
         let (sender, mut connection) = builder
             .handshake(TokioIo::new(stream))
             .await
@@ -196,6 +186,7 @@ impl Connection {
             task,
             origin,
             peer,
+            last_words,
         })
     }
 

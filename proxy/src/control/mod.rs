@@ -17,6 +17,7 @@ mod demand;
 mod failover;
 mod here;
 mod last_good;
+mod last_words;
 pub mod node;
 pub mod on_demand;
 mod report;
