@@ -33,8 +33,13 @@ pub struct Cli {
 #[derive(Args, Debug)]
 pub struct Serve {
     /// The table to serve; picked up again whenever it changes.
-    #[arg(long, env = "OUTRIGGER_CONFIG", value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    #[arg(
+        long,
+        env = "OUTRIGGER_CONFIG",
+        value_name = "FILE",
+        value_parser = optional::<PathBuf>
+    )]
+    config: Option<Optional<PathBuf>>,
     /// How tables come from control planes.
     #[command(flatten)]
     pub control: Control,
@@ -90,8 +95,13 @@ pub struct Control {
     )]
     labels: Vec<Optional<Label>>,
     /// Where the last table is kept, so that the next start needs no control plane.
-    #[arg(long, env = "OUTRIGGER_CACHE_DIR", value_name = "DIR")]
-    cache_dir: Option<PathBuf>,
+    #[arg(
+        long,
+        env = "OUTRIGGER_CACHE_DIR",
+        value_name = "DIR",
+        value_parser = optional::<PathBuf>
+    )]
+    cache_dir: Option<Optional<PathBuf>>,
     /// Seconds that a cluster is kept which no route names and no request has asked for.
     #[arg(
         long,
@@ -126,11 +136,10 @@ impl Control {
             zone,
             labels: self.labels.iter().flatten().cloned().collect(),
         };
-        let cache = self.cache_dir.clone();
         Some(control::Options {
             servers,
             node,
-            cache: cache.filter(|directory| !directory.as_os_str().is_empty()),
+            cache: self.cache_dir.clone().flatten(),
             keep_unused: Duration::from_secs(self.keep_unused),
         })
     }
@@ -144,8 +153,7 @@ impl Serve {
 
     /// The file, if there is one.
     pub fn file(&self) -> Option<PathBuf> {
-        let file = self.config.clone();
-        file.filter(|path| !path.as_os_str().is_empty())
+        self.config.clone().flatten()
     }
 
     /// As asked for, else the CPUs that the cgroup and the affinity mask allow.

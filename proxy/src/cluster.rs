@@ -163,6 +163,9 @@ impl Cluster {
             self.measure(endpoint, now, took, outcome);
         }
         endpoint.load.settle(now, outcome, self.decay);
+        if let Some(counts) = endpoint.counts.get() {
+            counts.judge(judgement.verdict);
+        }
         self.outliers.judge(self, endpoint, now, judgement);
     }
 

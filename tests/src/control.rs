@@ -26,6 +26,7 @@ pub struct Control {
     /// Where its HTTP API is.
     pub http: SocketAddr,
     directory: TempDir,
+    arguments: Vec<String>,
     child: Child,
     output: Arc<Mutex<String>>,
     readers: Vec<JoinHandle<()>>,
@@ -53,34 +54,46 @@ impl Control {
             fs::write(directory.path().join(file), text).unwrap();
         }
         let (xds, http) = (free_address(), free_address());
-        let mut command = outrigger_control();
-        command
-            .current_dir(&directory)
-            .args(["--xds", &xds.to_string()])
-            .args(["--http", &http.to_string()])
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        if !arguments.contains(&"--config") {
-            command.args(["--config", "tables"]);
-        }
-        let mut child = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
         let output = Arc::default();
-        let readers = vec![
-            gather(child.stdout.take().expect("piped"), &output),
-            gather(child.stderr.take().expect("piped"), &output),
-        ];
+        let (child, readers) = launch(&directory, xds, http, &arguments, &output);
         Self {
             xds,
             http,
             directory,
+            arguments,
             child,
             output,
             readers,
         }
+    }
+
+    /// Kills it, with no time for a word.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Stops it, so that it neither answers nor ends; or lets it go on.
+    pub fn stop(&self, stop: bool) {
+        let signal = match stop {
+            true => rustix::process::Signal::STOP,
+            false => rustix::process::Signal::CONT,
+        };
+        crate::proxy::signal(self.child.id(), signal);
+    }
+
+    /// Starts it again after it was killed, over the same tables at the same addresses, and waits for nothing.
+    pub fn start_again(&mut self) {
+        let (child, readers) = launch(
+            &self.directory,
+            self.xds,
+            self.http,
+            &self.arguments,
+            &self.output,
+        );
+        self.child = child;
+        self.readers.extend(readers);
     }
 
     /// Waits until its API says that it is ready; fails at once if the process ends.
@@ -196,6 +209,35 @@ impl Drop for Control {
             eprintln!("--- the control plane wrote:\n{}---", self.output());
         }
     }
+}
+
+fn launch(
+    directory: &TempDir,
+    xds: SocketAddr,
+    http: SocketAddr,
+    arguments: &[String],
+    output: &Arc<Mutex<String>>,
+) -> (Child, Vec<JoinHandle<()>>) {
+    let mut command = outrigger_control();
+    command
+        .current_dir(directory)
+        .args(["--xds", &xds.to_string()])
+        .args(["--http", &http.to_string()])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    if !arguments.iter().any(|it| it == "--config") {
+        command.args(["--config", "tables"]);
+    }
+    let mut child = command
+        .spawn()
+        .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
+    let readers = vec![
+        gather(child.stdout.take().expect("piped"), output),
+        gather(child.stderr.take().expect("piped"), output),
+    ];
+    (child, readers)
 }
 
 /// The binary under test: `OUTRIGGER_CONTROL_BIN`, or the one that cargo built beside this test.

@@ -65,6 +65,10 @@ fn usage_mistakes_end_with_64() {
         &["check"],
         &["--workers", "many", "--config", "x"],
         &["no-such-command"],
+        &[],
+        &["--control", "https://control"],
+        &["--control", "control:port"],
+        &["--control", "control", "--label", "role"],
     ] {
         let finished = run(arguments);
         assert_eq!(
@@ -78,11 +82,32 @@ fn usage_mistakes_end_with_64() {
 }
 
 #[test]
+fn whoever_has_nothing_to_serve_is_told_what_could_be() {
+    let said = run(&[]).output;
+    assert!(
+        said.contains("--config") && said.contains("--control"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn what_an_orchestrator_leaves_empty_is_not_given() {
+    let endpoint = Endpoint::named("a").await;
+    let empty = ["CONTROL", "LABELS", "NODE", "CLUSTER", "CACHE_DIR", "ZONE"];
+    let empty = empty.map(|name| format!("OUTRIGGER_{name}"));
+    let empty: Vec<(&str, &str)> = empty.iter().map(|name| (&**name, "")).collect();
+    let mut proxy = Proxy::spawn(Table::to([&endpoint]), &[], &empty);
+    proxy.becomes_ready().await;
+    assert_eq!(run(&["--config", ""]).code, Some(64));
+}
+
+#[test]
 fn help_and_version_end_with_0() {
     let help = run(&["--help"]);
     assert_eq!(help.code, Some(0));
     for flag in [
         "--config",
+        "--control",
         "--workers",
         "--admin",
         "OUTRIGGER_CONFIG",

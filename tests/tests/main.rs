@@ -26,6 +26,7 @@ mod health_checks;
 mod hedging;
 mod house;
 mod limits;
+mod mesh;
 mod outliers;
 mod outliers_return;
 mod overload;

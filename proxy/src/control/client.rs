@@ -19,6 +19,7 @@ use super::{
     here::Here,
     node::Node,
     on_demand::Wanted,
+    report,
     resources::Resources,
     server::Server,
     session::{Delta, Dialect, Receipt, StateOfTheWorld},
@@ -151,6 +152,12 @@ impl Client {
             }
         };
         let node = self.node.message();
+        let reports = report::run(
+            connection.grpc(),
+            node.clone(),
+            Arc::clone(self.here.shared()),
+        );
+        let reports = tokio::spawn(reports);
         let mut trouble = Trouble::Ended;
         if !self.habits.without_delta.contains(&place) {
             let delta = Delta::new(node.clone());
@@ -163,9 +170,10 @@ impl Client {
             let world = StateOfTheWorld::new(node);
             trouble = self.converse(&server, &connection, world).await;
         }
-        if trouble.is_too_many_pings() && self.habits.without_pings.insert(place) {
+        if connection.last_words.too_many_pings() && self.habits.without_pings.insert(place) {
             tracing::info!(%server, "it wants no pings: from now on the kernel's have to do");
         }
+        reports.abort();
         let up = std::mem::take(&mut self.up);
         self.lost(&server, &trouble);
         up
@@ -181,7 +189,7 @@ impl Client {
     where
         D: Dialect<Request: prost::Message + 'static, Response: prost::Message + Default + 'static>,
     {
-        let mut stream = Stream::open(connection, D::PATH);
+        let mut stream = Stream::open(connection.grpc(), D::PATH);
         let quiet = Instant::now() + QUIET;
         self.resources.begin(D::ALL_CLUSTERS);
         self.update();
@@ -324,7 +332,7 @@ impl Client {
         self.metrics.update(receipt.kind.as_str(), outcome);
         if !receipt.version.is_empty() && *receipt.version != *self.version {
             self.version = receipt.version.as_str().into();
-            self.pace.changed = true;
+            self.pace.changed |= self.whole();
         }
     }
 

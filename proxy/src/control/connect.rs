@@ -28,7 +28,10 @@ use tokio::{
 use tonic::{Status, body::Body, client::Grpc};
 use tower::Service;
 
-use super::server::Server;
+use super::{
+    last_words::{LastWords, Overheard},
+    server::Server,
+};
 
 /// To make a connection: a try that takes longer must not keep others waiting.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -36,11 +39,11 @@ const CONNECT: Duration = Duration::from_secs(1);
 /// How often it is looked whether the peer's SETTINGS have come.
 const SETTINGS: Duration = Duration::from_millis(2);
 
-/// With no answer for this long after a ping, the peer is taken for dead: with [`PING_EVERY`] that is noticed in 10 s.
-const PING_ANSWER: Duration = Duration::from_secs(5);
+/// With no answer for this long after a ping, the peer is taken for dead: with [`PING_EVERY`] that is noticed in 8 s.
+const PING_ANSWER: Duration = Duration::from_secs(4);
 
 /// How often a quiet peer is asked for a sign of life.
-const PING_EVERY: Duration = Duration::from_secs(5);
+const PING_EVERY: Duration = Duration::from_secs(4);
 
 /// Flow-control windows: a table of megabytes comes without waiting.
 const WINDOW: u32 = 4 * 1024 * 1024;
@@ -79,22 +82,6 @@ impl Trouble {
     pub fn is_unimplemented(&self) -> bool {
         matches!(self, Self::Stream(status) if status.code() == tonic::Code::Unimplemented)
     }
-
-    /// The control plane finds that it is pinged too often: grpc-go allows a ping in five minutes, unless told otherwise.
-    pub fn is_too_many_pings(&self) -> bool {
-        let Self::Stream(status) = self else {
-            return false;
-        };
-        let mut error: Option<&(dyn Error + 'static)> = Some(&**status);
-        while let Some(cause) = error {
-            let reason = cause.downcast_ref().and_then(h2::Error::reason);
-            if reason == Some(h2::Reason::ENHANCE_YOUR_CALM) {
-                return true;
-            }
-            error = cause.source();
-        }
-        false
-    }
 }
 
 impl From<Status> for Trouble {
@@ -127,6 +114,8 @@ pub struct Connection {
     origin: Uri,
     /// Whom it leads to.
     pub peer: SocketAddr,
+    /// What it said last.
+    pub last_words: LastWords,
 }
 
 impl Connection {
@@ -152,7 +141,7 @@ impl Connection {
         // The kernel notices a machine that is gone, also where pings are not welcome.
         let probes = TcpKeepalive::new()
             .with_time(PING_EVERY)
-            .with_interval(PING_EVERY / 5)
+            .with_interval(PING_EVERY / 4)
             .with_retries(4);
         let socket = SockRef::from(&stream);
         let _ = socket.set_tcp_keepalive(&probes);
@@ -170,6 +159,7 @@ impl Connection {
                 .keep_alive_timeout(PING_ANSWER)
                 .keep_alive_while_idle(true);
         }
+        let (stream, last_words) = Overheard::new(stream);
         let (sender, mut connection) = builder
             .handshake(TokioIo::new(stream))
             .await
@@ -196,6 +186,7 @@ impl Connection {
             task,
             origin,
             peer,
+            last_words,
         })
     }
 

@@ -9,6 +9,11 @@ use crate::{downstream::accept::bind, worker::Shared};
 pub struct Here(pub Arc<Shared>);
 
 impl Here {
+    /// All of it.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.0
+    }
+
     /// Whether a cluster is in the table.
     pub fn has(&self, cluster: &str) -> bool {
         self.0.snapshot.load().clusters.named(cluster).is_some()

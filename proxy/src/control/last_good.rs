@@ -142,11 +142,15 @@ pub fn keep(path: &Path, table: &Table) -> Result<(), Unusable> {
     Ok(())
 }
 
-/// Keeps each table that comes, off the thread that calls, for ever.
+/// Keeps each whole table that comes, off the thread that calls, for ever.
 pub async fn follow(path: PathBuf, mut tables: watch::Receiver<Arc<Table>>) {
     let mut failing = false;
     while tables.changed().await.is_ok() {
         let (table, to) = (Arc::clone(&tables.borrow_and_update()), path.clone());
+        // Half of a first table is worse than all of one of yesterday.
+        if !table.whole {
+            continue;
+        }
         let kept = spawn_blocking(move || keep(&to, &table)).await;
         match kept {
             Ok(Err(error)) if !failing => {

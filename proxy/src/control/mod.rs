@@ -17,8 +17,10 @@ mod demand;
 mod failover;
 mod here;
 mod last_good;
+mod last_words;
 pub mod node;
 pub mod on_demand;
+mod report;
 mod resources;
 mod server;
 mod session;
@@ -41,6 +43,7 @@ use client::Client;
 use on_demand::Wanted;
 
 pub use node::Node;
+pub use report::Counts;
 pub use server::Server;
 pub use standing::Standing;
 pub use table::{Merged, Table};

@@ -6,10 +6,10 @@ use http::uri::PathAndQuery;
 use prost::Message;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Request, Response, Status, Streaming, client::Grpc};
 use tonic_prost::ProstCodec;
 
-use super::connect::{Connection, Trouble};
+use super::connect::{Streams, Trouble};
 
 /// Requests that may wait for a control plane that is slow to read. There is one a response, and some for new names.
 const UNREAD: usize = 256;
@@ -34,9 +34,8 @@ where
     H: Message + Default + Send + Sync + 'static,
 {
     /// Begins to call `path`.
-    pub fn open(connection: &Connection, path: &'static str) -> Self {
+    pub fn open(mut grpc: Grpc<Streams>, path: &'static str) -> Self {
         let (outgoing, requests) = mpsc::channel(UNREAD);
-        let mut grpc = connection.grpc();
         let opening = async move {
             let requests = Request::new(ReceiverStream::new(requests));
             let path = PathAndQuery::from_static(path);

@@ -24,6 +24,7 @@ use outrigger_config::model;
 use crate::{
     balance::seed,
     clock,
+    control::Counts,
     health_check::Report,
     outlier_detection::{Strikes, Tally},
     telemetry::metrics::{ClusterMetrics, EndpointState, Label as _, Locality},
@@ -55,6 +56,8 @@ pub struct Endpoint {
     pub strikes: Strikes,
     /// What it did lately, if anything looks at that.
     pub tally: OnceLock<Box<Tally>>,
+    /// What it did since it was last reported, if somebody wants reports.
+    pub counts: OnceLock<Box<Counts>>,
     /// No cluster lists it any more: its pools may go.
     pub retired: AtomicBool,
 }
@@ -74,6 +77,7 @@ impl Endpoint {
             health: Report::default(),
             strikes: Strikes::new(),
             tally: OnceLock::new(),
+            counts: OnceLock::new(),
             retired: AtomicBool::new(false),
         })
     }
