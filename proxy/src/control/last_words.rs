@@ -105,7 +105,8 @@ mod tests {
     use super::*;
 
     async fn heard(parts: &[&[u8]]) -> LastWords {
-        let (mut stream, words) = Overheard::new(&*parts.concat());
+        let all = parts.concat();
+        let (mut stream, words) = Overheard::new(&*all);
         for part in parts {
             stream.read_exact(&mut vec![0; part.len()]).await.unwrap();
         }
