@@ -41,7 +41,7 @@ scenarios:
 ## fleet: a change, pushed to a thousand proxies; into bench/CONTROL.md, in a minute
 fleet:
 	$(CARGO) build -q --release -p outrigger-control -p outrigger-bench
-	target/release/outrigger-bench control --page
+	target/release/outrigger-bench control fleet --both --page
 
 ## simulator: a mesh on a virtual clock, 1,000 seeds, into bench/SIMULATOR.md; half an hour
 simulator:

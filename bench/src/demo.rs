@@ -1,7 +1,6 @@
 //! A mesh at work, for people: two proxies that live from a control plane, a canary from v1 to v2 under steady traffic,
 //! and the control plane killed in the middle of it.
 
-mod metrics;
 mod stage;
 mod tables;
 mod traffic;
@@ -11,7 +10,7 @@ use std::{future::ready, io::IsTerminal, net::SocketAddr, time::Duration};
 use anyhow::{Result, ensure};
 use tokio::{signal::ctrl_c, task::LocalSet};
 
-use metrics::Metrics;
+use crate::metrics::Metrics;
 use stage::Stage;
 use traffic::{HEADING, RATE, Traffic};
 
@@ -79,7 +78,7 @@ async fn canary(stage: &mut Stage, duration: Duration) -> Result<u64> {
     let versions = stage.ask(&["versions"]).await?;
     let proxies = stage.ask(&["proxies"]).await?;
 
-    stage.kill_control();
+    stage.control.kill().await?;
     let alone = traffic.watch(duration, ready(Ok(()))).await?;
     println!("{}", alone.row("0 / 100, control plane killed"));
     let served = stage.restart_sidecar().await?.as_millis();

@@ -13,6 +13,7 @@ pub mod endpoint;
 pub mod job;
 pub mod load;
 pub mod machine;
+mod metrics;
 pub mod peer;
 pub mod plot;
 pub mod process;

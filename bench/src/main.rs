@@ -28,7 +28,7 @@ enum Command {
     Check(check::Arguments),
     /// Play failures to the proxies and see what the client gets
     Scenario(scenario::Arguments),
-    /// Push changes to a fleet of a thousand proxies
+    /// Measure the control plane and what proxies do with it and without it
     Control(control::Arguments),
     /// Drive the balancers on a virtual clock through good and bad days
     Simulate(simulate::Arguments),

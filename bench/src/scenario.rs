@@ -6,7 +6,7 @@
 
 mod bar;
 mod catalogue;
-mod client;
+pub(crate) mod client;
 mod contestant;
 mod endpoint;
 mod measure;

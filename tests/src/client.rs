@@ -36,6 +36,15 @@ impl Client {
         Self::Http1(sender)
     }
 
+    /// As [`Client::http1`], or `None` if nobody listens, or who did has died.
+    pub async fn try_http1(address: SocketAddr) -> Option<Self> {
+        let stream = TcpStream::connect(address).await.ok()?;
+        stream.set_nodelay(true).ok()?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
+        tokio::spawn(connection.with_upgrades());
+        Some(Self::Http1(sender))
+    }
+
     /// Connects with HTTP/2, prior knowledge.
     pub async fn http2(address: SocketAddr) -> Self {
         let (sender, connection) = http2::handshake(TokioExecutor::new(), connect(address).await)

@@ -141,6 +141,13 @@ impl Endpoint {
         Self::slow(name, Duration::ZERO).await
     }
 
+    /// As [`Endpoint::named`], at this address, say that of one that has stopped.
+    pub async fn named_at(name: &str, address: SocketAddr) -> Self {
+        let name = name.to_owned();
+        let answer = move |_| std::future::ready(named(&name, StatusCode::OK));
+        Serve::default().at(address).with(answer).await
+    }
+
     /// As [`Endpoint::named`], after a delay.
     pub async fn slow(name: &str, delay: Duration) -> Self {
         let name = name.to_owned();

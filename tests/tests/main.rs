@@ -7,6 +7,7 @@ mod by_host;
 mod circuit_breaker;
 mod command_line;
 mod control_api;
+mod control_chaos;
 mod control_client;
 mod control_commands;
 mod control_tables;

@@ -1,108 +1,134 @@
-//! All proxies.
+//! A fleet: real ADS streams of a thousand proxies, a change, and the time until all have it.
+//!
+//! The proxies here are streams and no more: they ask and acknowledge as a proxy does, and note when what arrives. They
+//! share the machine with the control plane, so the times are upper bounds.
 
-use std::{
-    cell::Cell,
-    net::SocketAddr,
-    rc::Rc,
-    time::{Duration, Instant},
-};
+mod client;
+mod ledger;
+mod streams;
+mod tables;
+mod text;
 
-use anyhow::{Result, ensure};
-use tokio::{task::JoinSet, time::sleep};
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::time::{interval, sleep};
 
 use super::{
-    Arguments, Ledger,
-    client::{Client, Serials, Wants},
+    page::{Page, Section},
+    server::Server,
 };
+use crate::process::tree;
+use ledger::{Arrivals, Ledger};
+use streams::Fleet;
+use tables::Tables;
+use text::Outcome;
 
-/// How long all may take to have all.
-const LIMIT: Duration = Duration::from_secs(300);
+/// Between two changes that have the fleet for themselves.
+const QUIET: Duration = Duration::from_millis(250);
 
-/// Connections that are begun at once: all together would overflow the queue of the listening socket.
-const AT_ONCE: usize = 64;
+/// How long the last change of a phase may take to everybody.
+const LIMIT: Duration = Duration::from_secs(30);
 
-/// The proxies, connected and up to date.
-pub(super) struct Fleet {
+/// What `outrigger-bench control fleet` takes.
+#[derive(clap::Args, Clone)]
+pub(super) struct Arguments {
+    /// Proxies that are connected
+    #[arg(long, default_value_t = 1000)]
     proxies: usize,
+    /// Clusters of the tables
+    #[arg(long, default_value_t = 1000)]
     clusters: usize,
-    /// Clusters that each proxy uses.
+    /// Endpoints of each cluster
+    #[arg(long, default_value_t = 10)]
+    endpoints: usize,
+    /// Clusters that each proxy uses
+    #[arg(long, default_value_t = 10)]
     uses: usize,
-    took: Duration,
-    _streams: JoinSet<()>,
+    /// Every proxy takes everything
+    #[arg(long)]
+    wildcard: bool,
+    /// Files that the clusters are spread over
+    #[arg(long, default_value_t = 100)]
+    files: usize,
+    /// Changes that are measured one by one
+    #[arg(long, default_value_t = 40)]
+    changes: u32,
+    /// Changes a second of the busy time
+    #[arg(long, default_value_t = 100)]
+    rate: u32,
+    /// How long that lasts
+    #[arg(long, value_parser = humantime::parse_duration, default_value = "10s")]
+    busy: Duration,
+    /// First some that use a few, then some that take everything
+    #[arg(long, conflicts_with = "wildcard")]
+    both: bool,
+    #[command(flatten)]
+    page: Page,
 }
 
-impl Fleet {
-    /// Connects them, and waits until each has what it asked for.
-    pub(super) async fn connect(
-        arguments: &Arguments,
-        address: SocketAddr,
-        ledger: &Ledger,
-    ) -> Result<Self> {
-        let uses = match arguments.wildcard {
-            true => arguments.clusters,
-            false => arguments.uses.min(arguments.clusters),
+/// Measures.
+pub(super) async fn run(arguments: Arguments) -> Result<()> {
+    let entry = arguments.page.begin(Section::Fleet)?;
+    let mut text = text::head(&arguments);
+    let forms = match arguments.both {
+        true => vec![false, true],
+        false => vec![arguments.wildcard],
+    };
+    for wildcard in forms {
+        let arguments = Arguments {
+            wildcard,
+            ..arguments.clone()
         };
-        let start = Instant::now();
-        let ready = Rc::new(Cell::new(0));
-        let serials = Serials::default();
-        let mut streams = JoinSet::new();
-        let mut connecting = JoinSet::new();
-        for id in 0..arguments.proxies {
-            let wants = match arguments.wildcard {
-                true => Wants::All,
-                false => Wants::Clusters(used(id, uses, arguments.clusters).collect()),
-            };
-            let (ledger, serials) = (ledger.clone(), serials.clone());
-            connecting.spawn_local(async move {
-                Client::connect(id, &wants, address, ledger, serials).await
-            });
-            if connecting.len() == AT_ONCE || id + 1 == arguments.proxies {
-                while let Some(client) = connecting.join_next().await {
-                    let (client, ready) = (client??, Rc::clone(&ready));
-                    streams.spawn_local(follow(client, uses, ready));
-                }
-            }
-        }
-        while ready.get() < arguments.proxies {
-            ensure!(start.elapsed() < LIMIT, "{} proxies have all", ready.get());
-            sleep(Duration::from_millis(20)).await;
-        }
-        Ok(Self {
-            proxies: arguments.proxies,
-            clusters: arguments.clusters,
-            uses,
-            took: start.elapsed(),
-            _streams: streams,
-        })
+        let outcome = measure(&arguments).await?;
+        text.push_str(&text::of(&arguments, &outcome));
     }
-
-    /// From the first connection until all had all.
-    pub(super) fn took(&self) -> Duration {
-        self.took
-    }
-
-    /// How many proxies use a cluster.
-    pub(super) fn users(&self, cluster: usize) -> usize {
-        let proxies = 0..self.proxies;
-        proxies
-            .filter(|id| used(*id, self.uses, self.clusters).any(|used| used == cluster))
-            .count()
-    }
+    entry.end(&text)
 }
 
-async fn follow(client: Client, uses: usize, ready: Rc<Cell<usize>>) {
-    let mut waiting = true;
-    let followed = client.follow(|known| {
-        if known == uses && std::mem::take(&mut waiting) {
-            ready.set(ready.get() + 1);
-        }
-    });
-    if let Err(error) = followed.await {
-        eprintln!("a stream ended: {error:#}");
+async fn measure(arguments: &Arguments) -> Result<Outcome> {
+    let ledger = Ledger::default();
+    let mut tables = Tables::new(arguments.clusters, arguments.endpoints, arguments.files)?;
+    let mut server = Server::new(&tables.directory())?;
+    server.start()?;
+    server.serves().await?;
+    let idle = tree::resident(server.id()?)?;
+    let fleet = Fleet::connect(arguments, server.xds, &ledger).await?;
+    let connected = ledger.bytes();
+    let memory = tree::resident(server.id()?)?;
+
+    let mut quiet = Vec::new();
+    for _ in 0..arguments.changes {
+        sleep(QUIET).await;
+        quiet.push(change(&mut tables, &fleet, &ledger)?);
     }
+    let quiet = ledger.arrivals(&quiet, LIMIT).await;
+
+    let before = tree::cpu(server.id()?)?;
+    let mut busy = Vec::new();
+    let mut beat = interval(Duration::from_secs(1) / arguments.rate.max(1));
+    for _ in 0..(arguments.busy.as_secs_f64() * f64::from(arguments.rate)) as u32 {
+        beat.tick().await;
+        busy.push(change(&mut tables, &fleet, &ledger)?);
+    }
+    let busy = ledger.arrivals(&busy, LIMIT).await;
+    let spent = tree::cpu(server.id()?)? - before;
+    Ok(Outcome {
+        idle,
+        memory,
+        after: tree::resident(server.id()?)?,
+        all_connected: fleet.took(),
+        connected,
+        quiet,
+        busy,
+        cpu: (spent.user() + spent.system()) / 1e6 / arguments.busy.as_secs_f64(),
+    })
 }
 
-/// Which clusters a proxy uses: neighbours on a circle, so that each cluster has as many users.
-fn used(id: usize, uses: usize, clusters: usize) -> impl Iterator<Item = usize> {
-    (0..uses).map(move |next| (id + next) % clusters)
+/// One endpoint of the next cluster moves. The serial number of the change is its new port.
+fn change(tables: &mut Tables, fleet: &Fleet, ledger: &Ledger) -> Result<u32> {
+    let (serial, cluster) = tables.next();
+    ledger.expect(serial, cluster, fleet.users(cluster));
+    tables.write(cluster)?;
+    Ok(serial)
 }

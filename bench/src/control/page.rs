@@ -1,89 +1,115 @@
-//! The figures, for people.
+//! The page of figures, `bench/CONTROL.md`: each run writes its own section anew and leaves the others as they are.
 
-use std::{fmt::Write, time::Duration};
+use std::{fs, io, path::PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
-use super::{Arguments, Arrivals};
 use crate::machine;
 
-/// What came out of one fleet.
-pub(super) struct Outcome {
-    /// KiB of the control plane: with its tables read and nobody there; with the fleet; after the busy time.
-    pub(super) idle: u64,
-    pub(super) memory: u64,
-    pub(super) after: u64,
-    /// Until every proxy had all it asked for.
-    pub(super) all_connected: Duration,
-    /// Bytes of that.
-    pub(super) connected: u64,
-    /// Changes one by one.
-    pub(super) quiet: Arrivals,
-    /// Many changes a second.
-    pub(super) busy: Arrivals,
-    /// Cores that the control plane kept busy then.
-    pub(super) cpu: f64,
+const HEAD: &str = "# The control plane in figures\n\nEach section is written by a command of its own, which it names.";
+
+/// The sections, in the order of the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Section {
+    Fleet,
+    Push,
+    Start,
+    Memory,
+    Chaos,
 }
 
-/// What the page begins with.
-pub(super) fn head(arguments: &Arguments) -> Result<String> {
-    Ok(format!(
-        "# The control plane under a fleet\n\n\
-         {proxies} proxies are connected, each a delta ADS stream of its own on its own connection, to one control plane \
-         with {clusters} clusters of {endpoints} endpoints in {files} files. A change moves one endpoint, by writing its \
-         file anew; the time is that from before the write to the arrival at each proxy that uses the cluster. The \
-         proxies share the machine with the control plane.\n\n\
-         {machine}\n\n",
-        proxies = arguments.proxies,
-        clusters = arguments.clusters,
-        endpoints = arguments.endpoints,
-        files = arguments.files,
-        machine = machine::sentence()?,
-    ))
+impl Section {
+    const ALL: [Self; 5] = [
+        Self::Fleet,
+        Self::Push,
+        Self::Start,
+        Self::Memory,
+        Self::Chaos,
+    ];
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::Fleet => "A change to a fleet",
+            Self::Push => "Pushes under load",
+            Self::Start => "Starts and returns",
+            Self::Memory => "Memory of a proxy on demand",
+            Self::Chaos => "Killed at random",
+        }
+    }
 }
 
-/// A section of it.
-pub(super) fn text(arguments: &Arguments, outcome: &Outcome) -> String {
-    let mut text = match arguments.wildcard {
-        true => "## Every proxy takes everything\n\n".to_owned(),
-        false => format!("## Every proxy uses {} clusters\n\n", arguments.uses),
+/// Where figures go to, beside the terminal.
+#[derive(clap::Args, Clone)]
+pub(super) struct Page {
+    /// Write the figures into their section of the page that shows them
+    #[arg(long = "page", value_name = "FILE", num_args = 0..=1,
+          default_missing_value = concat!(env!("CARGO_MANIFEST_DIR"), "/CONTROL.md"))]
+    path: Option<PathBuf>,
+}
+
+/// A run whose figures are not there yet. It knows the machine as it was before.
+pub(super) struct Entry<'a> {
+    page: &'a Page,
+    section: Section,
+    machine: String,
+}
+
+impl Page {
+    pub(super) fn begin(&self, section: Section) -> Result<Entry<'_>> {
+        Ok(Entry {
+            page: self,
+            section,
+            machine: machine::sentence()?,
+        })
+    }
+}
+
+impl Entry<'_> {
+    /// Prints the figures, and writes them into the page if there is one.
+    pub(super) fn end(self, figures: &str) -> Result<()> {
+        println!("{}\n", figures.trim());
+        let Some(path) = &self.page.path else {
+            return Ok(());
+        };
+        let before = match fs::read_to_string(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            text => text.with_context(|| format!("reading `{}`", path.display()))?,
+        };
+        let text = format!("{}\n\n{}", figures.trim(), self.machine);
+        fs::write(path, replaced(&before, self.section, &text))
+            .with_context(|| format!("writing `{}`", path.display()))
+    }
+}
+
+/// The page with this text in a section.
+fn replaced(page: &str, section: Section, text: &str) -> String {
+    let found = |wanted: Section| {
+        let mut sections = page.split("\n## ").skip(1);
+        sections.find_map(|it| it.strip_prefix(wanted.title())?.strip_prefix('\n'))
     };
-    let busy = format!(
-        "{} changes a second for {:?}",
-        arguments.rate, arguments.busy
-    );
-    text.push_str(
-        "| | changes | arrivals | missing | p50 ms | p99 ms | max ms | bytes an arrival |\n|---|--:|--:|--:|--:|--:|--:|--:|\n",
-    );
-    for (name, arrivals) in [
-        ("one change at a time", &outcome.quiet),
-        (&busy, &outcome.busy),
-    ] {
-        let milliseconds = |share| arrivals.quantile(share).as_secs_f64() * 1e3;
-        // Writing to a string cannot fail.
-        let _ = writeln!(
-            text,
-            "| {name} | {} | {} | {} | {:.1} | {:.1} | {:.1} | {} |",
-            arrivals.changes,
-            arrivals.times.len(),
-            arrivals.missing,
-            milliseconds(0.5),
-            milliseconds(0.99),
-            milliseconds(1.0),
-            arrivals.bytes / arrivals.times.len().max(1) as u64,
+    let sections = Section::ALL.into_iter().filter_map(|it| {
+        let text = if it == section { Some(text) } else { found(it) };
+        Some(format!("\n\n## {}\n\n{}", it.title(), text?.trim()))
+    });
+    HEAD.to_owned() + &sections.collect::<String>() + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_section_is_replaced_and_the_others_stay_in_their_order() {
+        let page = replaced("", Section::Memory, "much");
+        let page = replaced(&page, Section::Fleet, "### All\n\nfast");
+        let page = replaced(&page, Section::Memory, "little");
+        let sections: Vec<&str> = page.split("\n## ").skip(1).collect();
+        assert_eq!(
+            sections,
+            [
+                "A change to a fleet\n\n### All\n\nfast\n",
+                "Memory of a proxy on demand\n\nlittle\n"
+            ]
         );
     }
-    let _ = writeln!(
-        text,
-        "\nResident memory of the control plane: {} MiB with nobody connected, {} MiB with the fleet, {} MiB after the \
-         changes. All proxies had all they asked for {:.1} s after the first connected, {} KiB each. The busy time took \
-         {:.2} cores of the control plane.\n",
-        outcome.idle / 1024,
-        outcome.memory / 1024,
-        outcome.after / 1024,
-        outcome.all_connected.as_secs_f64(),
-        outcome.connected / arguments.proxies.max(1) as u64 / 1024,
-        outcome.cpu,
-    );
-    text
 }

@@ -1,83 +1,128 @@
-//! The tables that the control plane reads: many files, so that a change costs the reading of one.
+//! A shop's tables that change in every way: endpoints move, weights shift, routes come and go.
 
-use std::{fmt::Write as _, fs, path::Path};
+use std::{fmt::Write as _, fs, net::SocketAddr, path::PathBuf};
 
-use anyhow::{Context, Result, ensure};
-use tempfile::TempDir;
+use anyhow::{Context, Result};
 
-use crate::stand::scratch;
-
-/// Ports of endpoints that did not move. Those that did have the serial number of their last move.
-pub(super) const PORT: u32 = 60_000;
-
-/// All of them.
+/// The tables, as files of a directory.
 pub(super) struct Tables {
-    directory: TempDir,
-    /// The port of each cluster's first endpoint.
-    ports: Vec<u32>,
-    endpoints: usize,
-    files: usize,
-    serial: u32,
+    pub(super) directory: PathBuf,
+    listens: SocketAddr,
+    endpoints: Vec<SocketAddr>,
+    /// Clusters that the table has as well, each with a route by its host.
+    others: usize,
+    /// How often they have changed.
+    changes: usize,
 }
 
 impl Tables {
-    /// Writes them into a directory of their own.
-    pub(super) fn new(clusters: usize, endpoints: usize, files: usize) -> Result<Self> {
-        ensure!(files > 0 && clusters > 0, "no clusters, no bench");
+    /// For one listener and at least three endpoints; writes all of them.
+    pub(super) fn new(
+        directory: PathBuf,
+        listens: SocketAddr,
+        endpoints: &[SocketAddr],
+        others: usize,
+    ) -> Result<Self> {
         let tables = Self {
-            directory: scratch()?,
-            ports: vec![PORT; clusters],
-            endpoints,
-            files,
-            serial: 0,
+            directory,
+            listens,
+            endpoints: endpoints.to_vec(),
+            others,
+            changes: 0,
         };
-        // A sidecar's listener: each request to the cluster of its host's name.
-        let listener = "listeners: [{ name: outbound, address: 127.0.0.1:15001 }]\n";
-        fs::write(tables.directory().join("outbound.yaml"), listener)?;
-        for cluster in 0..files.min(clusters) {
-            tables.write(cluster)?;
-        }
+        fs::create_dir_all(&tables.directory)?;
+        tables.write("others.yaml", &many(others, endpoints))?;
+        tables.write_all()?;
         Ok(tables)
     }
 
-    /// Where they are.
-    pub(super) fn directory(&self) -> &Path {
-        self.directory.path()
-    }
-
-    /// Moves an endpoint of the next cluster; returns the serial number of the move, and the cluster. In force once
-    /// written.
-    pub(super) fn next(&mut self) -> (u32, usize) {
-        self.serial += 1;
-        // Neighbours lie in different files, and none comes again soon.
-        let cluster = self.serial as usize % self.ports.len();
-        self.ports[cluster] = self.serial;
-        (self.serial, cluster)
-    }
-
-    /// Writes the file that the cluster is in, by renaming a new one over it.
-    pub(super) fn write(&self, cluster: usize) -> Result<()> {
-        let file = cluster % self.files;
-        let path = self.directory().join(format!("clusters-{file}.yaml"));
-        let mut text = "clusters:\n".to_owned();
-        for cluster in (file..self.ports.len()).step_by(self.files) {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "  {}:\n    endpoints: [", name(cluster));
-            let _ = write!(text, "127.0.0.1:{}", self.ports[cluster]);
-            for endpoint in 1..self.endpoints {
-                let _ = write!(
-                    text,
-                    ", 127.0.{}.{}:{PORT}",
-                    endpoint / 250,
-                    1 + endpoint % 250
-                );
-            }
-            text.push_str("]\n");
+    /// Changes one thing: in turn an endpoint, the weights, a route.
+    pub(super) fn change(&mut self) -> Result<()> {
+        self.changes += 1;
+        match self.changes % 3 {
+            1 => self.write("clusters.yaml", &self.clusters()),
+            _ => self.write("listener.yaml", &self.listener()),
         }
-        let new = path.with_extension("new");
+    }
+
+    /// Leaves one endpoint to answer for all, by which a table is known to be in force.
+    pub(super) fn settle_on(&mut self, endpoint: SocketAddr) -> Result<()> {
+        self.endpoints = vec![endpoint];
+        self.write_all()
+    }
+
+    /// The name of a cluster without which the table is not whole.
+    pub(super) fn last_cluster(&self) -> String {
+        match self.others {
+            0 => "canary".to_owned(),
+            others => name(others - 1),
+        }
+    }
+
+    fn write_all(&self) -> Result<()> {
+        self.write("clusters.yaml", &self.clusters())?;
+        self.write("listener.yaml", &self.listener())
+    }
+
+    /// All endpoints but one, in `web` another one than in `canary`: of three, two are left.
+    fn clusters(&self) -> String {
+        let moved = self.changes.div_ceil(3);
+        let list = |without: usize| {
+            let count = self.endpoints.len();
+            let all = self.endpoints.iter().enumerate();
+            let kept = all.filter(|(place, _)| count == 1 || *place != without % count);
+            let kept: Vec<String> = kept.map(|(_, endpoint)| endpoint.to_string()).collect();
+            kept.join(", ")
+        };
+        format!(
+            "clusters:\n  web: {{ endpoints: [{}] }}\n  canary: {{ endpoints: [{}] }}\n",
+            list(moved),
+            list(moved + 1)
+        )
+    }
+
+    fn listener(&self) -> String {
+        let share = (self.changes + 1) / 3 * 10 % 100;
+        let path = self.changes / 3 % 10;
+        let mut text = format!(
+            "listeners:\n  - name: shop\n    address: {}\n    routes:\n      \
+             - {{ match: {{ path: {{ prefix: /v{path} }} }}, cluster: canary }}\n",
+            self.listens
+        );
+        for other in 0..self.others {
+            let name = name(other);
+            // Writing to a string cannot fail.
+            let _ = writeln!(
+                text,
+                "      - {{ match: {{ hosts: [{name}] }}, cluster: {name} }}"
+            );
+        }
+        let _ = writeln!(
+            text,
+            "      - clusters: {{ web: {}, canary: {share} }}",
+            100 - share
+        );
+        text
+    }
+
+    /// By renaming a new one over it.
+    fn write(&self, file: &str, text: &str) -> Result<()> {
+        let (path, new) = (self.directory.join(file), self.directory.join("new"));
         fs::write(&new, text)
             .and_then(|()| fs::rename(&new, &path))
             .with_context(|| format!("writing `{}`", path.display()))
+    }
+}
+
+/// A table of so many clusters, all with the same endpoints.
+pub(super) fn many(clusters: usize, endpoints: &[SocketAddr]) -> String {
+    let endpoints: Vec<String> = endpoints.iter().map(ToString::to_string).collect();
+    let endpoints = endpoints.join(", ");
+    let lines = (0..clusters).map(|it| format!("  {}: {{ endpoints: [{endpoints}] }}\n", name(it)));
+    let lines: String = lines.collect();
+    match lines.is_empty() {
+        true => "clusters: {}\n".to_owned(),
+        false => format!("clusters:\n{lines}"),
     }
 }
 
@@ -86,10 +131,32 @@ pub(super) fn name(cluster: usize) -> String {
     format!("service-{cluster:04}.shop.svc")
 }
 
-/// The cluster of that name.
-pub(super) fn place(name: &str) -> Option<usize> {
-    name.strip_prefix("service-")?
-        .strip_suffix(".shop.svc")?
-        .parse()
-        .ok()
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::stand::scratch;
+
+    #[test]
+    fn each_change_is_one_and_all_tables_are_valid() {
+        let directory = scratch().unwrap();
+        let endpoints: Vec<SocketAddr> = (1..=3).map(|it| ([127, 0, 0, 1], it).into()).collect();
+        let path = directory.path().to_owned();
+        let mut tables = Tables::new(path, endpoints[0], &endpoints, 2).unwrap();
+        let whole = |tables: &Tables| {
+            let clusters = tables.clusters();
+            let others = many(2, &endpoints).replace("clusters:\n", "");
+            tables.listener() + &clusters + &others
+        };
+        let mut last = whole(&tables);
+        for _ in 0..60 {
+            tables.change().unwrap();
+            let next = whole(&tables);
+            let lines = next.lines().zip(last.lines());
+            let changed = lines.filter(|(next, last)| next != last).count();
+            assert!((1..=2).contains(&changed), "{last}{next}");
+            outrigger_config::parse("tables", &next).unwrap();
+            last = next;
+        }
+    }
 }

@@ -79,6 +79,13 @@ impl Target {
         self
     }
 
+    /// For another host than the address, of HTTP/1.1.
+    pub fn host(mut self, host: &str) -> Result<Self> {
+        self.headers
+            .insert(header::HOST, HeaderValue::from_str(host)?);
+        Ok(self)
+    }
+
     /// How many requests one connection carries at a time.
     pub(super) fn streams(&self) -> usize {
         match self.protocol {

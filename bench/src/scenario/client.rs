@@ -22,18 +22,18 @@ const PATIENCE: Duration = Duration::from_secs(8);
 
 /// One request's fate.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sent {
+pub(crate) struct Sent {
     /// When it was due, from the start.
-    pub(super) due: Duration,
+    pub(crate) due: Duration,
     /// From when it was due until it was sent: the client's own fault, and the machine's.
-    pub(super) late: Duration,
+    pub(crate) late: Duration,
     /// From when it was due to the end of its answer, or of hope.
-    pub(super) took: Duration,
-    pub(super) outcome: Result<(), Failure>,
+    pub(crate) took: Duration,
+    pub(crate) outcome: Result<(), Failure>,
 }
 
 /// Sends; its requests live on between two rates.
-pub(super) struct Client {
+pub(crate) struct Client {
     start: Instant,
     shared: Rc<Shared>,
     under_way: JoinSet<()>,
@@ -47,7 +47,7 @@ struct Shared {
 }
 
 impl Client {
-    pub(super) fn new(target: Target, start: Instant) -> Self {
+    pub(crate) fn new(target: Target, start: Instant) -> Self {
         Self {
             start,
             shared: Rc::new(Shared {
@@ -60,7 +60,7 @@ impl Client {
     }
 
     /// Sends so many requests a second until the moment `end`.
-    pub(super) async fn send(&mut self, rate: u32, end: Instant) -> Result<()> {
+    pub(crate) async fn send(&mut self, rate: u32, end: Instant) -> Result<()> {
         let schedule = Schedule::new(Pace::Fixed(rate))?;
         let requests = async {
             loop {
@@ -84,7 +84,7 @@ impl Client {
     }
 
     /// Waits for the last answers.
-    pub(super) async fn finish(mut self) -> Vec<Sent> {
+    pub(crate) async fn finish(mut self) -> Vec<Sent> {
         while self.under_way.join_next().await.is_some() {}
         let mut sent = self.shared.sent.take();
         sent.sort_by_key(|sent| sent.due);

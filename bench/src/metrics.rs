@@ -1,4 +1,4 @@
-//! Just enough of the Prometheus text format to show golden metrics.
+//! Just enough of the Prometheus text format to show golden metrics, and to watch a proxy.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use crate::load;
 
 /// One scrape.
-pub(super) struct Metrics(Vec<Series>);
+pub(crate) struct Metrics(Vec<Series>);
 
 /// One line: `name{labels} value`.
 struct Series {
@@ -18,7 +18,7 @@ struct Series {
 
 impl Metrics {
     /// Reads `/metrics` at `admin`.
-    pub(super) async fn scrape(admin: SocketAddr) -> Result<Self> {
+    pub(crate) async fn scrape(admin: SocketAddr) -> Result<Self> {
         let url = format!("http://{admin}/metrics");
         let (status, text) = load::fetch(&url.parse()?)
             .await
@@ -42,7 +42,7 @@ impl Metrics {
     }
 
     /// The sum of those series of `name` whose labels are `wanted`.
-    pub(super) fn sum(&self, name: &str, wanted: impl Fn(&str) -> bool) -> f64 {
+    pub(crate) fn sum(&self, name: &str, wanted: impl Fn(&str) -> bool) -> f64 {
         let series = self.0.iter().filter(|series| series.name == name);
         series
             .filter(|series| wanted(&series.labels))
@@ -52,7 +52,7 @@ impl Metrics {
 
     /// A quantile of all series of the histogram `name` together, interpolated within its bucket as by
     /// Prometheus's `histogram_quantile`; none if there was nothing to observe.
-    pub(super) fn quantile(&self, name: &str, quantile: f64) -> Option<f64> {
+    pub(crate) fn quantile(&self, name: &str, quantile: f64) -> Option<f64> {
         let buckets = self.buckets(&format!("{name}_bucket"));
         let (_, all) = *buckets.last()?;
         let rank = quantile * all;
