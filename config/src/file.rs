@@ -78,7 +78,8 @@ fn whole_file() -> Shape<Config> {
         /// The zone that the process runs in. The flag `--zone` wins.
         zone: optional(name::name()),
         /// Addresses that accept connections, with their routes.
-        listeners: required(list(listener::listener())),
+        listeners: required(list(listener::listener()))
+            .hint("what is to be served; `listeners: []` when a control plane has all of it"),
         /// Sets of endpoints, by name.
         clusters: default(cluster::clusters(), Vec::new()),
     });

@@ -17,6 +17,8 @@ pub(crate) struct Field<T> {
     about: &'static str,
     schema: Rc<dyn Fn() -> Value>,
     required: bool,
+    /// What to do when it is missing.
+    hint: Option<&'static str>,
     read: Rc<Read<T>>,
     write: Rc<Write<T>>,
 }
@@ -120,6 +122,7 @@ fn field<T: 'static>(
         about: "",
         schema: Rc::new(schema),
         required: false,
+        hint: None,
         read: Rc::new(read),
         write: Rc::new(write),
     }
@@ -131,6 +134,14 @@ impl<T> Field<T> {
         Self {
             name,
             about: about.trim(),
+            ..self
+        }
+    }
+
+    /// What to do when it is missing.
+    pub(crate) fn hint(self, hint: &'static str) -> Self {
+        Self {
+            hint: Some(hint),
             ..self
         }
     }
@@ -160,6 +171,7 @@ impl<T> Field<T> {
             // A misspelt key has been noted as unknown; that it is missing too would be the same mistake told twice.
             if nearest(self.name, unknown).is_none() {
                 let fault = Fault::new(format!("missing key `{}`", self.name));
+                let fault = self.hint.into_iter().fold(fault, Fault::hint);
                 reader.report(&mapping.span, fault);
             }
         }
@@ -180,6 +192,7 @@ impl<T> Clone for Field<T> {
             about: self.about,
             schema: Rc::clone(&self.schema),
             required: self.required,
+            hint: self.hint,
             read: Rc::clone(&self.read),
             write: Rc::clone(&self.write),
         }

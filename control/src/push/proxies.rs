@@ -164,21 +164,27 @@ mod tests {
         );
     }
 
+    fn accepted(version: &str, names: &[&str]) -> Verdict {
+        Verdict::Accepted {
+            version: version.into(),
+            names: names.iter().map(|name| Arc::from(*name)).collect(),
+        }
+    }
+
+    fn refused(names: &[&str]) -> Verdict {
+        Verdict::Refused {
+            version: "2".into(),
+            names: names.iter().map(|name| Arc::from(*name)).collect(),
+        }
+    }
+
     #[test]
     fn a_refusal_is_kept_beside_what_was_accepted_before() {
         let proxies = Proxies::default();
         let entry = proxies.enter(&node("a"), Form::Delta, None);
-        let accepted = Verdict::Accepted {
-            version: "1".into(),
-        };
-        entry.proxy().answered(Kind::Cluster, accepted, "");
-        let refused = Verdict::Refused {
-            version: "2".into(),
-            names: vec!["web".into()],
-        };
-        entry
-            .proxy()
-            .answered(Kind::Cluster, refused, &"x".repeat(10_000));
+        let answered = |verdict, text: &str| entry.proxy().answered(Kind::Cluster, verdict, text);
+        answered(accepted("1", &["web"]), "");
+        answered(refused(&["web"]), &"x".repeat(10_000));
         let shown = serde_json::json!(proxies.list());
         let cluster = &shown[0]["kinds"]["cluster"];
         assert_eq!(cluster["accepted"]["version"], "1");
@@ -186,5 +192,36 @@ mod tests {
         assert_eq!(cluster["refused"]["resources"][0], "web");
         let text = cluster["refused"]["text"].as_str();
         assert_eq!(text.map(str::len), Some(2048));
+    }
+
+    #[test]
+    fn a_refusal_is_over_when_all_of_it_is_accepted() {
+        let proxies = Proxies::default();
+        let entry = proxies.enter(&node("a"), Form::Delta, None);
+        let answered = |verdict| entry.proxy().answered(Kind::Cluster, verdict, "bad");
+        let refusal = || entry.proxy().kinds["cluster"].refused.clone();
+        answered(refused(&["api", "web"]));
+        answered(accepted("3", &["web", "other"]));
+        assert_eq!(refusal().unwrap().resources, ["api".into()]);
+        answered(accepted("4", &["api"]));
+        assert!(refusal().is_none());
+        // Nobody told what it was about.
+        answered(refused(&[]));
+        answered(accepted("5", &["web"]));
+        assert!(refusal().is_none());
+    }
+
+    #[test]
+    fn who_accepts_everything_refuses_nothing() {
+        let proxies = Proxies::default();
+        let entry = proxies.enter(&node("a"), Form::World, None);
+        entry
+            .proxy()
+            .answered(Kind::Cluster, refused(&["web"]), "bad");
+        // That cluster is gone.
+        entry
+            .proxy()
+            .answered(Kind::Cluster, accepted("3", &[]), "");
+        assert!(entry.proxy().kinds["cluster"].refused.is_none());
     }
 }

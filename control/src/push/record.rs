@@ -62,7 +62,7 @@ pub struct Standing {
     pub sent: Option<Mark>,
     /// What it accepted last.
     pub accepted: Option<Mark>,
-    /// What it refused last.
+    /// What it refused last, unless it has accepted all of that since.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refusal>,
 }
@@ -115,7 +115,14 @@ impl Proxy {
     pub(super) fn answered(&mut self, kind: Kind, verdict: Verdict, text: &str) {
         let standing = self.kinds.entry(kind.as_str()).or_default();
         match verdict {
-            Verdict::Accepted { version } => standing.accepted = Some(Mark::now(&version)),
+            Verdict::Accepted { version, names } => {
+                standing.accepted = Some(Mark::now(&version));
+                // A response of that form and kind holds everything, and what it does not hold is gone.
+                let whole = self.form == Form::World.as_str() && kind.whole();
+                standing
+                    .refused
+                    .take_if(|refused| whole || refused.settled(&names));
+            }
             Verdict::Refused { version, names } => {
                 let text: String = text.chars().take(TEXT).collect();
                 let resources: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
@@ -166,6 +173,15 @@ impl Proxy {
     pub(super) fn gone_for(&self, now: SystemTime) -> Duration {
         let gone = self.gone.and_then(|gone| now.duration_since(gone).ok());
         gone.unwrap_or_default()
+    }
+}
+
+impl Refusal {
+    /// These are accepted, or gone. Says whether nothing is left that is refused; if it was not told what that is, the
+    /// next answer is about it.
+    fn settled(&mut self, names: &[Arc<str>]) -> bool {
+        self.resources.retain(|resource| !names.contains(resource));
+        self.resources.is_empty()
     }
 }
 

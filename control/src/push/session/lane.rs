@@ -41,7 +41,7 @@ pub(super) struct Lane {
 pub(super) struct InFlight {
     nonce: String,
     version: Arc<str>,
-    /// What is in it.
+    /// What is in it, and what it says to be gone.
     names: Vec<Arc<str>>,
 }
 
@@ -152,7 +152,9 @@ impl Lane {
         self.in_flight = Some(InFlight {
             nonce: response.nonce.clone(),
             version: Arc::clone(&response.version),
-            names: names.collect(),
+            names: names
+                .chain(response.removed.iter().map(Arc::clone))
+                .collect(),
         });
     }
 
@@ -160,12 +162,12 @@ impl Lane {
     /// told by `refusal` alone, never by versions.
     pub(super) fn verdict(&mut self, nonce: &str, refusal: Option<&str>) -> Option<Verdict> {
         let answered = self.in_flight.take_if(|it| it.nonce == nonce)?;
-        let version = answered.version;
+        let (version, names) = (answered.version, answered.names);
         Some(match refusal {
-            None => Verdict::Accepted { version },
+            None => Verdict::Accepted { version, names },
             Some(text) => Verdict::Refused {
                 version,
-                names: named(text, answered.names),
+                names: named(text, names),
             },
         })
     }

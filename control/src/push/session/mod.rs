@@ -76,6 +76,8 @@ pub enum Verdict {
     Accepted {
         /// The version of the response.
         version: Arc<str>,
+        /// What was in it, or was said to be gone.
+        names: Vec<Arc<str>>,
     },
     /// It is refused, in whole or in part.
     Refused {

@@ -85,6 +85,16 @@ fn endpoints_come_one_by_one() {
 }
 
 #[test]
+fn an_unknown_name_is_answered_with_what_else_there_is() {
+    let first = view(None, &["listener a 1"]);
+    let mut client = Client::new(Form::World, &first);
+    client.ask(Kind::Listener, &["nobody"]);
+    assert_eq!(accepts(&mut client, &["nobody"]), ["listener"]);
+    client.ask(Kind::Listener, &["a", "nobody"]);
+    assert_eq!(accepts(&mut client, &["a", "nobody"]), ["listener a"]);
+}
+
+#[test]
 fn unknown_endpoints_are_answered_with_none_and_sent_when_they_appear() {
     let first = view(None, &[]);
     let mut client = Client::new(Form::World, &first);
