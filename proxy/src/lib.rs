@@ -28,6 +28,7 @@ pub mod route;
 pub mod snapshot;
 pub mod stack;
 pub mod status;
+pub mod stream;
 pub mod telemetry;
 pub mod upstream;
 pub mod worker;

@@ -14,7 +14,6 @@ use hyper::{
     server::conn::{http1, http2},
     service::service_fn,
 };
-use tokio::net::TcpStream;
 
 use super::{
     detect::{Spoken, detect},
@@ -27,6 +26,7 @@ use crate::{
     limits::gate::Permit,
     snapshot::Listener,
     stack::Stack,
+    stream::Stream,
     telemetry::metrics::{DownstreamError, Side},
     upstream::http2::LocalExecutor,
     worker::Worker,
@@ -219,7 +219,7 @@ impl Connection {
 
 /// Serves one connection that the listener at `address` accepted and let in.
 pub async fn serve(
-    mut stream: TcpStream,
+    mut stream: Stream,
     _admitted: Option<Permit>,
     peer: SocketAddr,
     address: SocketAddr,
@@ -237,7 +237,7 @@ pub async fn serve(
     let _registered = worker.connections.register(&connection);
     let _open = worker.metrics().connection(Side::Downstream);
     // Small responses must not wait for an acknowledgement of the last one (Nagle).
-    let _ = stream.set_nodelay(true);
+    let _ = stream.socket().set_nodelay(true);
     // A drain waits here, too: the first request may be on its way.
     let Some(Ok(Some((spoken, first)))) = connection.run(detect(&mut stream), |_| ()).await else {
         return;
