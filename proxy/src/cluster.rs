@@ -21,6 +21,7 @@ use crate::{
     outlier_detection::{Judgement, OutlierDetection},
     retry::Allowance,
     telemetry::metrics::{ClusterMetrics, Registry},
+    tls::Client,
 };
 
 /// How often [`Cluster::tend`] is called.
@@ -30,6 +31,8 @@ pub const TEND: Duration = Duration::from_millis(250);
 pub struct Cluster {
     /// What the file says of it.
     pub config: model::Cluster,
+    /// What its endpoints are spoken to with below HTTP; `None`: nothing.
+    pub tls: Option<Arc<Client>>,
     /// Swapped when discovery finds others.
     pub endpoints: Endpoints,
     /// Its metrics.
@@ -55,10 +58,11 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Made ready from what the file says, for a process that runs in `zone`. What is known from `before`, the cluster of
+    /// Made ready from what the file says, whose endpoints are spoken to with `tls`, for a process that runs in `zone`. What is known from `before`, the cluster of
     /// this name so far, carries over.
     pub fn compile(
         config: &model::Cluster,
+        tls: Option<&Arc<Client>>,
         zone: Option<&Arc<str>>,
         before: Option<&Arc<Self>>,
         registry: &Registry,
@@ -66,6 +70,7 @@ impl Cluster {
         if let Some(before) = before
             && before.config == *config
             && before.zone.as_ref() == zone
+            && before.speaks_with(tls)
         {
             return Arc::clone(before);
         }
@@ -99,6 +104,7 @@ impl Cluster {
                 before.map(|before| &before.outliers),
             ),
             config: config.clone(),
+            tls: tls.map(Arc::clone),
             circuit_breaker,
             endpoints,
             metrics,
@@ -115,6 +121,15 @@ impl Cluster {
         };
         cluster.update(&listed, before.map(|before| &before.endpoints));
         Arc::new(cluster)
+    }
+
+    /// Whether its endpoints are spoken to with this: then connections to them may be shared.
+    pub fn speaks_with(&self, tls: Option<&Arc<Client>>) -> bool {
+        match (&self.tls, tls) {
+            (Some(own), Some(other)) => Arc::ptr_eq(own, other),
+            (None, None) => true,
+            _ => false,
+        }
     }
 
     /// Lists other endpoints. Those that stay, by address, keep their state; so do those `before` had.

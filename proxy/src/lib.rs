@@ -30,5 +30,6 @@ pub mod stack;
 pub mod status;
 pub mod stream;
 pub mod telemetry;
+pub mod tls;
 pub mod upstream;
 pub mod worker;

@@ -74,7 +74,7 @@ pub async fn accept(
                 // Closed at once: whoever is over the limit must not cost what those below it need.
                 let Ok(admitted) = admitted else { continue };
                 spawn_local(connection::serve(
-                    stream.into(),
+                    stream,
                     admitted,
                     peer,
                     address,

@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::task::spawn_local;
 
 use super::{handover::Handover, pool::Opened};
-use crate::{body::Body, error::Error, limits::connections::Slot, stream::Stream};
+use crate::{body::Body, clock, error::Error, limits::connections::Slot, stream::Stream};
 
 /// What is read at most before it is passed on, and the largest head of a response. hyper's own 400 KiB, times what it
 /// queues, is what a stalled download would hold.
@@ -68,7 +68,7 @@ impl Connection {
         Ok(Box::new(Self {
             sender,
             expires,
-            idle_since: 0,
+            idle_since: clock::now(),
             reused: false,
             slot,
         }))
