@@ -37,5 +37,6 @@ mod seeing;
 mod stage;
 mod streaming;
 mod timeouts;
+mod tls;
 mod upgrades;
 mod zones;

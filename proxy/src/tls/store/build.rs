@@ -155,7 +155,7 @@ impl Host {
             None => Ticketer::new().map_err(|error| unusable(error.to_string()))?,
         };
         let own = match self.tls {
-            ListenerTls::Mesh => Some(member(&pairs, &unusable)?),
+            ListenerTls::Mesh => Some(member(&pairs, unusable)?),
             ListenerTls::Own(_) => None,
         };
         let (min_version, alpn) = match &self.tls {
