@@ -83,7 +83,8 @@ impl Config {
     /// As [`link`](Self::link), with a cluster of no endpoints for each name that no cluster has.
     pub fn link_all(&mut self) {
         if let Err(missing) = self.link() {
-            self.clusters.extend(missing.into_iter().map(Cluster::empty));
+            self.clusters
+                .extend(missing.into_iter().map(Cluster::empty));
             // Nothing can be missing now.
             let _linked = self.link();
         }

@@ -4,7 +4,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::Duration,
@@ -21,7 +21,7 @@ use crate::{
     outlier_detection::{Judgement, OutlierDetection},
     retry::Allowance,
     telemetry::metrics::{ClusterMetrics, Registry},
-    tls::Client,
+    tls::{self, Client},
 };
 
 /// How often [`Cluster::tend`] is called.
@@ -29,10 +29,12 @@ pub const TEND: Duration = Duration::from_millis(250);
 
 /// A cluster and its endpoints of now.
 pub struct Cluster {
-    /// What the file says of it.
+    /// What the table says of it; the endpoints that it lists may be others by now.
     pub config: model::Cluster,
     /// What its endpoints are spoken to with below HTTP; `None`: nothing.
     pub tls: Option<Arc<Client>>,
+    /// Those that it lists now.
+    listed: Mutex<Vec<model::Endpoint>>,
     /// Swapped when discovery finds others.
     pub endpoints: Endpoints,
     /// Its metrics.
@@ -68,9 +70,9 @@ impl Cluster {
         registry: &Registry,
     ) -> Arc<Self> {
         if let Some(before) = before
-            && before.config == *config
             && before.zone.as_ref() == zone
             && before.speaks_with(tls)
+            && before.follow(config)
         {
             return Arc::clone(before);
         }
@@ -105,6 +107,7 @@ impl Cluster {
             ),
             config: config.clone(),
             tls: tls.map(Arc::clone),
+            listed: Mutex::new(listed.clone()),
             circuit_breaker,
             endpoints,
             metrics,
@@ -125,11 +128,24 @@ impl Cluster {
 
     /// Whether its endpoints are spoken to with this: then connections to them may be shared.
     pub fn speaks_with(&self, tls: Option<&Arc<Client>>) -> bool {
-        match (&self.tls, tls) {
-            (Some(own), Some(other)) => Arc::ptr_eq(own, other),
-            (None, None) => true,
-            _ => false,
+        tls::same(self.tls.as_ref(), tls)
+    }
+
+    /// Becomes what the table says of it now, if that is a matter of endpoints alone: then all that refers to it may stay.
+    fn follow(&self, config: &model::Cluster) -> bool {
+        let model::Endpoints::Static(new) = &config.endpoints else {
+            return self.config == *config;
+        };
+        let of_table = matches!(self.config.endpoints, model::Endpoints::Static(_));
+        if !of_table || !self.config.has_policy_of(config) {
+            return false;
         }
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        if *listed != *new {
+            listed.clone_from(new);
+            self.update(new, None);
+        }
+        true
     }
 
     /// Lists other endpoints. Those that stay, by address, keep their state; so do those `before` had.

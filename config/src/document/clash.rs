@@ -1,6 +1,6 @@
 //! What is wrong between documents, each of which is right by itself.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     Document,
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Problems,
-    model::Selector,
+    model::{Listener, Selector},
     problem::{Fault, Problem, quote},
     reader::{nearest, suggest},
 };
@@ -80,9 +80,12 @@ pub fn check<'d>(documents: &[&'d Document]) -> Vec<Clash<'d>> {
 fn items(document: &Document) -> impl Iterator<Item = Item<'_>> {
     let clusters = document.clusters.iter().map(|it| Item::Cluster(&it.name));
     let listeners = document.listeners.iter();
-    let names = listeners.clone().map(|it| Item::Listener(&it.name));
     // Port 0 is another port each time.
-    let addresses = listeners.map(|it| it.address).filter(|it| it.port() != 0);
+    let fixed = |listener: &&Arc<Listener>| listener.address.port() != 0;
+    let addresses = listeners.clone().filter(fixed).map(|it| it.address);
+    // A name that was made of the address would be the same mistake told twice.
+    let named = listeners.filter(move |it| !fixed(it) || *it.name != *it.address.to_string());
+    let names = named.map(|it| Item::Listener(&it.name));
     clusters.chain(names).chain(addresses.map(Item::Address))
 }
 
@@ -107,9 +110,10 @@ impl Clash<'_> {
             Kind::Twice(item) => {
                 let here = documents[self.here];
                 let there = there.unwrap_or(here);
-                match from == self.there {
-                    true => twice(item, there, here),
-                    false => twice(item, here, there),
+                match from {
+                    Some(from) if from == self.here => twice(item, Some(here), there),
+                    Some(from) if Some(from) == self.there => twice(item, Some(there), here),
+                    _ => twice(item, None, here),
                 }
             }
             Kind::Missing(name) if from == Some(self.here) => {
@@ -122,7 +126,8 @@ impl Clash<'_> {
     }
 }
 
-fn twice(item: &Item<'_>, here: &Document, there: &Document) -> Problem {
+/// Seen from one of those that say it, or from a third.
+fn twice(item: &Item<'_>, here: Option<&Document>, there: &Document) -> Problem {
     let message = match item {
         Item::Cluster(name) => format!("another table defines the cluster {} too", quote(name)),
         Item::Listener(name) => format!("a listener of another table is named {} too", quote(name)),
@@ -131,7 +136,7 @@ fn twice(item: &Item<'_>, here: &Document, there: &Document) -> Problem {
     let fault = Fault::new(message)
         .cause("here")
         .hint("a proxy could get both: let one go, or keep them apart by `proxies`");
-    let problem = at(here.place(item), fault);
+    let problem = at(here.and_then(|here| here.place(item)), fault);
     also(problem, there, there.place(item), "and here")
 }
 
@@ -174,11 +179,16 @@ fn known(name: &str, documents: &[&Document]) -> String {
     }
 }
 
-/// Seen from the document that had it: `None` if that is to go.
+/// Seen from the document that had it, or has it for fewer proxies: `None` if that is to go.
 fn needed(name: &str, from: Option<&Document>, needs: &Document) -> Problem {
-    let fault = Fault::new(format!("the cluster {} is still needed", quote(name)))
-        .hint("first take it out of the routes and breakers that name it");
     let place = from.and_then(|from| from.place(&Item::Cluster(name)));
+    let cluster = quote(name);
+    let fault = match place {
+        Some(_) => Fault::new(format!("other proxies still need the cluster {cluster}"))
+            .hint("`proxies` of this table must take all that `proxies` of the other one takes"),
+        None => Fault::new(format!("the cluster {cluster} is still needed"))
+            .hint("first take it out of the routes and breakers that name it"),
+    };
     let problem = at(place, fault);
     also(problem, needs, needs.reference(name), "named here")
 }

@@ -12,7 +12,7 @@ use super::kept::Draft;
 use crate::{
     telemetry::metrics::TlsMetrics,
     tls::{
-        Client, Flaw, Server,
+        self, Client, Flaw, Server,
         certificate::Pair,
         client::{self, Trust},
         flaw::Kind,
@@ -190,12 +190,8 @@ fn same<T>(before: &[Arc<T>], now: &[Arc<T>]) -> bool {
 fn same_callers(before: Option<&Callers>, now: Option<&Callers>) -> bool {
     match (before, now) {
         (Some(before), Some(now)) => {
-            let revoked = match (&before.revoked, &now.revoked) {
-                (Some(before), Some(now)) => Arc::ptr_eq(before, now),
-                (None, None) => true,
-                _ => false,
-            };
-            revoked && Arc::ptr_eq(&before.roots, &now.roots)
+            tls::same(before.revoked.as_ref(), now.revoked.as_ref())
+                && Arc::ptr_eq(&before.roots, &now.roots)
         }
         (None, None) => true,
         _ => false,
@@ -279,8 +275,8 @@ impl Guest {
 
     fn make(&mut self, pair: Option<Arc<Pair>>, roots: Option<Roots>) -> Result<(), Flaw> {
         if let Some((shown, believed)) = &self.made_of
-            && same(shown.as_slice(), pair.as_slice())
-            && same(believed.as_slice(), roots.as_slice())
+            && tls::same(shown.as_ref(), pair.as_ref())
+            && tls::same(believed.as_ref(), roots.as_ref())
         {
             return Ok(());
         }
