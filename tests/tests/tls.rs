@@ -335,11 +335,11 @@ async fn callers_show_certificates_that_are_asked_for() {
         "{told}"
     );
     assert!(told.starts_with("Hash="), "{told}");
-    assert!(
-        proxy.output().contains(" tls=1.3 peer=alice.example "),
-        "{}",
-        proxy.output()
-    );
+    eventually("the line of the request", async || {
+        let output = proxy.output();
+        output.contains(" tls=1.3 peer=alice.example ")
+    })
+    .await;
     for other in [None, Some(&mallory), Some(&foreign)] {
         ask(other).await.unwrap_err();
     }
@@ -419,9 +419,13 @@ async fn who_does_not_shake_hands_is_let_go() {
         .await;
     cleartext.read_to_end().await;
     silent.read_to_end().await;
-    let metrics = proxy.metrics().await;
-    let failed = |outcome| metrics.sum("outrigger_tls_handshakes_total", &[("outcome", outcome)]);
-    assert_eq!((failed("not_tls"), failed("given_up")), (1.0, 1.0));
+    eventually("both are counted", async || {
+        let metrics = proxy.metrics().await;
+        let name = "outrigger_tls_handshakes_total";
+        let failed = |outcome| metrics.sum(name, &[("outcome", outcome)]);
+        (failed("not_tls"), failed("given_up")) == (1.0, 1.0)
+    })
+    .await;
 }
 
 #[tokio::test]
