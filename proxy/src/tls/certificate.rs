@@ -163,3 +163,7 @@ fn names(certificate: &X509Certificate<'_>) -> Result<Names, Kind> {
 fn time(seconds: i64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
