@@ -24,6 +24,14 @@ fn cluster(cluster: &str) -> String {
     ))
 }
 
+/// Three listeners, each with these lines.
+fn listener(one: &str, two: &str, three: &str) -> String {
+    let listeners = [one, two, three].into_iter().zip(8080..);
+    let listeners =
+        listeners.map(|(lines, port)| format!("  - address: 127.0.0.1:{port}\n{lines}"));
+    messages(&format!("listeners:\n{}", listeners.collect::<String>()))
+}
+
 macro_rules! golden {
     ($($name:ident: $messages:expr;)+) => {
         $(
@@ -84,7 +92,12 @@ golden! {
     dns_without_port: cluster("    dns: { name: 'web.internal:80', min_ttl: 2m }\n");
     a_misspelt_balancer: cluster("    endpoints: []\n    balancer: ringhash\n");
     a_hash_without_key: cluster("    endpoints: []\n    balancer: { ring_hash: {} }\n");
-    what_is_not_in_this_version: cluster("    endpoints: []\n    tls: {}\n");
+    certificates_that_are_none: listener("    tls: { certificates: [] }\n", "    tls: { certificates: [{ cert: a.crt }] }\n", "    tls: {}\n");
+    a_key_in_the_file_itself: listener("    tls: { certificates: [{ cert: a.crt, key: \"-----BEGIN PRIVATE KEY-----\\nMIIB\" }] }\n", "", "");
+    callers_by_nobody_s_word: listener("    tls: { certificates: [{ cert: a, key: b }], client_certificates: required }\n", "    tls: { certificates: [{ cert: a, key: b }], client_ca: c, min_version: \"1.1\" }\n", "    tls: { certificates: [{ cert: a, key: b }], client_certificates: require, crl: [] }\n");
+    a_redirect_beside_what_it_leaves_nothing_to: listener("    redirect_to_https: true\n    routes: []\n", "    redirect_to_https: { port: 8443 }\n    tls: mesh\n", "    tls: mash\n");
+    a_mesh_without_identity: listener("    tls: mesh\n", "", "") + &cluster("    endpoints: []\n    tls: { mesh: { identities: ['spiffe://Example.org/a'] } }\n");
+    tls_to_endpoints: cluster("    endpoints: []\n    tls: { server_name: 'https://a', cert: a.crt, ca: a, insecure_skip_verify_i_know_what_this_means: true, verify: false }\n");
     limits_that_make_no_sense: cluster("    endpoints: []\n    limits: { pending: 10, requests: 0, retry: 3, adaptive: { min: 100, max: 10 } }\n");
     an_adaptive_limit_that_is_just_on: cluster("    endpoints: []\n    limits: { adaptive: true }\n");
     limits_of_a_listener: messages("listeners: [{ address: 127.0.0.1:80, limits: { pending: 3 }, routes: [] }]\n");

@@ -28,6 +28,8 @@ pub mod route;
 pub mod snapshot;
 pub mod stack;
 pub mod status;
+pub mod stream;
 pub mod telemetry;
+pub mod tls;
 pub mod upstream;
 pub mod worker;

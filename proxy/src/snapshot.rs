@@ -30,6 +30,7 @@ use crate::{
     retry::Policy,
     route::{self, Map, Router, Split},
     telemetry::metrics::{FilterMetrics, Registry, RouteMetrics},
+    tls,
 };
 
 /// A table in force.
@@ -50,6 +51,8 @@ pub struct Snapshot {
 pub struct Listener {
     /// What the file says of it, its routes left out.
     pub config: model::Listener,
+    /// What its callers have to speak below HTTP; `None`: nothing.
+    pub tls: Option<Arc<tls::Server>>,
     /// Of requests that no route took.
     pub unrouted: RouteMetrics,
     /// Of all its requests.
@@ -95,14 +98,20 @@ pub enum Filter {
 }
 
 impl Snapshot {
-    /// Compiles a table. What did not change is taken over from the one `before`.
-    pub fn compile(config: Config, before: Option<&Self>, registry: &Registry) -> Self {
+    /// Compiles a table, which speaks TLS with `tls`. What did not change is taken over from the one `before`.
+    pub fn compile(
+        config: Config,
+        tls: &tls::Material,
+        before: Option<&Self>,
+        registry: &Registry,
+    ) -> Self {
         let clusters: Vec<_> = config
             .clusters
             .iter()
             .map(|cluster| {
                 let before = before.and_then(|before| before.clusters.named(&cluster.name));
-                Cluster::compile(cluster, config.zone.as_ref(), before, registry)
+                let tls = tls.client(&cluster.name);
+                Cluster::compile(cluster, tls, config.zone.as_ref(), before, registry)
             })
             .collect();
         let listeners = config
@@ -113,7 +122,8 @@ impl Snapshot {
                     let named = || before.named(&listener.name);
                     before.listener(listener.address).or_else(named)
                 });
-                Listener::compile(listener, &clusters, before, registry)
+                let tls = tls.server(listener.address);
+                Listener::compile(listener, tls, &clusters, before, registry)
             })
             .collect();
         Self {
@@ -153,6 +163,7 @@ impl Snapshot {
 impl Listener {
     fn compile(
         config: &model::Listener,
+        tls: Option<&Arc<tls::Server>>,
         clusters: &[Arc<Cluster>],
         before: Option<&Arc<Self>>,
         registry: &Registry,
@@ -180,6 +191,7 @@ impl Listener {
                 .zip(&routes)
                 .all(|(a, b)| Arc::ptr_eq(a, b))
             && before.config.has_ways_of(config)
+            && tls::same(before.tls.as_ref(), tls)
         {
             return Arc::clone(before);
         }
@@ -191,6 +203,7 @@ impl Listener {
             unrouted: RouteMetrics::new(registry, Arc::clone(name), "".into()),
             rate_limit: rate_limit.into_iter().next(),
             limits: ListenerLimits::new(&config.limits, limits, name, registry),
+            tls: tls.map(Arc::clone),
             router: Router::new(&config.routes),
             routes,
             // Each route has its own part of the file.

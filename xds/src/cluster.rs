@@ -15,17 +15,14 @@ use serde_json::{Value, json};
 
 use crate::{
     Kind, Refused, Resource, any, endpoints, parts,
-    pb::envoy::config::{
-        cluster::v3::{
-            Cluster,
-            cluster::{ClusterDiscoveryType, DiscoveryType, EdsClusterConfig},
-        },
-        core::v3::TransportSocket,
+    pb::envoy::config::cluster::v3::{
+        Cluster,
+        cluster::{ClusterDiscoveryType, DiscoveryType, EdsClusterConfig},
     },
     refused::Within,
     remainder::{self, Keys},
     scalar::{is_zero, time, written_time},
-    source,
+    source, tls,
 };
 
 /// A cluster as it was decoded.
@@ -84,6 +81,7 @@ fn standard(cluster: &model::Cluster) -> Cluster {
     }
     balancer::to_wire(cluster, &mut message);
     protocol::to_wire(cluster, &mut message);
+    message.transport_socket = tls::of_cluster(cluster);
     message
 }
 
@@ -127,8 +125,10 @@ fn eds_name(message: &Cluster) -> Option<Arc<str>> {
 
 /// What the standard fields say.
 fn keys(message: &Cluster) -> Result<Keys, Refused> {
-    cleartext(message)?;
     let mut keys = Keys::new();
+    if let Some(tls) = tls(message)? {
+        keys.insert("tls".to_owned(), tls);
+    }
     discovery(message, &mut keys)?;
     if let Some(timeout) = message.connect_timeout.as_ref().filter(|it| !is_zero(it)) {
         let timeout = written_time(timeout).within("connect_timeout")?;
@@ -194,16 +194,23 @@ fn discovery(message: &Cluster, keys: &mut Keys) -> Result<(), Refused> {
     Ok(())
 }
 
-/// To send cleartext where TLS is meant would be the worst of misunderstandings.
-fn cleartext(message: &Cluster) -> Result<(), Refused> {
-    let sockets = message.transport_socket_matches.iter();
-    let sockets = sockets.filter_map(|it| it.transport_socket.as_ref());
-    let mut sockets = sockets.chain(&message.transport_socket);
-    match sockets.find(|socket| !source::is_cleartext(socket)) {
-        Some(TransportSocket { name, .. }) => {
-            let reason = format!("`{name}` is not supported: endpoints are spoken to in cleartext");
-            Err(Refused::new(reason)).within("transport_socket")
-        }
-        None => Ok(()),
+/// What the endpoints are spoken to with; `None`: cleartext. To send that where TLS is meant would be the worst of
+/// misunderstandings.
+fn tls(message: &Cluster) -> Result<Option<Value>, Refused> {
+    let mut several = message.transport_socket_matches.iter();
+    let other = several.find(|it| {
+        let socket = it.transport_socket.as_ref();
+        socket.is_some_and(|socket| !source::is_cleartext(socket))
+    });
+    if other.is_some() {
+        let reason = "one for all endpoints is supported";
+        return Err(Refused::new(reason)).within("transport_socket_matches");
+    }
+    let socket = message.transport_socket.as_ref();
+    match socket.filter(|socket| !source::is_cleartext(socket)) {
+        Some(socket) => tls::cluster_keys(socket)
+            .map(Some)
+            .within("transport_socket"),
+        None => Ok(None),
     }
 }

@@ -30,6 +30,7 @@ mod routes;
 mod scalar;
 mod source;
 mod structs;
+mod tls;
 
 /// The generated types of Envoy's API.
 pub use envoy_types::pb;

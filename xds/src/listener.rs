@@ -23,7 +23,7 @@ use crate::{
     },
     refused::Within,
     remainder::{self, Keys},
-    routes, source,
+    routes, source, tls,
 };
 
 pub(crate) use connection_manager::router;
@@ -59,6 +59,7 @@ pub fn encode(listener: &model::Listener) -> Resource {
                 name: "envoy.filters.network.http_connection_manager".to_owned(),
                 config_type: Some(ConfigType::TypedConfig(pack(&manager))),
             }],
+            transport_socket: tls::of_listener(listener),
             ..FilterChain::default()
         }],
         ..Listener::default()
@@ -123,7 +124,10 @@ fn keys(message: &Listener) -> Result<(Keys, HttpConnectionManager), Refused> {
     keys.insert("name".to_owned(), json!(message.name));
     keys.insert("address".to_owned(), json!(address.to_string()));
     keys.insert("routes".to_owned(), json!([]));
-    let manager = filters::only_manager(message)?;
+    let (manager, tls) = filters::only_manager(message)?;
+    if let Some(tls) = tls {
+        keys.insert("tls".to_owned(), tls);
+    }
     connection_manager::from_wire(&manager, &mut keys)?;
     Ok((keys, manager))
 }
@@ -166,10 +170,14 @@ fn takes_all(chain: &FilterChain) -> bool {
     let Some(condition) = &chain.filter_chain_match else {
         return true;
     };
-    let cleartext = matches!(&*condition.transport_protocol, "" | "raw_buffer");
+    let socket = chain.transport_socket.as_ref();
+    let by_itself = match socket.is_some_and(|socket| !source::is_cleartext(socket)) {
+        true => matches!(&*condition.transport_protocol, "" | "tls"),
+        false => matches!(&*condition.transport_protocol, "" | "raw_buffer"),
+    };
     let without = FilterChainMatch {
         transport_protocol: String::new(),
         ..condition.clone()
     };
-    cleartext && without == FilterChainMatch::default()
+    by_itself && without == FilterChainMatch::default()
 }

@@ -10,19 +10,28 @@ use super::{
     name::name,
     rate_limit::rate_limit,
     route::route,
+    tls::{listener_tls, redirect_or_routes, redirect_to_https},
 };
 use crate::{
     Network,
-    model::{Destination, Listener, ListenerLimits, RateLimit, Route, default as defaults},
+    model::{
+        Destination, Listener, ListenerLimits, ListenerTls, RateLimit, Redirect, Route,
+        default as defaults,
+    },
     problem::Fault,
     reader::Reader,
-    shape::{Shape, default, flag, keys, list, list_where, nested, optional, required, whole},
+    shape::{
+        Shape, absent, default, flag, keys, list, list_where, nested, optional, required, whole,
+    },
     yaml::Node,
 };
 
 struct Keys {
     name: Option<Arc<str>>,
     address: SocketAddr,
+    tls: Option<ListenerTls>,
+    forward_client_cert: bool,
+    redirect_to_https: Option<Redirect>,
     trusted_proxies: Vec<Network>,
     via: bool,
     connect: bool,
@@ -42,6 +51,14 @@ pub(crate) fn listener() -> Shape<Listener> {
         name: optional(name()),
         /// Where it listens, as IP:port. Port 0 lets the system choose.
         address: required(bind_address()),
+        /// TLS with its callers: certificates, or `mesh` for the process's `identity`. Cleartext when left out.
+        tls: optional(listener_tls()),
+        /// Whether endpoints are told of the caller's certificate, in `x-forwarded-client-cert`. From callers that are no
+        /// `trusted_proxies` that header is removed in any case.
+        forward_client_cert: default(flag(), false),
+        /// Whether every request is sent to the same place with `https`, in place of `routes`; `{ port: 8443 }` if that is
+        /// not port 443.
+        redirect_to_https: absent(redirect_to_https(), None),
         /// Peers whose `x-forwarded-*` and `forwarded` headers are believed and extended; from all others they are
         /// replaced.
         trusted_proxies: default(list(network()), Vec::new()),
@@ -67,12 +84,15 @@ pub(crate) fn listener() -> Shape<Listener> {
         /// goes to the cluster that has the name of its host.
         routes: optional(routes()),
     });
-    keys.convert(from_keys, to_keys)
+    keys.rule(redirect_or_routes).convert(from_keys, to_keys)
 }
 
 fn from_keys(keys: Keys) -> Listener {
     let name = keys.name.unwrap_or_else(|| keys.address.to_string().into());
-    let mut routes = keys.routes.unwrap_or_else(by_host);
+    let mut routes = match keys.redirect_to_https {
+        Some(redirect) => vec![Route::redirect(redirect)],
+        None => keys.routes.unwrap_or_else(by_host),
+    };
     for (index, route) in routes.iter_mut().enumerate() {
         if route.name.is_empty() {
             route.name = format!("{name}/{index}").into();
@@ -81,6 +101,8 @@ fn from_keys(keys: Keys) -> Listener {
     Listener {
         name,
         address: keys.address,
+        tls: keys.tls,
+        forward_client_cert: keys.forward_client_cert,
         trusted_proxies: keys.trusted_proxies,
         via: keys.via,
         connect: keys.connect,
@@ -100,6 +122,10 @@ fn to_keys(listener: &Listener) -> Keys {
     Keys {
         name: Some(listener.name),
         address: listener.address,
+        tls: listener.tls,
+        forward_client_cert: listener.forward_client_cert,
+        // A route, by now.
+        redirect_to_https: None,
         trusted_proxies: listener.trusted_proxies,
         via: listener.via,
         connect: listener.connect,

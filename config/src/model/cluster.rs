@@ -4,7 +4,9 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use http::HeaderName;
 
-use super::{CircuitBreaker, ClusterLimits, HealthCheck, OutlierDetection, RetryBudget};
+use super::{
+    CircuitBreaker, ClusterLimits, ClusterTls, HealthCheck, OutlierDetection, RetryBudget,
+};
 
 /// A named set of endpoints with one policy.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +17,8 @@ pub struct Cluster {
     pub endpoints: Endpoints,
     /// What is spoken to them.
     pub protocol: Protocol,
+    /// What is spoken below that; `None`: nothing, in cleartext.
+    pub tls: Option<ClusterTls>,
     /// How one is picked.
     pub balancer: Balancer,
     /// To make a connection.
@@ -46,6 +50,7 @@ impl Cluster {
             name,
             endpoints: _,
             protocol,
+            tls,
             balancer,
             connect_timeout,
             pool,
@@ -60,6 +65,7 @@ impl Cluster {
         } = self;
         *name == other.name
             && *protocol == other.protocol
+            && *tls == other.tls
             && *balancer == other.balancer
             && *connect_timeout == other.connect_timeout
             && *pool == other.pool
@@ -136,7 +142,7 @@ pub enum DnsRecord {
 /// What is spoken to the endpoints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Protocol {
-    /// HTTP/2 for gRPC requests, else HTTP/1.1.
+    /// With TLS what the endpoint chooses; without, HTTP/2 for gRPC requests, else HTTP/1.1.
     #[default]
     Auto,
     /// HTTP/1.1 always.

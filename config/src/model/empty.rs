@@ -24,6 +24,7 @@ impl Default for Config {
                 queueing_delay: Some(default::OVERLOAD_QUEUEING_DELAY),
             },
             zone: None,
+            identity: None,
             listeners: Vec::new(),
             clusters: Vec::new(),
         }
@@ -37,6 +38,7 @@ impl Cluster {
             name,
             endpoints: Endpoints::Static(Vec::new()),
             protocol: Protocol::default(),
+            tls: None,
             balancer: Balancer::PeakEwma {
                 decay: default::EWMA_DECAY,
             },

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use super::{ListenerLimits, RateLimit, Route};
+use super::{ListenerLimits, ListenerTls, RateLimit, Route};
 use crate::network::Network;
 
 /// A bound address that accepts downstream connections.
@@ -12,6 +12,10 @@ pub struct Listener {
     pub name: Arc<str>,
     /// Where it listens.
     pub address: SocketAddr,
+    /// What its callers have to speak below HTTP; `None`: nothing, in cleartext.
+    pub tls: Option<ListenerTls>,
+    /// Whether endpoints are told of the caller's certificate, in `x-forwarded-client-cert`.
+    pub forward_client_cert: bool,
     /// Peers whose `x-forwarded-*` and `forwarded` headers are believed and extended; from all others they are replaced.
     pub trusted_proxies: Vec<Network>,
     /// Whether `via` is added to requests and responses (RFC 9110, 7.6.3).
@@ -42,6 +46,8 @@ impl Listener {
         let Self {
             name,
             address,
+            tls,
+            forward_client_cert,
             trusted_proxies,
             via,
             connect,
@@ -56,6 +62,8 @@ impl Listener {
         } = self;
         *name == other.name
             && *address == other.address
+            && *tls == other.tls
+            && *forward_client_cert == other.forward_client_cert
             && *trusted_proxies == other.trusted_proxies
             && *via == other.via
             && *connect == other.connect

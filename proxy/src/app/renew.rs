@@ -5,7 +5,7 @@ use std::{sync::Arc, time::SystemTime};
 use outrigger_config::Config;
 use tokio::time::Instant;
 
-use super::{App, BIND_AGAIN, Failure, TELL, sockets::Sockets, sources, tell};
+use super::{App, BIND_AGAIN, Failure, TELL, may_wait, sockets::Sockets, sources, tell};
 use crate::{
     control::Merged, downstream::accept::bind, snapshot::Snapshot, status::Refused,
     telemetry::metrics::ReloadOutcome, worker::Order,
@@ -87,6 +87,7 @@ impl App {
         // Bound before anything changes: a file whose addresses can't be had is refused whole.
         let pushed = sources::pushed(&file);
         let (sockets, left_out) = Sockets::bind(&mut config, &old, pushed, self.workers.len())?;
+        let material = self.tls.take(&config, may_wait(&file))?;
         let (unbound, why): (Vec<_>, Vec<_>) = left_out.into_iter().unzip();
         clashes.extend(why);
         self.unbound = (unbound, Instant::now() + BIND_AGAIN);
@@ -94,7 +95,8 @@ impl App {
         if config != *before.config {
             let new: Vec<_> = config.listeners.iter().map(|it| it.address).collect();
             let registry = &self.shared.telemetry.registry;
-            let next = Arc::new(Snapshot::compile(config, Some(&before), registry));
+            let next = Snapshot::compile(config, &material, Some(&before), registry);
+            let next = Arc::new(next);
             self.shared.snapshot.store(Arc::clone(&next));
             before.retire(&next);
             sockets.hand_out(&self.workers);

@@ -1,7 +1,7 @@
 //! One downstream connection, from its first byte to its last.
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     future::{Future, poll_fn},
     net::SocketAddr,
     pin::{Pin, pin},
@@ -10,10 +10,12 @@ use std::{
     task::{Poll, Waker},
 };
 
+use bytes::BytesMut;
 use hyper::{
     server::conn::{http1, http2},
     service::service_fn,
 };
+use outrigger_config::model::Alpn;
 use tokio::net::TcpStream;
 
 use super::{
@@ -21,13 +23,16 @@ use super::{
     forwarded::Forwarded,
     framing::Framing,
     io::{Io, Phase},
+    secured::{Secured, shake_hands},
 };
 use crate::{
     clock,
     limits::gate::Permit,
     snapshot::Listener,
     stack::Stack,
+    stream::Stream,
     telemetry::metrics::{DownstreamError, Side},
+    tls::Server,
     upstream::http2::LocalExecutor,
     worker::Worker,
 };
@@ -57,6 +62,8 @@ pub struct Connection {
     pub peer: SocketAddr,
     /// What is written into forwarding headers.
     pub forwarded: Forwarded,
+    /// What TLS says of it, if it speaks that, once hands are shaken.
+    secured: OnceCell<Box<Secured>>,
     phase: Arc<Phase>,
     /// Since when it has had no request, in microseconds.
     quiet_since: Cell<u64>,
@@ -77,6 +84,7 @@ impl Connection {
             listener: RefCell::new(listener),
             peer,
             forwarded: Forwarded::new(peer),
+            secured: OnceCell::new(),
             phase,
             quiet_since: Cell::new(now),
             draining_since: Cell::new(0),
@@ -103,9 +111,17 @@ impl Connection {
         self.listener.borrow().config.address
     }
 
+    /// What TLS says of it, if it speaks that.
+    pub fn secured(&self) -> Option<&Secured> {
+        self.secured.get().map(|secured| &**secured)
+    }
+
     /// A request's head has been read; what is known of its framing.
     pub fn begin(&self) -> Framing {
         self.worker.begin();
+        if let Some(secured) = self.secured() {
+            secured.count();
+        }
         self.phase
             .in_flight
             .store(self.phase.in_flight.load(Relaxed) + 1, Relaxed);
@@ -217,9 +233,30 @@ impl Connection {
     }
 }
 
+/// Shakes hands with the caller of a listener that speaks TLS; what it then speaks, if that was agreed on. `None`: there is
+/// nothing to go on with.
+async fn secure(
+    stream: TcpStream,
+    connection: &Connection,
+    server: &Server,
+) -> Option<(Stream, Option<Spoken>)> {
+    let worker = &connection.worker;
+    let hands = shake_hands(server, stream, connection.peer, worker.tls_metrics());
+    let (stream, secured) = connection.run(hands, |_| ()).await??;
+    let spoken = secured.session.alpn.map(|alpn| match alpn {
+        Alpn::Http2 => Spoken::Http2,
+        Alpn::Http1 => Spoken::Http1,
+    });
+    let _ = connection.secured.set(Box::new(secured));
+    // A head has as much time as a handshake.
+    let head_since = &connection.phase.head_since;
+    head_since.store(worker.tick().max(1), Relaxed);
+    Some((stream, spoken))
+}
+
 /// Serves one connection that the listener at `address` accepted and let in.
 pub async fn serve(
-    mut stream: TcpStream,
+    stream: TcpStream,
     _admitted: Option<Permit>,
     peer: SocketAddr,
     address: SocketAddr,
@@ -233,14 +270,27 @@ pub async fn serve(
         listener.config.max_header_bytes,
         listener.config.max_streams,
     );
+    let server = listener.tls.clone();
     let connection = Connection::new(listener, peer, Rc::clone(&worker));
     let _registered = worker.connections.register(&connection);
     let _open = worker.metrics().connection(Side::Downstream);
     // Small responses must not wait for an acknowledgement of the last one (Nagle).
     let _ = stream.set_nodelay(true);
-    // A drain waits here, too: the first request may be on its way.
-    let Some(Ok(Some((spoken, first)))) = connection.run(detect(&mut stream), |_| ()).await else {
+    let secured = match &server {
+        // Boxed: a connection without it, or past it, should not hold the room for it.
+        Some(server) => Box::pin(secure(stream, &connection, server)).await,
+        None => Some((Stream::Tcp(stream), None)),
+    };
+    let Some((mut stream, agreed)) = secured else {
         return;
+    };
+    let (spoken, first) = match agreed {
+        Some(spoken) => (spoken, BytesMut::new()),
+        // A drain waits here, too: the first request may be on its way.
+        None => match connection.run(detect(&mut stream), |_| ()).await {
+            Some(Ok(Some(detected))) => detected,
+            _ => return,
+        },
     };
     let service = service_fn(|request| {
         let (stack, connection) = (Rc::clone(&stack), Rc::clone(&connection));

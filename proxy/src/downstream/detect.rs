@@ -3,7 +3,9 @@
 use std::io;
 
 use bytes::BytesMut;
-use tokio::{io::AsyncReadExt, net::TcpStream};
+use tokio::io::AsyncReadExt;
+
+use crate::stream::Stream;
 
 /// RFC 9113, 3.4.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -21,7 +23,7 @@ pub enum Spoken {
 }
 
 /// Reads until it is clear what is spoken; what was read belongs to the connection. `None`: it closed without a word.
-pub async fn detect(stream: &mut TcpStream) -> io::Result<Option<(Spoken, BytesMut)>> {
+pub async fn detect(stream: &mut Stream) -> io::Result<Option<(Spoken, BytesMut)>> {
     let mut read = BytesMut::with_capacity(FIRST_READ);
     loop {
         if stream.read_buf(&mut read).await? == 0 {

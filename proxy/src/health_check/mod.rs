@@ -118,7 +118,9 @@ impl HealthChecks {
 impl Policy {
     /// Whether the checks of `cluster` are these.
     fn is(&self, cluster: &Cluster, check: &HealthCheck) -> bool {
-        self.check == *check && self.protocol == cluster.config.protocol
+        self.check == *check
+            && self.protocol == cluster.config.protocol
+            && cluster.speaks_with(self.tls.as_ref())
     }
 }
 
@@ -137,6 +139,7 @@ impl Checked {
                 cluster: name,
                 check: check.clone(),
                 protocol: cluster.config.protocol,
+                tls: cluster.tls.clone(),
                 turns,
             }),
             set: None,

@@ -2,12 +2,13 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::tls::Material;
 
 const TABLE: &str = "listeners:\n- { name: l, address: 127.0.0.1:1, routes: [{ name: all, cluster: a }, { name: b, match: { path: { prefix: /b } }, cluster: b }] }\n- { name: m, address: 127.0.0.1:2, routes: [{ cluster: b }] }\nclusters: { a: { endpoints: [127.0.0.1:5, 127.0.0.1:6] }, b: { endpoints: [127.0.0.1:7] } }";
 
 fn compile(text: &str, before: Option<&Snapshot>) -> Snapshot {
     let config = outrigger_config::parse("table", text).unwrap();
-    Snapshot::compile(config, before, &Registry::default())
+    Snapshot::compile(config, &Material::default(), before, &Registry::default())
 }
 
 fn listed(snapshot: &Snapshot, cluster: &str) -> Vec<u16> {

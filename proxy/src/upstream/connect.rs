@@ -1,18 +1,34 @@
-//! Makes a TCP connection to an endpoint, in time.
+//! Makes a connection to an endpoint, in time: TCP, and TLS on it if its cluster says so.
 
 use std::{net::SocketAddr, time::Duration};
 
+use outrigger_config::model::Alpn;
 use tokio::{net::TcpStream, time::timeout};
 
-use crate::error::Error;
+use crate::{
+    error::Error,
+    stream::Stream,
+    tls::{Client, Offer},
+};
 
-/// Connects within `patience`.
-pub async fn connect(address: SocketAddr, patience: Duration) -> Result<TcpStream, Error> {
-    let stream = timeout(patience, TcpStream::connect(address))
+/// Connects within `patience`; also what is then spoken, as far as TLS has settled that.
+pub async fn connect(
+    address: SocketAddr,
+    tls: Option<&Client>,
+    offer: Offer,
+    patience: Duration,
+) -> Result<(Stream, Option<Alpn>), Error> {
+    let connecting = async {
+        let stream = TcpStream::connect(address).await.map_err(Error::connect)?;
+        // A request's head must not wait for an acknowledgement (Nagle). A socket that refuses the option still works.
+        let _ = stream.set_nodelay(true);
+        match tls {
+            // Boxed: clusters without it should not pay for its size.
+            Some(tls) => Box::pin(tls.connect(stream, address, offer)).await,
+            None => Ok((Stream::Tcp(stream), None)),
+        }
+    };
+    timeout(patience, connecting)
         .await
-        .map_err(|_| Error::ConnectTimeout)?
-        .map_err(Error::connect)?;
-    // A request's head must not wait for an acknowledgement (Nagle). A socket that refuses the option still works.
-    let _ = stream.set_nodelay(true);
-    Ok(stream)
+        .unwrap_or(Err(Error::ConnectTimeout))
 }

@@ -17,7 +17,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use outrigger_config::model::PoolPolicy;
-use tokio::{net::TcpStream, sync::Notify, task::spawn_local};
+use tokio::{sync::Notify, task::spawn_local};
 
 use super::{
     Pool,
@@ -30,6 +30,7 @@ use crate::{
     clock,
     error::{Blame, Error},
     limits::connections::Slot,
+    stream,
 };
 
 /// Runs hyper's tasks on the worker's own thread.
@@ -98,7 +99,11 @@ pub struct Connection {
 impl Connection {
     /// Takes over a fresh `stream` and waits until the endpoint has said how many streams it allows: a request more than
     /// that would wait for one that may be long.
-    pub async fn open(stream: TcpStream, expires: u64, open: Opened) -> Result<Rc<Self>, Error> {
+    pub async fn open(
+        stream: stream::Stream,
+        expires: u64,
+        open: Opened,
+    ) -> Result<Rc<Self>, Error> {
         let watch = Watch::default();
         let (sender, mut connection) = Builder::new(watch.clone())
             .initial_max_send_streams(0)
@@ -233,30 +238,32 @@ pub struct Multiplexed {
 
 impl Multiplexed {
     /// A stream of a connection that has room. When none has, `open` makes another; requests that come meanwhile wait
-    /// for it, as many as it will likely carry, and share its failure.
+    /// for it, as many as it will likely carry, and share its failure. `None`: the endpoint would rather not speak HTTP/2.
     pub async fn stream(
         &self,
         policy: &PoolPolicy,
-        open: impl AsyncFn() -> Result<Rc<Connection>, Error>,
-    ) -> Result<Stream, Error> {
+        open: impl AsyncFn() -> Result<Option<Rc<Connection>>, Error>,
+    ) -> Result<Option<Stream>, Error> {
         let failures = self.failures.get();
         loop {
             if let Some(stream) = self.with_room(policy) {
-                return Ok(stream);
+                return Ok(Some(stream));
             }
             if self.failures.get() != failures {
                 return Err(self.shared_failure());
             }
             if self.waiting.get() >= self.connecting.get() * self.likely_streams(policy) {
                 let _turn = Turn::new(&self.connecting, &self.changed);
-                let connection = open().await.inspect_err(|error| {
+                let opened = open().await.inspect_err(|error| {
                     // That there may be no more is no failure of the endpoint.
                     if error.blame() == Blame::Upstream {
                         self.failed(error);
                     }
                 })?;
-                self.connections.borrow_mut().push(Rc::clone(&connection));
-                return Ok(Stream::of(&connection));
+                return Ok(opened.map(|connection| {
+                    self.connections.borrow_mut().push(Rc::clone(&connection));
+                    Stream::of(&connection)
+                }));
             }
             let changed = self.changed.notified();
             let _turn = Turn::new(&self.waiting, &self.changed);

@@ -8,8 +8,8 @@ use std::{
 
 use foldhash::HashMap;
 use http::Method;
-use outrigger_config::model::PoolPolicy;
-use tokio::{net::TcpStream, time::timeout};
+use outrigger_config::model::{Alpn, PoolPolicy, Protocol};
+use tokio::time::timeout;
 
 use super::{connect::connect, handover::Got, http1, http2};
 use crate::{
@@ -21,10 +21,12 @@ use crate::{
         queue::{Idle, Place},
     },
     snapshot::{Cluster, Endpoint},
+    stream::Stream,
     telemetry::{
         metrics::{ClusterLimit, Label as _, OpenConnection, Side},
         trail::Step,
     },
+    tls::Offer,
     worker::Shared,
 };
 
@@ -51,6 +53,8 @@ pub struct Pool {
     pub http1: http1::Idle,
     /// HTTP/2 connections.
     pub http2: http2::Multiplexed,
+    /// The endpoint had the choice, by ALPN, and chose HTTP/1.1. Asked again when no such connection is left.
+    http1_chosen: Cell<bool>,
 }
 
 /// What counts a connection, for as long as it is open.
@@ -96,26 +100,66 @@ impl Pool {
         cluster: &Cluster,
         slot: Slot,
     ) -> Result<Box<http1::Connection>, Error> {
-        let stream = connect(self.endpoint.address, cluster.config.connect_timeout).await?;
+        let stream = self.connect(cluster, Offer::Http1).await?.0;
         let expires = expiry(&cluster.config.pool);
         http1::Connection::open(stream, expires, self.opened(slot)).await
     }
 
+    /// A connection of TCP, and TLS on it if the cluster speaks that; then also what the endpoint chose of the offer.
+    async fn connect(
+        &self,
+        cluster: &Cluster,
+        offer: Offer,
+    ) -> Result<(Stream, Option<Alpn>), Error> {
+        let patience = cluster.config.connect_timeout;
+        connect(
+            self.endpoint.address,
+            cluster.tls.as_deref(),
+            offer,
+            patience,
+        )
+        .await
+    }
+
+    /// Whether the endpoint is spoken to in HTTP/2, as far as is known: who has the choice may still say no.
+    pub fn speaks_http2(&self, cluster: &Cluster, call: &Call) -> bool {
+        match cluster.config.protocol {
+            Protocol::Http1 => false,
+            Protocol::Http2 => true,
+            Protocol::Auto if cluster.tls.is_none() => call.survey.grpc,
+            // What an HTTP/1.1 connection can be upgraded to has no place in HTTP/2.
+            Protocol::Auto => call.upgrade.is_none() && !self.http1_chosen.get(),
+        }
+    }
+
     /// A stream of an HTTP/2 connection, on a new one if need be, or the first that is free if there may be no more.
+    /// `None`: the endpoint had the choice, and chose HTTP/1.1.
     pub async fn http2(
         self: &Rc<Self>,
         cluster: &Cluster,
         call: &mut Call,
-    ) -> Result<http2::Stream, Error> {
+    ) -> Result<Option<http2::Stream>, Error> {
         let policy = &cluster.config.pool;
+        let offer = match (cluster.config.protocol, &cluster.tls) {
+            (Protocol::Auto, Some(_)) => Offer::Either,
+            _ => Offer::Http2,
+        };
         let patience = cluster.config.connect_timeout;
         let connections = &cluster.limits.connections;
         let granted = Cell::new(None);
         let open = async || {
+            if offer == Offer::Either && self.http1_chosen.get() {
+                return Ok(None);
+            }
             let slot = granted.take().or_else(|| connections.open_now());
             let slot = slot.ok_or(Error::from(ClusterLimit::Connections))?;
-            let stream = connect(self.endpoint.address, patience).await?;
+            let (stream, chosen) = self.connect(cluster, offer).await?;
             let opened = self.opened(slot);
+            if offer == Offer::Either && chosen != Some(Alpn::Http2) {
+                self.http1_chosen.set(true);
+                self.keep_http1(stream, cluster, opened).await?;
+                return Ok(None);
+            }
             // Until it has said how many streams it takes, the endpoint might as well be dead.
             timeout(
                 patience,
@@ -123,11 +167,15 @@ impl Pool {
             )
             .await
             .unwrap_or(Err(Error::ConnectTimeout))
+            .map(Some)
         };
         let stream = loop {
             match self.http2.stream(policy, open).await {
                 Err(Error::LimitReached(_)) => {}
-                result => break result?,
+                result => match result? {
+                    Some(stream) => break stream,
+                    None => return Ok(None),
+                },
             }
             let slot = match self.room(cluster, call, true)? {
                 Room::Slot(slot) => slot,
@@ -143,10 +191,25 @@ impl Pool {
         match cluster.limits.may_wait() {
             true => {
                 self.share_streams();
-                Ok(stream.of_pool(self))
+                Ok(Some(stream.of_pool(self)))
             }
-            false => Ok(stream),
+            false => Ok(Some(stream)),
         }
+    }
+
+    /// Keeps a connection on which HTTP/1.1 was chosen, for whoever made it.
+    async fn keep_http1(
+        &self,
+        stream: Stream,
+        cluster: &Cluster,
+        opened: Opened,
+    ) -> Result<(), Error> {
+        let policy = &cluster.config.pool;
+        let mut connection = http1::Connection::open(stream, expiry(policy), opened).await?;
+        if connection.ready().await {
+            self.http1.put(connection, policy.max_idle.max(1));
+        }
+        Ok(())
     }
 
     /// A connection of its own, for a tunnel.
@@ -154,14 +217,14 @@ impl Pool {
         &self,
         cluster: &Cluster,
         call: &mut Call,
-    ) -> Result<(TcpStream, Slot), Error> {
+    ) -> Result<(Stream, Slot), Error> {
         let slot = match self.room(cluster, call, false)? {
             Room::Slot(slot) => slot,
             // Nothing that could be handed over is of use here, and nothing is.
             Room::Wait(mut waiting) => waiting.slot().await,
         };
         call.wait.end();
-        let stream = connect(self.endpoint.address, cluster.config.connect_timeout).await?;
+        let stream = self.connect(cluster, Offer::Nothing).await?.0;
         Ok((stream, slot))
     }
 
@@ -249,6 +312,9 @@ impl Pool {
     fn sweep(self: &Rc<Self>, now: u64) {
         let idle_timeout = clock::micros(self.cluster.borrow().config.pool.idle_timeout);
         self.http1.sweep(now, idle_timeout);
+        if !self.http1.any() {
+            self.http1_chosen.set(false);
+        }
         self.http2.sweep(now, idle_timeout);
         self.make_room();
     }
@@ -284,7 +350,7 @@ impl Pools {
     /// The pool of an endpoint of a cluster.
     pub fn get(&self, cluster: &Arc<Cluster>, endpoint: &Arc<Endpoint>) -> Rc<Pool> {
         let mut pools = self.pools.borrow_mut();
-        let pool = pools.entry(endpoint.id).or_insert_with(|| {
+        let new = || {
             Rc::new(Pool {
                 worker: self.worker,
                 endpoint: Arc::clone(endpoint),
@@ -292,8 +358,14 @@ impl Pools {
                 shared: Arc::clone(&self.shared),
                 http1: http1::Idle::default(),
                 http2: http2::Multiplexed::default(),
+                http1_chosen: Cell::new(false),
             })
-        });
+        };
+        let pool = pools.entry(endpoint.id).or_insert_with(new);
+        if !pool.cluster.borrow().speaks_with(cluster.tls.as_ref()) {
+            // What was made by other rules serves those who have it, and nobody else.
+            *pool = new();
+        }
         if !Arc::ptr_eq(&pool.cluster.borrow(), cluster) {
             *pool.cluster.borrow_mut() = Arc::clone(cluster);
         }

@@ -1,5 +1,7 @@
 //! The filters of a listener: there is one chain, with one that speaks HTTP, which routes.
 
+use serde_json::Value;
+
 use super::takes_all;
 use crate::{
     Refused, any,
@@ -21,11 +23,13 @@ use crate::{
         google::protobuf::Any,
     },
     refused::Within,
-    source,
+    source, tls,
 };
 
-/// The connection manager of the one filter chain.
-pub(super) fn only_manager(message: &Listener) -> Result<HttpConnectionManager, Refused> {
+/// The connection manager of the one filter chain, and `tls` of what its callers have to speak below that.
+pub(super) fn only_manager(
+    message: &Listener,
+) -> Result<(HttpConnectionManager, Option<Value>), Refused> {
     for (index, filter) in message.listener_filters.iter().enumerate() {
         if !is_harmless(filter) {
             let reason = format!("the listener filter `{}` is not supported", filter.name);
@@ -58,16 +62,11 @@ fn is_harmless(filter: &ListenerFilter) -> bool {
     }
 }
 
-fn from_chain(chain: &FilterChain) -> Result<HttpConnectionManager, Refused> {
-    if let Some(socket) = &chain.transport_socket
-        && !source::is_cleartext(socket)
-    {
-        let reason = format!(
-            "`{}` is not supported: TLS is not in this version yet",
-            socket.name
-        );
-        return Err(Refused::new(reason)).within("transport_socket");
-    }
+fn from_chain(chain: &FilterChain) -> Result<(HttpConnectionManager, Option<Value>), Refused> {
+    let socket = chain.transport_socket.as_ref();
+    let socket = socket.filter(|socket| !source::is_cleartext(socket));
+    let tls = socket.map(tls::listener_keys).transpose();
+    let tls = tls.within("transport_socket")?;
     if chain.use_proxy_proto.is_some_and(|it| it.value) {
         return Err(Refused::new("not supported")).within("use_proxy_proto");
     }
@@ -79,7 +78,7 @@ fn from_chain(chain: &FilterChain) -> Result<HttpConnectionManager, Refused> {
             return Err(Refused::new(reason)).within("filters[0]");
         }
     };
-    filter.within("filters[0]")
+    Ok((filter.within("filters[0]")?, tls))
 }
 
 fn from_filter(filter: &Filter) -> Result<HttpConnectionManager, Refused> {

@@ -35,6 +35,8 @@ fn full<'a>(trail: &'a Trail, trace_id: &'a TraceId) -> Entry<'a> {
         method: &Method::GET,
         host: b"shop.example.com",
         path: "/v23/cart?id=1",
+        tls: Some("1.3"),
+        peer: Some("spiffe://example.org/ns/shop/sa/web"),
         protocol: Version::HTTP_11,
         status: StatusCode::OK,
         grpc_status: Some(0),
@@ -60,6 +62,8 @@ fn bare(trail: &Trail) -> Entry<'_> {
         method: &Method::POST,
         host: b"",
         path: "*",
+        tls: None,
+        peer: None,
         protocol: Version::HTTP_2,
         status: StatusCode::NOT_FOUND,
         grpc_status: None,
@@ -89,13 +93,13 @@ fn trace_id() -> TraceId {
 
 #[test]
 fn a_line_of_text() {
-    insta::assert_snapshot!(line(&full(&trail(), &trace_id()), LogFormat::Text), @r#"2025-11-20T23:29:01.042Z 10.0.0.9 GET shop.example.com/v23/cart?id=1 HTTP/1.1 200 12.345ms head=12.001ms grpc=0 in=0 out=5120 listener=web route=cart trace=4bf92f3577b34da6a3ce929d0e0e4736 request=req-1 agent="curl/8.14 (\"x\")\n" trail="api pick=10.0.0.2:80(3.1ms) 503 retry pick=10.0.0.3:80 200""#);
+    insta::assert_snapshot!(line(&full(&trail(), &trace_id()), LogFormat::Text), @r#"2025-11-20T23:29:01.042Z 10.0.0.9 GET shop.example.com/v23/cart?id=1 HTTP/1.1 200 12.345ms head=12.001ms grpc=0 in=0 out=5120 tls=1.3 peer=spiffe://example.org/ns/shop/sa/web listener=web route=cart trace=4bf92f3577b34da6a3ce929d0e0e4736 request=req-1 agent="curl/8.14 (\"x\")\n" trail="api pick=10.0.0.2:80(3.1ms) 503 retry pick=10.0.0.3:80 200""#);
     insta::assert_snapshot!(line(&bare(&Trail::default()), LogFormat::Text), @r#"1970-01-01T00:00:00.000Z ::1 POST * HTTP/2 404 0.090ms error=no_route in=7 out=0 listener=web trail="""#);
 }
 
 #[test]
 fn a_line_of_json() {
-    insta::assert_snapshot!(line(&full(&trail(), &trace_id()), LogFormat::Json), @r#"{"time":"2025-11-20T23:29:01.042Z","client":"10.0.0.9","method":"GET","host":"shop.example.com","path":"/v23/cart?id=1","protocol":"HTTP/1.1","status":200,"grpc_status":0,"bytes_in":0,"bytes_out":5120,"duration_ms":12.345,"head_ms":12.001,"attempts":2,"listener":"web","route":"cart","cluster":"api","endpoint":"10.0.0.3:80","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","request_id":"req-1","user_agent":"curl/8.14 (\"x\")\n","trail":"api pick=10.0.0.2:80(3.1ms) 503 retry pick=10.0.0.3:80 200"}"#);
+    insta::assert_snapshot!(line(&full(&trail(), &trace_id()), LogFormat::Json), @r#"{"time":"2025-11-20T23:29:01.042Z","client":"10.0.0.9","method":"GET","host":"shop.example.com","path":"/v23/cart?id=1","protocol":"HTTP/1.1","tls":"1.3","peer":"spiffe://example.org/ns/shop/sa/web","status":200,"grpc_status":0,"bytes_in":0,"bytes_out":5120,"duration_ms":12.345,"head_ms":12.001,"attempts":2,"listener":"web","route":"cart","cluster":"api","endpoint":"10.0.0.3:80","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","request_id":"req-1","user_agent":"curl/8.14 (\"x\")\n","trail":"api pick=10.0.0.2:80(3.1ms) 503 retry pick=10.0.0.3:80 200"}"#);
     insta::assert_snapshot!(line(&bare(&Trail::default()), LogFormat::Json), @r#"{"time":"1970-01-01T00:00:00.000Z","client":"::1","method":"POST","host":"","path":"*","protocol":"HTTP/2","status":404,"error":"no_route","bytes_in":7,"bytes_out":0,"duration_ms":0.090,"attempts":0,"listener":"web","trail":""}"#);
 }
 

@@ -27,6 +27,7 @@ mod recorder;
 mod registry;
 mod route;
 mod text;
+mod tls;
 
 pub use circuit_breaker::{BreakerState, CircuitBreakerMetrics};
 pub use cluster::{
@@ -49,3 +50,4 @@ pub use proxy::{DownstreamError, OpenConnection, ProxyMetrics, ReloadOutcome, Si
 pub use registry::{Registry, page};
 pub use route::RouteMetrics;
 pub use text::CONTENT_TYPE;
+pub use tls::{HandshakeOutcome, Renewal, TlsMetrics};
