@@ -18,6 +18,7 @@ mod rate_limit;
 mod retry;
 mod route;
 mod selector;
+mod tcp;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -38,6 +39,7 @@ pub use route::{
     ClusterRef, Destination, HostMatch, Match, PathMatch, Route, ValueMatch, WeightedCluster,
 };
 pub use selector::Selector;
+pub use tcp::{Detect, DetectPolicy, ProxyProtocol, ProxyVersion, Speaks, Tcp, TcpPolicy};
 
 /// A whole checked table: what the proxy compiles into its snapshot.
 #[derive(Clone, Debug, PartialEq)]

@@ -20,11 +20,7 @@ use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use outrigger_config::Config;
 use outrigger_xds::{Kind, Resource, discovery, encode};
-use tokio::{
-    net::TcpListener,
-    sync::watch,
-    task::JoinSet,
-};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tonic::{Status, body::Body, server::Grpc};
 use tonic_prost::ProstCodec;
 
@@ -101,7 +97,8 @@ impl Ads {
 
     /// Says this, too.
     pub fn put(&self, resource: Resource) {
-        self.world.change(|state| state.resources.extend([entry(resource)]));
+        self.world
+            .change(|state| state.resources.extend([entry(resource)]));
     }
 
     /// Says something, whatever it is.
@@ -109,7 +106,8 @@ impl Ads {
         let version = format!("{:x}", body.len());
         let said = (version, Bytes::copy_from_slice(body));
         let key = (kind, name.to_owned());
-        self.world.change(|state| _ = state.resources.insert(key, said));
+        self.world
+            .change(|state| _ = state.resources.insert(key, said));
     }
 
     /// Says that this is gone.
@@ -189,13 +187,19 @@ impl World {
         match (&*path, self.speaks) {
             (_, Speaks::Nothing) => std::future::pending().await,
             (discovery::DELTA, Speaks::Everything) => {
-                let service = tower::service_fn(move |request| delta::answer(Arc::clone(&self), request));
-                Grpc::new(ProstCodec::default()).streaming(service, request).await
+                let service =
+                    tower::service_fn(move |request| delta::answer(Arc::clone(&self), request));
+                Grpc::new(ProstCodec::default())
+                    .streaming(service, request)
+                    .await
             }
             (discovery::STREAM, _) => {
-                let service =
-                    tower::service_fn(move |request| state_of_the_world::answer(Arc::clone(&self), request));
-                Grpc::new(ProstCodec::default()).streaming(service, request).await
+                let service = tower::service_fn(move |request| {
+                    state_of_the_world::answer(Arc::clone(&self), request)
+                });
+                Grpc::new(ProstCodec::default())
+                    .streaming(service, request)
+                    .await
             }
             _ => Status::unimplemented("not here").into_http(),
         }

@@ -4,7 +4,9 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use http::HeaderName;
 
-use super::{CircuitBreaker, ClusterLimits, HealthCheck, OutlierDetection, RetryBudget};
+use super::{
+    CircuitBreaker, ClusterLimits, HealthCheck, OutlierDetection, ProxyVersion, RetryBudget,
+};
 
 /// A named set of endpoints with one policy.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +17,8 @@ pub struct Cluster {
     pub endpoints: Endpoints,
     /// What is spoken to them.
     pub protocol: Protocol,
+    /// How its endpoints are told whose a connection is; `None`: not at all.
+    pub proxy_protocol: Option<ProxyVersion>,
     /// How one is picked.
     pub balancer: Balancer,
     /// To make a connection.

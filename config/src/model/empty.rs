@@ -37,6 +37,7 @@ impl Cluster {
             name,
             endpoints: Endpoints::Static(Vec::new()),
             protocol: Protocol::default(),
+            proxy_protocol: None,
             balancer: Balancer::PeakEwma {
                 decay: default::EWMA_DECAY,
             },

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use super::{ListenerLimits, RateLimit, Route};
+use super::{ListenerLimits, ProxyProtocol, RateLimit, Route, Speaks};
 use crate::network::Network;
 
 /// A bound address that accepts downstream connections.
@@ -12,6 +12,10 @@ pub struct Listener {
     pub name: Arc<str>,
     /// Where it listens.
     pub address: SocketAddr,
+    /// What its connections speak. What below is about requests has its defaults where there are none.
+    pub speaks: Speaks,
+    /// Whose connections begin with a header that says who is behind them; `None`: nobody's.
+    pub proxy_protocol: Option<ProxyProtocol>,
     /// Peers whose `x-forwarded-*` and `forwarded` headers are believed and extended; from all others they are replaced.
     pub trusted_proxies: Vec<Network>,
     /// Whether `via` is added to requests and responses (RFC 9110, 7.6.3).

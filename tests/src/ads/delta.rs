@@ -52,7 +52,9 @@ async fn serve(
             _ = changed.changed() => {}
         }
         for kind in Kind::ALL {
-            let Some(asked) = asked.get_mut(&kind) else { continue };
+            let Some(asked) = asked.get_mut(&kind) else {
+                continue;
+            };
             if let Some(response) = news(&world, kind, asked)
                 && responses.send(Ok(response)).await.is_err()
             {
@@ -96,7 +98,12 @@ fn news(world: &World, kind: Kind, asked: &mut Asked) -> Option<DeltaDiscoveryRe
             continue;
         }
         there.insert(name.clone());
-        if asked.versions.insert(name.clone(), version.clone()).as_ref() != Some(version) {
+        if asked
+            .versions
+            .insert(name.clone(), version.clone())
+            .as_ref()
+            != Some(version)
+        {
             resources.push(DeltaResource {
                 version: version.clone(),
                 resource: Some(Any {

@@ -51,7 +51,9 @@ async fn serve(
             _ = changed.changed() => {}
         }
         for kind in Kind::ALL {
-            let Some(asked) = asked.get_mut(&kind) else { continue };
+            let Some(asked) = asked.get_mut(&kind) else {
+                continue;
+            };
             if let Some(response) = news(&world, kind, asked)
                 && responses.send(Ok(response)).await.is_err()
             {
