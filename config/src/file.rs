@@ -32,6 +32,8 @@ use std::net::SocketAddr;
 
 use serde::{Serialize, Serializer};
 
+use document::Parts;
+
 use crate::{
     model::{Cluster, Config, Listener, Route, Selector},
     problem::Step,
@@ -40,13 +42,31 @@ use crate::{
     yaml::Node,
 };
 
-pub(crate) use {cluster::cluster, document::document, listener::listener, route::route};
-
 /// The largest weight: sums of thousands stay within 32 bits.
 const MAX_WEIGHT: u64 = 1_000_000;
 
-/// A whole file.
-pub(crate) fn config() -> Shape<Config> {
+/// What is read and written by itself. Each is made once a thread: that takes longer than to read a small part.
+macro_rules! wholes {
+    ($($name:ident: $model:ty = $shape:expr;)+) => {
+        $(pub(crate) fn $name() -> Shape<$model> {
+            thread_local! {
+                static SHAPE: Shape<$model> = $shape;
+            }
+            SHAPE.with(Shape::clone)
+        })+
+    };
+}
+
+wholes! {
+    config: Config = whole_file();
+    document: Parts = document::document();
+    listener: Listener = listener::listener();
+    route: Route = route::route();
+    cluster: Cluster = cluster::cluster();
+    selector: Selector = document::selector();
+}
+
+fn whole_file() -> Shape<Config> {
     let keys = keys!(Config {
         /// The admin server.
         admin: nested(process::admin()),
@@ -117,8 +137,8 @@ macro_rules! serialize {
 
 serialize! {
     Config: config();
-    Listener: listener::listener();
-    Route: route::route();
-    Cluster: cluster::cluster();
-    Selector: document::selector();
+    Listener: listener();
+    Route: route();
+    Cluster: cluster();
+    Selector: selector();
 }

@@ -13,10 +13,10 @@ use tokio::{
 use crate::{
     api::{self, Context, Guard},
     cli::Serve,
-    history::{History, StoreError},
+    history::{History, Limits, StoreError},
     log,
     metric::Page,
-    push::{self, Proxies},
+    push::{self, Fleet},
     registry::Registry,
     source::file::FileSource,
 };
@@ -70,11 +70,12 @@ pub fn run(args: &Serve) -> Result<(), Failure> {
 async fn serve(args: &Serve) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     let path = args.config.as_deref().unwrap_or(Path::new(""));
     let source = FileSource::open(path);
     let source = source.map_err(|error| Failure::Config(format!("error: {error}")))?;
     let history = match &args.history {
-        Some(directory) => History::open(directory)?,
+        Some(directory) => History::open(directory, Limits::default())?,
         None => History::default(),
     };
     let xds = bind(args.xds, "xds").await?;
@@ -94,24 +95,23 @@ async fn serve(args: &Serve) -> Result<(), Failure> {
         version = %tables.version,
         "serving"
     );
-    let proxies = Proxies::default();
-    servers.spawn(push::serve(
-        xds,
-        registry.feed(),
-        proxies.clone(),
-        stop.clone(),
-    ));
+    let fleet = Fleet::default();
+    let (feed, seen) = (registry.feed(), fleet.clone());
+    servers.spawn(push::serve(xds, feed, seen, stop.clone()));
     let context = Context {
-        registry,
+        registry: registry.clone(),
         guard: Arc::new(Guard::new(&args.allow_host)),
-        proxies,
+        fleet,
         page: page.clone(),
     };
     servers.spawn(page.keep(stop.clone()));
     servers.spawn(api::serve(http, context, stop));
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => registry.refresh(),
+        }
     }
     tracing::info!("stopping");
     drop(stopping);

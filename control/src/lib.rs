@@ -12,5 +12,6 @@ pub mod log;
 pub mod metric;
 pub mod push;
 pub mod registry;
+pub mod report;
 pub mod source;
 pub mod view;

@@ -211,8 +211,6 @@ class OutriggerProxy(OverHttp):
 
     def start(self, control):
         """The client of that control plane."""
-        config = os.path.join(self.directory.name, "outrigger.yaml")
-        with open(config, "w") as file:
-            file.write(f"admin: {{ address: 127.0.0.1:{self.admin} }}\n")
         place = ["--control", f"127.0.0.1:{control.port}", "--cache-dir", f"{self.directory.name}/cache"]
-        return Process(os.environ["OUTRIGGER_BIN"], "--config", config, *place, "--node", self.node)
+        own = ["--node", self.node, "--admin", f"127.0.0.1:{self.admin}"]
+        return Process(os.environ["OUTRIGGER_BIN"], *place, *own)

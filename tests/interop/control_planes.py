@@ -45,15 +45,12 @@ class Outrigger:
             file.write(table if isinstance(table, str) else json.dumps(table))
         os.rename(path + ".new", path)
 
-    def proxy(self, node):
-        """What it says of a proxy; None if it is not connected."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/proxies", timeout=PATIENCE) as reply:
-            return next((proxy for proxy in json.load(reply) if proxy["node"] == node), None)
-
     def refusals(self, node):
-        """What that proxy refuses now, in its words."""
-        proxy = self.proxy(node)
-        return [refusal["text"] for refusal in proxy["refused"]] if proxy else []
+        """What the proxy of that name refuses of what it was sent last, in its words."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/proxies", timeout=PATIENCE) as reply:
+            proxies = [proxy for proxy in json.load(reply) if proxy["id"] == node and "gone" not in proxy]
+        kinds = [kind for proxy in proxies for kind in proxy["kinds"].values() if "refused" in kind]
+        return [kind["refused"]["text"] for kind in kinds if kind["refused"]["version"] == kind["sent"]["version"]]
 
 
 class GoControlPlane:

@@ -47,8 +47,13 @@ class Shop:
 
     def start(self):
         """Starts the client, and waits until it serves."""
-        self.open.enter_context(self.client.start(self.control))
-        eventually("the client serves", lambda: self.client.call(1) == {"one": 1})
+        process = self.open.enter_context(self.client.start(self.control))
+
+        def serves():
+            assert process.child.poll() is None, f"the client ended: {process.child.returncode}"
+            return self.client.call(1) == {"one": 1}
+
+        eventually("the client serves", serves)
 
     def call(self, count):
         """Calls that may not fail: how often who answered."""

@@ -4,17 +4,21 @@
 //! toolchain has no coverage guidance.
 
 mod config;
+mod document;
 mod grpc_health;
 mod mutate;
 mod retry_after;
 mod route;
 mod timeout;
 mod trace;
+mod xds;
 
 pub use config::config;
+pub use document::document;
 pub use grpc_health::grpc_health;
 pub use mutate::mutations;
 pub use retry_after::retry_after;
 pub use route::route;
 pub use timeout::timeout;
 pub use trace::trace;
+pub use xds::xds;

@@ -5,6 +5,7 @@
 //! time is awaited with [`eventually`], which fails with the name of what did not happen.
 
 mod ads;
+pub mod ads_client;
 pub mod body;
 mod client;
 mod control;

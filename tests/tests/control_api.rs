@@ -277,8 +277,9 @@ async fn history_is_listed_compared_and_rolled_back() {
     assert_eq!(old["tables"]["shop"], SHOP);
 
     let back = format!("/rollback?to={first}");
-    let would = control.ask(Method::POST, &format!("{back}&dry_run=true"), &[], "");
-    assert_eq!(would.await.json()["dry_run"], true);
+    let dry = format!("{back}&dry_run=true");
+    let would = control.ask(Method::POST, &dry, &[], "").await;
+    assert_eq!(would.json()["dry_run"], true);
     assert_eq!(control.get("/tables/shop").await.text(), other);
     let done = control.ask(Method::POST, &back, &[], "").await;
     assert_eq!(done.status, 200, "{}", done.text());

@@ -16,6 +16,11 @@ fn a_garbled_table_is_refused_with_a_message_or_survives_writing() {
 }
 
 #[test]
+fn garbled_tables_of_a_control_plane_are_refused_with_messages_or_compared() {
+    fuzz::mutations(&corpus("document"), 1500, fuzz::document);
+}
+
+#[test]
 fn any_request_head_finds_a_route_or_is_refused() {
     fuzz::mutations(&corpus("route"), 5000, fuzz::route);
 }
@@ -38,4 +43,9 @@ fn any_answer_of_a_health_service_is_read_or_refused() {
 #[test]
 fn any_retry_after_is_a_wait_or_nothing() {
     fuzz::mutations(&corpus("retry_after"), 20_000, fuzz::retry_after);
+}
+
+#[test]
+fn any_resource_is_refused_with_a_text_or_survives_the_wire() {
+    fuzz::mutations(&corpus("xds"), 3000, fuzz::xds);
 }

@@ -1,6 +1,6 @@
 //! What is wrong between documents, each of which is right by itself.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     Document,
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Problems,
-    model::Selector,
+    model::{Listener, Selector},
     problem::{Fault, Problem, quote},
     reader::{nearest, suggest},
 };
@@ -80,9 +80,12 @@ pub fn check<'d>(documents: &[&'d Document]) -> Vec<Clash<'d>> {
 fn items(document: &Document) -> impl Iterator<Item = Item<'_>> {
     let clusters = document.clusters.iter().map(|it| Item::Cluster(&it.name));
     let listeners = document.listeners.iter();
-    let names = listeners.clone().map(|it| Item::Listener(&it.name));
     // Port 0 is another port each time.
-    let addresses = listeners.map(|it| it.address).filter(|it| it.port() != 0);
+    let fixed = |listener: &&Arc<Listener>| listener.address.port() != 0;
+    let addresses = listeners.clone().filter(fixed).map(|it| it.address);
+    // A name that was made of the address would be the same mistake told twice.
+    let named = listeners.filter(move |it| !fixed(it) || *it.name != *it.address.to_string());
+    let names = named.map(|it| Item::Listener(&it.name));
     clusters.chain(names).chain(addresses.map(Item::Address))
 }
 
@@ -174,11 +177,16 @@ fn known(name: &str, documents: &[&Document]) -> String {
     }
 }
 
-/// Seen from the document that had it: `None` if that is to go.
+/// Seen from the document that had it, or has it for fewer proxies: `None` if that is to go.
 fn needed(name: &str, from: Option<&Document>, needs: &Document) -> Problem {
-    let fault = Fault::new(format!("the cluster {} is still needed", quote(name)))
-        .hint("first take it out of the routes and breakers that name it");
     let place = from.and_then(|from| from.place(&Item::Cluster(name)));
+    let cluster = quote(name);
+    let fault = match place {
+        Some(_) => Fault::new(format!("other proxies still need the cluster {cluster}"))
+            .hint("`proxies` of this table must take all that `proxies` of the other one takes"),
+        None => Fault::new(format!("the cluster {cluster} is still needed"))
+            .hint("first take it out of the routes and breakers that name it"),
+    };
     let problem = at(place, fault);
     also(problem, needs, needs.reference(name), "named here")
 }

@@ -83,3 +83,6 @@ impl Selector {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;

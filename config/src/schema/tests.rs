@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    parse,
+    document, parse,
     yaml::{self, Content, Node},
 };
 
@@ -56,22 +56,30 @@ static VALIDATOR: LazyLock<jsonschema::Validator> =
 static EXAMPLES: LazyLock<Vec<String>> = LazyLock::new(examples);
 
 #[test]
-fn the_committed_schema_is_fresh() {
-    let path = Path::new(HERE).join("schema.json");
-    let fresh = format!("{:#}\n", schema());
-    if env::var_os("UPDATE").is_some() {
-        fs::write(&path, &fresh).unwrap();
+fn the_committed_schemas_are_fresh() {
+    let schemas = [
+        ("schema.json", schema()),
+        ("table.schema.json", document::schema()),
+    ];
+    for (name, schema) in schemas {
+        let path = Path::new(HERE).join(name);
+        let fresh = format!("{schema:#}\n");
+        if env::var_os("UPDATE").is_some() {
+            fs::write(&path, &fresh).unwrap();
+        }
+        let committed = fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            committed == fresh,
+            "{name} is stale: UPDATE=1 cargo test -p outrigger-config"
+        );
     }
-    let committed = fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        committed == fresh,
-        "schema.json is stale: UPDATE=1 cargo test -p outrigger-config"
-    );
 }
 
 #[test]
 fn the_schema_is_valid_json_schema() {
-    assert!(jsonschema::draft202012::meta::validate(&schema()).is_ok());
+    for schema in [schema(), document::schema()] {
+        assert!(jsonschema::draft202012::meta::validate(&schema).is_ok());
+    }
 }
 
 #[test]
@@ -83,6 +91,29 @@ fn every_example_fits_the_schema() {
             .map(|error| format!("{}: {error}", error.instance_path()))
             .collect();
         assert!(errors.is_empty(), "{errors:#?}\n{text}");
+    }
+}
+
+#[test]
+fn the_schema_of_documents_takes_and_refuses_what_the_reader_does() {
+    let validator = jsonschema::draft202012::new(&document::schema()).unwrap();
+    for (table, good) in [
+        (json!({}), true),
+        (
+            json!({"proxies": {"role": "edge", "zone": ["a", "b"], "tier": 1}}),
+            true,
+        ),
+        (
+            json!({"proxies": {}, "clusters": {"web": {"endpoints": []}}}),
+            true,
+        ),
+        (json!({"proxies": {"a b": "c"}}), false),
+        (json!({"proxies": "edge"}), false),
+        (json!({"admin": {}}), false),
+    ] {
+        assert_eq!(validator.is_valid(&table), good, "{table}");
+        let read = document::parse("table.json", &table.to_string());
+        assert_eq!(read.is_ok(), good, "{table}");
     }
 }
 

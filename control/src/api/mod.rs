@@ -28,7 +28,7 @@ use axum::{
 };
 use tokio::net::TcpListener;
 
-use crate::{app::Stop, metric::Page, push::Proxies, registry::Registry};
+use crate::{app::Stop, metric::Page, push::Fleet, registry::Registry};
 use failure::Failure;
 pub use guard::Guard;
 
@@ -46,6 +46,7 @@ GET    /versions             every version of the tables that is remembered, the
 GET    /versions/VERSION     one, with the texts of its tables
 GET    /diff?from=&to=       what lies between two versions; to the one in force without `to`
 GET    /proxies              who is connected, with version, lag and refusals
+GET    /endpoints            the endpoints with their load and health, as proxies report them
 POST   /rollback?to=VERSION  puts the tables of an old version back; ?dry_run=true
 
 Answers are JSON, or text with `Accept: text/plain`.
@@ -58,8 +59,8 @@ pub struct Context {
     pub registry: Registry,
     /// Who is let in.
     pub guard: Arc<Guard>,
-    /// Who is connected.
-    pub proxies: Proxies,
+    /// The proxies.
+    pub fleet: Fleet,
     /// What is counted.
     pub page: Page,
 }
@@ -84,6 +85,7 @@ fn router(context: Context) -> Router {
         .route("/versions", get(history::list))
         .route("/versions/{version}", get(history::show))
         .route("/proxies", get(fleet::proxies))
+        .route("/endpoints", get(fleet::endpoints))
         .route("/diff", get(history::diff))
         .route("/rollback", post(history::rollback))
         .fallback(|| async {

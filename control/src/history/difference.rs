@@ -33,11 +33,11 @@ pub struct Difference {
 pub enum Kind {
     /// Which proxies the table is for.
     Proxies,
-    /// A listener, but for its routes.
+    /// A listener; its routes apart, if it is there before and after.
     Listener,
     /// A route of a listener.
     Route,
-    /// A cluster, but for its endpoints.
+    /// A cluster; its endpoints apart, if it is there before and after.
     Cluster,
     /// An endpoint of a cluster.
     Endpoint,

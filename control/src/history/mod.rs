@@ -19,11 +19,24 @@ pub use difference::{Change, Difference, Kind, differences, summary};
 pub use store::StoreError;
 use store::{Kept, Store};
 
-/// A day of a change every minute and a half.
-const MOST_VERSIONS: usize = 1_000;
+/// How much is remembered.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Versions.
+    pub versions: usize,
+    /// Bytes of texts.
+    pub bytes: usize,
+}
 
-/// Of texts, in bytes: what a control plane can spare of its 300 MB.
-const MOST_BYTES: usize = 64 << 20;
+impl Default for Limits {
+    /// A day of a change every minute and a half, and what a control plane can spare of its 300 MB.
+    fn default() -> Self {
+        Self {
+            versions: 1_000,
+            bytes: 64 << 20,
+        }
+    }
+}
 
 /// A version of the tables.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,15 +87,24 @@ pub struct History {
     /// The texts after the last entry.
     head: Texts,
     bytes: usize,
+    limits: Limits,
     store: Option<Store>,
 }
 
 impl History {
+    /// Nothing yet, and in memory only.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            ..Self::default()
+        }
+    }
+
     /// Goes on with what is kept in a directory.
     ///
     /// # Errors
     /// When nothing can be kept there.
-    pub fn open(directory: &Path) -> Result<Self, StoreError> {
+    pub fn open(directory: &Path, limits: Limits) -> Result<Self, StoreError> {
         let (store, Kept { base, entries }) = Store::open(directory)?;
         let mut head = base.clone();
         entries.iter().for_each(|entry| entry.apply(&mut head));
@@ -91,6 +113,7 @@ impl History {
             entries: entries.into(),
             base,
             head,
+            limits,
             store: Some(store),
         };
         history.forget();
@@ -173,7 +196,7 @@ impl History {
     /// Lets the oldest go while there are too many; the last one stays, however large.
     fn forget(&mut self) {
         while self.entries.len() > 1
-            && (self.entries.len() > MOST_VERSIONS || self.bytes > MOST_BYTES)
+            && (self.entries.len() > self.limits.versions || self.bytes > self.limits.bytes)
             && let Some(oldest) = self.entries.pop_front()
         {
             self.bytes -= oldest.bytes();

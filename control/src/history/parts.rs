@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Kind;
-use crate::registry::{Part, Table};
+use crate::registry::Table;
 
 /// Each part by its kind and name.
 pub(super) type Parts = BTreeMap<(Kind, Arc<str>), Value>;
@@ -45,20 +45,25 @@ fn parts(table: Option<&Arc<Table>>, other: &Versions) -> Parts {
         parts.insert((Kind::Proxies, "".into()), value(&*table.proxies));
     }
     for part in &table.listeners {
-        if differs(Kind::Listener, &part.value.name, part, other) {
-            listener(&part.value, &mut parts);
+        match other.get(&(Kind::Listener, Arc::clone(&part.value.name))) {
+            Some(version) if *version == part.version => {}
+            Some(_) => listener(&part.value, &mut parts),
+            None => whole(Kind::Listener, &part.value.name, &*part.value, &mut parts),
         }
     }
     for part in &table.clusters {
-        if differs(Kind::Cluster, &part.value.name, part, other) {
-            cluster(&part.value, &mut parts);
+        match other.get(&(Kind::Cluster, Arc::clone(&part.value.name))) {
+            Some(version) if *version == part.version => {}
+            Some(_) => cluster(&part.value, &mut parts),
+            None => whole(Kind::Cluster, &part.value.name, &*part.value, &mut parts),
         }
     }
     parts
 }
 
-fn differs<T>(kind: Kind, name: &Arc<str>, part: &Part<T>, other: &Versions) -> bool {
-    other.get(&(kind, Arc::clone(name))) != Some(&part.version)
+/// What the other table does not have at all.
+fn whole(kind: Kind, name: &Arc<str>, part: &impl Serialize, parts: &mut Parts) {
+    parts.insert((kind, Arc::clone(name)), value(part));
 }
 
 fn listener(listener: &Listener, parts: &mut Parts) {

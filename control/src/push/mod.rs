@@ -13,10 +13,24 @@ pub mod session;
 
 use tokio::net::TcpListener;
 
-use crate::{app::Stop, registry::Feed, view::Audience};
+use crate::{
+    app::Stop,
+    registry::Feed,
+    report::{Loads, Lrs},
+    view::Audience,
+};
 
 pub use proxies::Proxies;
 pub use record::{Mark, Proxy, Refusal, Standing};
+
+/// What is known of the proxies. A clone is the same.
+#[derive(Clone, Debug, Default)]
+pub struct Fleet {
+    /// Who is connected.
+    pub proxies: Proxies,
+    /// What they report.
+    pub loads: Loads,
+}
 
 /// What every stream needs. A clone is the same.
 #[derive(Clone, Debug)]
@@ -27,12 +41,16 @@ struct Push {
 }
 
 /// Serves proxies until told to stop.
-pub async fn serve(listener: TcpListener, feed: Feed, proxies: Proxies, stop: Stop) {
+pub async fn serve(listener: TcpListener, feed: Feed, fleet: Fleet, stop: Stop) {
     let (audience, showing) = Audience::of(feed, stop.clone());
     let push = Push {
         audience,
-        proxies,
+        proxies: fleet.proxies,
+        stop: stop.clone(),
+    };
+    let reports = Lrs {
+        loads: fleet.loads,
         stop,
     };
-    tokio::join!(showing, server::serve(listener, push));
+    tokio::join!(showing, server::serve(listener, push, reports));
 }

@@ -29,6 +29,7 @@ use super::{
     form::{Delta, Speech, World},
     session::Form,
 };
+use crate::report::Lrs;
 
 /// Bytes of one request. A proxy that comes back says which version it has of each resource: a hundred bytes each.
 const MAX_REQUEST: usize = 8 << 20;
@@ -48,7 +49,7 @@ const WINDOW: u32 = 64 << 10;
 const GOODBYE: Duration = Duration::from_secs(1);
 
 /// Serves proxies until told to stop.
-pub(super) async fn serve(listener: TcpListener, push: Push) {
+pub(super) async fn serve(listener: TcpListener, push: Push, reports: Lrs) {
     let stop = push.stop.clone();
     let serving = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
@@ -58,6 +59,7 @@ pub(super) async fn serve(listener: TcpListener, push: Push) {
         .initial_connection_window_size(WINDOW)
         .tcp_nodelay(true)
         .add_service(Ads(push))
+        .add_service(reports)
         .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.clone().told());
     tokio::select! {
         outcome = serving => if let Err(error) = outcome {

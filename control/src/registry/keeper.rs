@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use outrigger_config::Problems;
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{Notify, mpsc, oneshot, watch},
     time::{Instant, sleep_until},
 };
 
@@ -44,6 +44,7 @@ pub(super) struct Keeper<S> {
     pub(super) source: S,
     pub(super) burst: Burst,
     pub(super) requests: mpsc::Receiver<Request>,
+    pub(super) refresh: Arc<Notify>,
     pub(super) shelf: watch::Sender<Arc<Shelf>>,
     pub(super) feed: watch::Sender<Arc<Tables>>,
     pub(super) history: Arc<Mutex<History>>,
@@ -65,6 +66,7 @@ impl<S: Source> Keeper<S> {
             tokio::select! {
                 () = &mut stop => return,
                 () = settled => self.settle(&mut shelf),
+                () = self.refresh.notified() => self.source.refresh(),
                 event = self.source.next() => {
                     if offer(&self.source, &mut shelf, event) {
                         self.burst.event(Instant::now());
@@ -96,7 +98,9 @@ impl<S: Source> Keeper<S> {
         for (name, problems) in shelf.refused() {
             let before = self.shelf.borrow().refused().get(name).cloned();
             if before.is_none_or(|before| before.to_string() != problems.to_string()) {
-                tracing::error!(table = %name, "refused, the last right one stays in force:\n{problems}");
+                tracing::error!(
+                    "the table `{name}` is refused, the last right one stays in force:\n{problems}"
+                );
             }
         }
         self.publish(shelf.clone(), self.source.kind());

@@ -18,7 +18,7 @@ use std::{
 use bytes::Bytes;
 use outrigger_config::{Problems, model::Selector};
 use serde::Serialize;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::{
     app::Stop,
@@ -44,6 +44,7 @@ pub struct Registry {
     shelf: watch::Receiver<Arc<Shelf>>,
     history: Arc<Mutex<History>>,
     ask: mpsc::Sender<Request>,
+    refresh: Arc<Notify>,
 }
 
 /// How many may wait to change tables; others wait to be heard.
@@ -118,9 +119,9 @@ impl Registry {
             }
         }
         shelf.settle();
-        if !shelf.refused().is_empty() {
-            let refused = shelf.refused().values();
-            return Err(refused.map(|problems| Problems::clone(problems)).collect());
+        let wrong = shelf.wrong();
+        if !wrong.is_empty() {
+            return Err(wrong);
         }
         let tables = Tables::new(shelf.in_force().clone(), SystemTime::now());
         let history = history.begin(&tables, source.kind());
@@ -128,10 +129,12 @@ impl Registry {
         let (shelf_sender, shelf) = watch::channel(Arc::new(shelf));
         let (feed_sender, feed) = watch::channel(Arc::new(tables));
         let (ask, requests) = mpsc::channel(MOST_REQUESTS);
+        let refresh = Arc::new(Notify::new());
         let keeper = Keeper {
             source,
             burst: Burst::default(),
             requests,
+            refresh: Arc::clone(&refresh),
             shelf: shelf_sender,
             feed: feed_sender,
             history: Arc::clone(&history),
@@ -141,6 +144,7 @@ impl Registry {
             shelf,
             history,
             ask,
+            refresh,
         };
         Ok((registry, keeper.run(stop)))
     }
@@ -148,6 +152,11 @@ impl Registry {
     /// The tables in force, and those to come.
     pub fn feed(&self) -> Feed {
         self.feed.clone()
+    }
+
+    /// Has the source look at everything.
+    pub fn refresh(&self) {
+        self.refresh.notify_one();
     }
 
     /// What the source has, by name.

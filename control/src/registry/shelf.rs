@@ -103,6 +103,18 @@ impl Shelf {
         &self.refused
     }
 
+    /// What is wrong, without what only follows: while one can't be read, others miss what it would define.
+    pub(super) fn wrong(&self) -> Vec<Problems> {
+        let unread = self.offered.values();
+        let unread = unread.filter_map(|offered| offered.read.as_ref().err());
+        let unread: Vec<_> = unread.map(|problems| Problems::clone(problems)).collect();
+        if !unread.is_empty() {
+            return unread;
+        }
+        let refused = self.refused.values();
+        refused.map(|problems| Problems::clone(problems)).collect()
+    }
+
     /// Puts in force as much as can be of what is offered.
     pub(super) fn settle(&mut self) {
         self.refused.clear();

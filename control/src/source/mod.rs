@@ -39,6 +39,9 @@ pub trait Source: Send + 'static {
     /// than what was written.
     fn next(&mut self) -> impl Future<Output = Event> + Send;
 
+    /// Looks at everything as soon as it can: somebody who may know better than its events asks for it.
+    fn refresh(&mut self);
+
     /// Makes `text` the text of a table, durably: when this returns, the source gives it again after a crash.
     fn write(
         &mut self,

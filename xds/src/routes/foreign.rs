@@ -123,7 +123,7 @@ fn listed(
             if overtakes && may_overlap(&before.matches, &route.matches) {
                 let reason = format!(
                     "it is more specific than routes[{before_index}] before it and would win here, \
-                     where the order means nothing: put it first"
+                     where the order means nothing: put it first if that is meant"
                 );
                 return Err(Refused::new(reason)).within(&within);
             }

@@ -126,6 +126,10 @@ impl FileSource {
 
     /// Compares some tables with what was said of them.
     fn look_at(&mut self, names: impl IntoIterator<Item = Name>) {
+        // The one file that was named is not deleted but lost.
+        if matches!(self.folder, Folder::File(..)) {
+            return self.look_at_all();
+        }
         for name in names {
             let text = self.folder.read_one(&name);
             self.say(name, text);
@@ -180,6 +184,10 @@ impl Source for FileSource {
                 },
             }
         }
+    }
+
+    fn refresh(&mut self) {
+        self.look = Instant::now();
     }
 
     async fn write(&mut self, name: &Name, text: &Bytes) -> Result<(), WriteError> {

@@ -27,7 +27,8 @@ type table struct {
 	Clusters map[string][]string
 	// Of the clusters that the route of the host `shop` names. Any other host leads to the cluster of its name.
 	Weights map[string]uint32
-	// A cluster of a type that a proxy without transparent interception cannot serve; it is named so. None if empty.
+	// A cluster of a type that a proxy without transparent interception cannot serve; it and its host are named so. None if
+	// empty.
 	Refused string
 }
 
@@ -74,17 +75,19 @@ func (t table) routes() *route.RouteConfiguration {
 		one := &route.WeightedCluster_ClusterWeight{Name: name, Weight: wrapperspb.UInt32(weight)}
 		weighted.Clusters = append(weighted.Clusters, one)
 	}
-	return &route.RouteConfiguration{
-		Name: name,
-		VirtualHosts: []*route.VirtualHost{
-			host("shop", &route.RouteAction{
-				ClusterSpecifier: &route.RouteAction_WeightedClusters{WeightedClusters: weighted},
-			}),
-			host("*", &route.RouteAction{
-				ClusterSpecifier: &route.RouteAction_ClusterHeader{ClusterHeader: ":authority"},
-			}),
-		},
+	hosts := []*route.VirtualHost{
+		host("shop", &route.RouteAction{
+			ClusterSpecifier: &route.RouteAction_WeightedClusters{WeightedClusters: weighted},
+		}),
+		host("*", &route.RouteAction{
+			ClusterSpecifier: &route.RouteAction_ClusterHeader{ClusterHeader: ":authority"},
+		}),
 	}
+	if t.Refused != "" {
+		only := &route.RouteAction{ClusterSpecifier: &route.RouteAction_Cluster{Cluster: t.Refused}}
+		hosts = append(hosts, host(t.Refused, only))
+	}
+	return &route.RouteConfiguration{Name: name, VirtualHosts: hosts}
 }
 
 func host(domain string, action *route.RouteAction) *route.VirtualHost {

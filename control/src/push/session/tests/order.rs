@@ -112,7 +112,7 @@ fn endpoints_follow_a_changed_cluster_though_they_are_the_same() {
                 &["a", "b"]
             }
         };
-        let mut all = |client: &mut Client| {
+        let all = |client: &mut Client| {
             let mut texts = Vec::new();
             while let Some((text, response)) = client.hears() {
                 texts.push(text);
