@@ -176,8 +176,7 @@ impl App {
             what: "admin".to_owned(),
             error,
         })?;
-        let (sockets, left_out) =
-            Sockets::bind(&mut config, &[], sources::pushed(&file), count)?;
+        let (sockets, left_out) = Sockets::bind(&mut config, &[], sources::pushed(&file), count)?;
         let (unbound, why): (Vec<_>, Vec<_>) = left_out.into_iter().unzip();
         clashes.extend(why);
 
@@ -343,7 +342,12 @@ impl App {
             mut config,
             mut clashes,
         } = self.sources.on(&file);
-        let old: Vec<_> = before.config.listeners.iter().map(|it| it.address).collect();
+        let old: Vec<_> = before
+            .config
+            .listeners
+            .iter()
+            .map(|it| it.address)
+            .collect();
         // Bound before anything changes: a file whose addresses can't be had is refused whole.
         let pushed = sources::pushed(&file);
         let (sockets, left_out) = Sockets::bind(&mut config, &old, pushed, self.workers.len())?;

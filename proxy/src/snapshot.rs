@@ -27,6 +27,7 @@ use crate::{
     rate_limit::RateLimit,
     retry::Policy,
     route::{self, Router, Split},
+    tcp::Destinations,
     telemetry::metrics::{FilterMetrics, Registry, RouteMetrics},
 };
 
@@ -54,6 +55,8 @@ pub struct Listener {
     pub rate_limit: Option<Arc<RateLimit>>,
     /// What may be under way at once.
     pub limits: ListenerLimits,
+    /// Where connections go that are not HTTP, if anywhere.
+    pub tcp: Option<Arc<Destinations>>,
     router: Router,
     routes: Vec<Arc<Route>>,
 }
@@ -168,6 +171,10 @@ impl Listener {
             unrouted: RouteMetrics::new(registry, Arc::clone(name), "".into()),
             rate_limit: rate_limit.into_iter().next(),
             limits: ListenerLimits::new(&config.limits, limits, name, registry),
+            tcp: config
+                .speaks
+                .tcp()
+                .map(|tcp| Destinations::compile(tcp, name, clusters, registry)),
             router: Router::new(&config.routes),
             routes: routes.collect(),
             // Each route has its own part of the file.

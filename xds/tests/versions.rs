@@ -8,8 +8,9 @@ use outrigger_xds::{Resource, encode};
 fn resources(table: &str) -> Vec<Resource> {
     let config: Config = parse("table", table).unwrap_or_else(|problems| panic!("{problems}"));
     let clusters = config.clusters.iter();
-    let of_clusters = clusters
-        .flat_map(|cluster| std::iter::once(encode::cluster(cluster)).chain(encode::endpoints(cluster)));
+    let of_clusters = clusters.flat_map(|cluster| {
+        std::iter::once(encode::cluster(cluster)).chain(encode::endpoints(cluster))
+    });
     let listeners = config.listeners.iter();
     let of_listeners =
         listeners.flat_map(|listener| [encode::listener(listener), encode::routes(listener)]);

@@ -2,13 +2,7 @@
 //!
 //! It owns all that is known, so that nothing here is shared or locked, and hands out whole tables.
 
-use std::{
-    collections::HashSet,
-    future::pending,
-    pin::pin,
-    sync::Arc,
-    time::SystemTime,
-};
+use std::{collections::HashSet, future::pending, pin::pin, sync::Arc, time::SystemTime};
 
 use tokio::{
     select,
@@ -180,10 +174,7 @@ impl Client {
         heard: &mut bool,
     ) -> Trouble
     where
-        D: Dialect<
-                Request: prost::Message + 'static,
-                Response: prost::Message + Default + 'static,
-            >,
+        D: Dialect<Request: prost::Message + 'static, Response: prost::Message + Default + 'static>,
     {
         let mut stream = Stream::open(connection, D::PATH);
         self.resources.begin(D::ALL_CLUSTERS);

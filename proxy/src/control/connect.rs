@@ -215,4 +215,3 @@ impl Service<Request<Body>> for Streams {
         Box::pin(async move { sender.send_request(request).await })
     }
 }
-

@@ -114,7 +114,11 @@ pub fn keep(path: &Path, table: &Table) -> Result<(), Unusable> {
     let since = table.since.unwrap_or_else(SystemTime::now);
     let since = since.duration_since(UNIX_EPOCH).unwrap_or_default();
     // It is the control plane's word, and stands in a line of ours.
-    let version: String = table.version.chars().filter(char::is_ascii_graphic).collect();
+    let version: String = table
+        .version
+        .chars()
+        .filter(char::is_ascii_graphic)
+        .collect();
     let (version, time) = (version.replace(';', ""), since.as_secs_f64());
     let head = format!("{HEAD}; version={version}; time={time:.3}");
     let checksum = checksum(&head, &body);

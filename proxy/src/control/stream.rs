@@ -51,10 +51,12 @@ where
 
     /// Sends.
     pub fn say(&self, request: S) -> Result<(), Trouble> {
-        self.outgoing.try_send(request).map_err(|error| match error {
-            TrySendError::Full(_) => Trouble::Deaf,
-            TrySendError::Closed(_) => Trouble::Ended,
-        })
+        self.outgoing
+            .try_send(request)
+            .map_err(|error| match error {
+                TrySendError::Full(_) => Trouble::Deaf,
+                TrySendError::Closed(_) => Trouble::Ended,
+            })
     }
 
     /// Waits for the next message. May be dropped at any time and begun anew.

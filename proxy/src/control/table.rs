@@ -43,7 +43,11 @@ impl Table {
     pub fn on(&self, file: &Config) -> Merged {
         let mut config = file.clone();
         let mut clashes = Vec::new();
-        let names: HashSet<_> = file.clusters.iter().map(|it| Arc::clone(&it.name)).collect();
+        let names: HashSet<_> = file
+            .clusters
+            .iter()
+            .map(|it| Arc::clone(&it.name))
+            .collect();
         for cluster in &self.clusters {
             match names.contains(&cluster.name) {
                 true => clashes.push(format!("cluster `{}` stands in the file", cluster.name)),
@@ -64,7 +68,9 @@ impl Table {
                 clashes.push(format!("listener `{name}` stands in the file"));
             } else if let Some(other) = addresses.get(&listener.address) {
                 let address = listener.address;
-                clashes.push(format!("listener `{name}`: `{other}` has its address {address}"));
+                clashes.push(format!(
+                    "listener `{name}`: `{other}` has its address {address}"
+                ));
             } else {
                 addresses.insert(listener.address, Arc::clone(name));
                 config.listeners.push((**listener).clone());

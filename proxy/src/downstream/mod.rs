@@ -1,12 +1,13 @@
-//! The side toward the callers: accepting connections, telling HTTP/1 from HTTP/2, and keeping an eye on them.
+//! The side toward the callers: accepting connections, finding out what they speak, and keeping an eye on them.
 
 pub mod accept;
 pub mod connection;
-mod detect;
+pub mod detect;
 pub mod forwarded;
 pub mod framing;
 mod io;
 pub mod registry;
+mod serve;
 pub mod survey;
 
 pub use connection::Connection;

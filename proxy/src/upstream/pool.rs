@@ -34,6 +34,15 @@ const AGE_JITTER: f64 = 0.1;
 /// A place where nothing is handed over.
 const NO_WORKER: usize = usize::MAX;
 
+/// The place of a connection to `endpoint` that belongs to no pool.
+pub fn place_outside(endpoint: &Endpoint) -> Place {
+    Place {
+        worker: NO_WORKER,
+        endpoint: endpoint.id,
+        http2: false,
+    }
+}
+
 /// What a request that needs a connection gets at once.
 enum Room {
     Slot(Slot),
@@ -168,7 +177,10 @@ impl Pool {
     /// Room for one more connection, or a turn in the line for it.
     fn room(&self, cluster: &Cluster, call: &mut Call, http2: bool) -> Result<Room, Error> {
         let tunnel = call.method() == Method::CONNECT;
-        let place = self.place(http2, tunnel);
+        let place = match tunnel {
+            true => place_outside(&self.endpoint),
+            false => self.place(http2),
+        };
         match cluster.limits.connections.open(place, clock::now()) {
             Opening::Slot(slot) => Ok(Room::Slot(slot)),
             Opening::Wait(waiting) => {
@@ -191,9 +203,9 @@ impl Pool {
         }
     }
 
-    fn place(&self, http2: bool, tunnel: bool) -> Place {
+    fn place(&self, http2: bool) -> Place {
         Place {
-            worker: if tunnel { NO_WORKER } else { self.worker },
+            worker: self.worker,
             endpoint: self.endpoint.id,
             http2,
         }
@@ -203,7 +215,7 @@ impl Pool {
     pub fn give_back(&self, mut connection: Box<http1::Connection>, now: u64) {
         connection.rest(now);
         let cluster = self.cluster.borrow();
-        match cluster.limits.connections.idle(self.place(false, false)) {
+        match cluster.limits.connections.idle(self.place(false)) {
             Idle::Keep => self.http1.put(connection, cluster.config.pool.max_idle),
             Idle::Close => connection.slot.tell_to_close(),
             // Who has just left needs it no more, and it makes room for the next.
@@ -219,7 +231,7 @@ impl Pool {
         }
         self.share_streams();
         while let Some(connection) = self.http1.pop_oldest() {
-            match connections.idle(self.place(false, false)) {
+            match connections.idle(self.place(false)) {
                 Idle::Keep => {
                     self.http1.put_oldest(connection);
                     break;
@@ -228,7 +240,7 @@ impl Pool {
                 Idle::Hand(ticket) => drop(self.http1.handover.give(ticket, connection)),
             }
         }
-        while self.http2.any_idle() && connections.idle(self.place(true, false)) == Idle::Close {
+        while self.http2.any_idle() && connections.idle(self.place(true)) == Idle::Close {
             self.http2.close_idle();
         }
     }
@@ -239,7 +251,7 @@ impl Pool {
         let connections = &cluster.limits.connections;
         while connections.pressed()
             && let Some(stream) = self.http2.with_room(&cluster.config.pool)
-            && let Some(ticket) = connections.hand(self.place(true, false))
+            && let Some(ticket) = connections.hand(self.place(true))
         {
             drop(self.http2.handover.give(ticket, stream.of_pool(self)));
         }

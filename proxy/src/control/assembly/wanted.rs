@@ -19,7 +19,9 @@ impl Assembly {
         };
         if resources.all_clusters {
             let all = resources.clusters.present();
-            wanted.clusters.extend(all.map(|(name, _)| Arc::clone(name)));
+            wanted
+                .clusters
+                .extend(all.map(|(name, _)| Arc::clone(name)));
         }
         for (_, listener) in resources.listeners.present() {
             match &listener.value.routes {
@@ -47,7 +49,10 @@ impl Assembly {
         let resources = Resources::default();
         let named = self.wanted(&resources, &BTreeSet::new()).clusters;
         let clusters = self.clusters.keys();
-        clusters.filter(|name| !named.contains(*name)).cloned().collect()
+        clusters
+            .filter(|name| !named.contains(*name))
+            .cloned()
+            .collect()
     }
 
     /// A cluster that stands in for one that is wanted is wanted itself.

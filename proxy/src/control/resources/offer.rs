@@ -162,10 +162,7 @@ impl Resources {
         };
         match *own == *name {
             true => Ok(decoded),
-            false => Err(format!(
-                "{} `{name}`: calls itself `{own}`",
-                kind.as_str()
-            )),
+            false => Err(format!("{} `{name}`: calls itself `{own}`", kind.as_str())),
         }
     }
 
@@ -194,7 +191,14 @@ impl Resources {
                 let known = $kept.value(&name).filter(|known| ***known == $value);
                 let value = known.cloned().unwrap_or_else(|| Arc::new($value));
                 let version = Arc::clone(version);
-                $kept.put(name, Version { version, digest, value });
+                $kept.put(
+                    name,
+                    Version {
+                        version,
+                        digest,
+                        value,
+                    },
+                );
             }};
         }
         match decoded {

@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use outrigger_config::model::{
     Admin, ClusterRef, Destination, Drain, Filter, HeaderEdits, HostMatch, ListenerLimits, Match,
     MemoryBound, Overload, PathMatch, PathRewrite, Redirect, Respond, Rewrite, Route, Scheme,
-    ValueMatch, WeightedCluster,
+    Speaks, ValueMatch, WeightedCluster,
 };
 use proptest::prelude::*;
 
@@ -32,6 +32,8 @@ fn config(routes: Vec<Route>) -> Config {
         listeners: vec![Listener {
             name: "edge".into(),
             address: ([0, 0, 0, 0], 8080).into(),
+            speaks: Speaks::Http,
+            proxy_protocol: None,
             trusted_proxies: Vec::new(),
             via: false,
             connect: false,

@@ -26,6 +26,7 @@ mod proxy;
 mod recorder;
 mod registry;
 mod route;
+mod tcp;
 mod text;
 
 pub use circuit_breaker::{BreakerState, CircuitBreakerMetrics};
@@ -45,7 +46,10 @@ pub use limit::{
     OverloadReason,
 };
 pub use on_demand::{Answer, OnDemandMetrics};
-pub use proxy::{DownstreamError, OpenConnection, ProxyMetrics, ReloadOutcome, Side};
+pub use proxy::{
+    DetectedProtocol, DownstreamError, OpenConnection, ProxyMetrics, ReloadOutcome, Side,
+};
 pub use registry::{Registry, page};
 pub use route::RouteMetrics;
+pub use tcp::{TcpMetrics, TcpResult};
 pub use text::CONTENT_TYPE;
