@@ -27,6 +27,7 @@ mod rate_limit;
 mod retry;
 mod route;
 mod tcp;
+mod tls;
 
 use std::net::SocketAddr;
 
@@ -78,12 +79,16 @@ fn whole_file() -> Shape<Config> {
         overload: nested(overload::overload()),
         /// The zone that the process runs in. The flag `--zone` wins.
         zone: optional(name::name()),
+        /// Who it is in its mesh: what `tls: mesh` shows, and whom it believes.
+        identity: optional(tls::identity()),
         /// Addresses that accept connections, with their routes.
         listeners: required(list(listener::listener())),
         /// Sets of endpoints, by name.
         clusters: default(cluster::clusters(), Vec::new()),
     });
-    keys.rule(distinct_names).rule(distinct_addresses)
+    keys.rule(distinct_names)
+        .rule(distinct_addresses)
+        .rule(tls::mesh_has_identity)
 }
 
 fn distinct_names(node: &Node, reader: &mut Reader) {

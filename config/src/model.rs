@@ -19,6 +19,8 @@ mod retry;
 mod route;
 mod selector;
 mod tcp;
+mod spiffe_id;
+mod tls;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -40,6 +42,11 @@ pub use route::{
 };
 pub use selector::Selector;
 pub use tcp::{Detect, DetectPolicy, ProxyProtocol, ProxyVersion, Speaks, Tcp, TcpPolicy};
+pub use spiffe_id::SpiffeId;
+pub use tls::{
+    Alpn, Certificate, ClientCa, ClientCertificates, ClientTls, ClusterTls, Identity, ListenerTls,
+    ServerTls, TlsVersion, Trust,
+};
 
 /// A whole checked table: what the proxy compiles into its snapshot.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +61,8 @@ pub struct Config {
     pub overload: Overload,
     /// The zone that the process runs in; `None`: it knows of none.
     pub zone: Option<Arc<str>>,
+    /// Who the process is in its mesh; `None`: it is in none.
+    pub identity: Option<Identity>,
     /// Bound addresses, in file order.
     pub listeners: Vec<Listener>,
     /// Sets of endpoints, in file order. A [`ClusterRef`] is an index into this.

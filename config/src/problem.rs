@@ -4,6 +4,7 @@
 
 mod also;
 mod render;
+mod secret;
 
 use std::{fmt, ops::Range, sync::Arc};
 
@@ -216,7 +217,7 @@ impl Problems {
         }
         Self {
             file: file.into(),
-            text: text.into(),
+            text: secret::hidden(text).into(),
             list,
         }
     }

@@ -61,13 +61,10 @@ fn the_full_example_names_every_key() {
     let mut keys = Vec::new();
     collect_keys(&schema, &mut keys);
     for key in keys {
-        // Refused in this version, even when empty.
-        if key != "tls" {
-            assert!(
-                full.contains(&format!("{key}:")),
-                "`{key}` is not in full.yaml"
-            );
-        }
+        assert!(
+            full.contains(&format!("{key}:")),
+            "`{key}` is not in full.yaml"
+        );
     }
 }
 

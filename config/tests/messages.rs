@@ -24,11 +24,19 @@ fn cluster(cluster: &str) -> String {
     ))
 }
 
-fn listener(listener: &str) -> String {
+fn db_listener(listener: &str) -> String {
     messages(&format!(
         "clusters: {{ db: {{ endpoints: [127.0.0.1:5432] }} }}\n\
          listeners:\n  - address: 127.0.0.1:8080\n{listener}"
     ))
+}
+
+/// Three listeners, each with these lines.
+fn listener(one: &str, two: &str, three: &str) -> String {
+    let listeners = [one, two, three].into_iter().zip(8080..);
+    let listeners =
+        listeners.map(|(lines, port)| format!("  - address: 127.0.0.1:{port}\n{lines}"));
+    messages(&format!("listeners:\n{}", listeners.collect::<String>()))
 }
 
 macro_rules! golden {
@@ -84,10 +92,10 @@ golden! {
     bad_hedges: route("      - cluster: cart\n        hedge: { after: p100 }\n      - cluster: cart\n        match: { path: { prefix: /a } }\n        hedge: { after: 95% }\n      - cluster: cart\n        match: { path: { prefix: /b } }\n        hedge: {}\n      - cluster: cart\n        match: { path: { prefix: /c } }\n        timeout: 1s\n        hedge: { after: 2s }\n");
     bad_retry_budgets: cluster("    endpoints: []\n    retry_budget: { percent: 20, min_per_second: -1, window: 0s }\n");
     two_routes_with_one_match: route("      - name: a\n        match: { path: { prefix: /v2 }, methods: [GET, POST] }\n        cluster: cart\n      - name: a\n        match: { methods: [POST, GET], path: { prefix: /v2/ } }\n        cluster: web\n");
-    what_belongs_to_another_protocol: listener("    cluster: db\n    detect: {}\n") + "\n\n" + &listener("    protocol: tcp\n    cluster: db\n    idle_timeout: 5m\n    via: true\n    detect: {}\n    limits: { requests: 5 }\n    routes: []\n");
-    bad_tcp: listener("    protocol: tcp\n") + "\n\n" + &listener("    protocol: tls\n") + "\n\n" + &listener("    protocol: tcp\n    cluster: db\n    clusters: { db: 1 }\n    sni: { 'a:80': db, '*.b': bd }\n    tcp: { idle_timeout: none, connect_attempts: 0 }\n");
-    bad_detection: listener("    protocol: detect\n    detect: { timeout: 10s, server_first_ports: [0, mysql] }\n");
-    bad_proxy_protocols: listener("    proxy_protocol: {}\n") + "\n\n" + &listener("    proxy_protocol: { trusted: [] }\n") + "\n\n" + &listener("    proxy_protocol: true\n") + "\n\n" + &cluster("    endpoints: []\n    proxy_protocol: 2\n") + "\n\n" + &cluster("    endpoints: []\n    protocol: http2\n    proxy_protocol: v2\n");
+    what_belongs_to_another_protocol: db_listener("    cluster: db\n    detect: {}\n") + "\n\n" + &db_listener("    protocol: tcp\n    cluster: db\n    idle_timeout: 5m\n    via: true\n    detect: {}\n    limits: { requests: 5 }\n    routes: []\n");
+    bad_tcp: db_listener("    protocol: tcp\n") + "\n\n" + &db_listener("    protocol: tls\n") + "\n\n" + &db_listener("    protocol: tcp\n    cluster: db\n    clusters: { db: 1 }\n    sni: { 'a:80': db, '*.b': bd }\n    tcp: { idle_timeout: none, connect_attempts: 0 }\n");
+    bad_detection: db_listener("    protocol: detect\n    detect: { timeout: 10s, server_first_ports: [0, mysql] }\n");
+    bad_proxy_protocols: db_listener("    proxy_protocol: {}\n") + "\n\n" + &db_listener("    proxy_protocol: { trusted: [] }\n") + "\n\n" + &db_listener("    proxy_protocol: true\n") + "\n\n" + &cluster("    endpoints: []\n    proxy_protocol: 2\n") + "\n\n" + &cluster("    endpoints: []\n    protocol: http2\n    proxy_protocol: v2\n");
     two_listeners_at_one_address: messages("admin: { address: 127.0.0.1:1 }\nlisteners:\n  - { name: a, address: 127.0.0.1:80, routes: [] }\n  - { name: a, address: 127.0.0.1:80, routes: [] }\n  - { address: 127.0.0.1:1, routes: [] }\n");
     an_endpoint_listed_twice: cluster("    endpoints: [127.0.0.1:80, { address: 127.0.0.1:80, weight: 2 }]\n");
     endpoints_and_dns: cluster("    endpoints: [127.0.0.1:80]\n    dns: { name: web.internal, port: 80 }\n");
@@ -95,7 +103,12 @@ golden! {
     dns_without_port: cluster("    dns: { name: 'web.internal:80', min_ttl: 2m }\n");
     a_misspelt_balancer: cluster("    endpoints: []\n    balancer: ringhash\n");
     a_hash_without_key: cluster("    endpoints: []\n    balancer: { ring_hash: {} }\n");
-    what_is_not_in_this_version: cluster("    endpoints: []\n    tls: {}\n");
+    certificates_that_are_none: listener("    tls: { certificates: [] }\n", "    tls: { certificates: [{ cert: a.crt }] }\n", "    tls: {}\n");
+    a_key_in_the_file_itself: listener("    tls: { certificates: [{ cert: a.crt, key: \"-----BEGIN PRIVATE KEY-----\\nMIIB\" }] }\n", "", "");
+    callers_by_nobody_s_word: listener("    tls: { certificates: [{ cert: a, key: b }], client_certificates: required }\n", "    tls: { certificates: [{ cert: a, key: b }], client_ca: c, min_version: \"1.1\" }\n", "    tls: { certificates: [{ cert: a, key: b }], client_certificates: require, crl: [] }\n");
+    a_redirect_beside_what_it_leaves_nothing_to: listener("    redirect_to_https: true\n    routes: []\n", "    redirect_to_https: { port: 8443 }\n    tls: mesh\n", "    tls: mash\n");
+    a_mesh_without_identity: listener("    tls: mesh\n", "", "") + &cluster("    endpoints: []\n    tls: { mesh: { identities: ['spiffe://Example.org/a'] } }\n");
+    tls_to_endpoints: cluster("    endpoints: []\n    tls: { server_name: 'https://a', cert: a.crt, ca: a, insecure_skip_verify_i_know_what_this_means: true, verify: false }\n");
     limits_that_make_no_sense: cluster("    endpoints: []\n    limits: { pending: 10, requests: 0, retry: 3, adaptive: { min: 100, max: 10 } }\n");
     an_adaptive_limit_that_is_just_on: cluster("    endpoints: []\n    limits: { adaptive: true }\n");
     limits_of_a_listener: messages("listeners: [{ address: 127.0.0.1:80, limits: { pending: 3 }, routes: [] }]\n");

@@ -30,6 +30,7 @@ pub mod snapshot;
 pub mod stack;
 pub mod status;
 pub mod tcp;
+pub mod stream;
 pub mod telemetry;
 pub mod upstream;
 pub mod worker;

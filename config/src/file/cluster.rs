@@ -18,16 +18,17 @@ use super::{
     percent::percent,
     retry::retry_budget,
     tcp::{one_client_a_connection, proxy_version},
+    tls::cluster_tls,
 };
 use crate::{
     model::{
-        Balancer, CircuitBreaker, Cluster, ClusterLimits, Dns, Endpoint, Endpoints, HealthCheck,
-        OutlierDetection, PoolPolicy, Protocol, ProxyVersion, RetryBudget, Zones,
+        Balancer, CircuitBreaker, Cluster, ClusterLimits, ClusterTls, Dns, Endpoint, Endpoints,
+        HealthCheck, OutlierDetection, PoolPolicy, Protocol, ProxyVersion, RetryBudget, Zones,
         default as defaults,
     },
     problem::Fault,
     reader::Reader,
-    shape::{Shape, choice, default, keys, map, nested, optional, or_off, refused, word},
+    shape::{Shape, choice, default, keys, map, nested, optional, or_off, word},
     yaml::Node,
 };
 use endpoint::endpoints;
@@ -50,7 +51,7 @@ struct Keys {
     zones: Zones,
     panic_threshold: f64,
     retry_budget: RetryBudget,
-    tls: (),
+    tls: Option<ClusterTls>,
 }
 
 /// Clusters by name, in the order of the file.
@@ -113,11 +114,9 @@ pub(crate) fn cluster() -> Shape<Cluster> {
         panic_threshold: default(percent(), defaults::PANIC_THRESHOLD),
         /// How much of its traffic may be retries and hedges, whatever the routes ask for.
         retry_budget: nested(retry_budget()),
-        /// TLS to the endpoints; not in this version yet, and refused even when empty.
-        tls: refused(
-            "TLS to endpoints is not in this version yet",
-            "leave `tls` out to send cleartext knowingly",
-        ),
+        /// TLS to the endpoints: `{}` checks them against the roots of the system, `mesh` against those of the process's
+        /// `identity`. Cleartext when left out.
+        tls: optional(cluster_tls()),
     });
     keys.rule(one_source)
         .rule(one_client_a_connection)
@@ -131,6 +130,7 @@ fn from_keys(keys: Keys) -> Cluster {
         endpoints: keys.dns.map_or(listed, Endpoints::Dns),
         protocol: keys.protocol,
         proxy_protocol: keys.proxy_protocol,
+        tls: keys.tls,
         balancer: keys.balancer,
         connect_timeout: keys.connect_timeout,
         pool: keys.pool,
@@ -166,7 +166,7 @@ fn to_keys(cluster: &Cluster) -> Keys {
         zones: cluster.zones,
         panic_threshold: cluster.panic_threshold,
         retry_budget: cluster.retry_budget,
-        tls: (),
+        tls: cluster.tls.clone(),
     }
 }
 
@@ -193,7 +193,7 @@ fn protocol() -> Shape<Protocol> {
         [
             word(
                 "auto",
-                "HTTP/2 for gRPC requests, else HTTP/1.1.",
+                "With TLS what the endpoint chooses; without, HTTP/2 for gRPC requests, else HTTP/1.1.",
                 Protocol::Auto,
             ),
             word("http1", "HTTP/1.1 always.", Protocol::Http1),

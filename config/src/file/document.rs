@@ -28,6 +28,7 @@ struct Keys {
     drain: (),
     overload: (),
     zone: (),
+    identity: (),
 }
 
 pub(crate) fn document() -> Shape<Parts> {
@@ -50,6 +51,8 @@ pub(crate) fn document() -> Shape<Parts> {
         overload: process("a control plane does not set a proxy's bounds of overload"),
         /// Belongs to each proxy's own file.
         zone: process("a control plane does not set a proxy's zone"),
+        /// Belongs to each proxy's own file.
+        identity: process("a control plane does not set who a proxy is"),
     });
     keys.rule(distinct_names)
         .rule(distinct_addresses)
@@ -74,6 +77,7 @@ fn to_keys(parts: &Parts) -> Keys {
         drain: (),
         overload: (),
         zone: (),
+        identity: (),
     }
 }
 

@@ -11,6 +11,7 @@ use super::{
     rate_limit::rate_limit,
     route::{cluster, clusters, one_of_several, route},
     tcp::{self, Kind, detect, kind, only_what_is_spoken, proxy_protocol, sni},
+    tls::{listener_tls, redirect_or_routes, redirect_to_https},
 };
 use serde_json::Value;
 
@@ -18,12 +19,15 @@ use crate::{
     Network,
     model::{
         ClusterRef, Destination, Detect, DetectPolicy, HostMatch, Listener, ListenerLimits,
-        ProxyProtocol, RateLimit, Route, Speaks, Tcp, TcpPolicy, WeightedCluster,
+        ListenerTls, ProxyProtocol, RateLimit, Redirect, Route, Speaks, Tcp, TcpPolicy,
+        WeightedCluster,
         default as defaults,
     },
     problem::Fault,
     reader::Reader,
-    shape::{Shape, default, flag, keys, list, list_where, nested, optional, required, whole},
+    shape::{
+        Shape, absent, default, flag, keys, list, list_where, nested, optional, required, whole,
+    },
     yaml::Node,
 };
 
@@ -37,6 +41,9 @@ struct Keys {
     tcp: TcpPolicy,
     detect: DetectPolicy,
     proxy_protocol: Option<ProxyProtocol>,
+    tls: Option<ListenerTls>,
+    forward_client_cert: bool,
+    redirect_to_https: Option<Redirect>,
     trusted_proxies: Vec<Network>,
     via: bool,
     connect: bool,
@@ -71,6 +78,14 @@ pub(crate) fn listener() -> Shape<Listener> {
         detect: nested(detect()),
         /// The PROXY protocol: who is believed when saying whose a connection is. Nobody when left out.
         proxy_protocol: optional(proxy_protocol()),
+        /// TLS with its callers: certificates, or `mesh` for the process's `identity`. Cleartext when left out.
+        tls: optional(listener_tls()),
+        /// Whether endpoints are told of the caller's certificate, in `x-forwarded-client-cert`. From callers that are no
+        /// `trusted_proxies` that header is removed in any case.
+        forward_client_cert: default(flag(), false),
+        /// Whether every request is sent to the same place with `https`, in place of `routes`; `{ port: 8443 }` if that is
+        /// not port 443.
+        redirect_to_https: absent(redirect_to_https(), None),
         /// Peers whose `x-forwarded-*` and `forwarded` headers are believed and extended; from all others they are
         /// replaced.
         trusted_proxies: default(list(network()), Vec::new()),
@@ -99,6 +114,7 @@ pub(crate) fn listener() -> Shape<Listener> {
     only_spoken(
         keys.rule(only_what_is_spoken)
             .rule(one_destination)
+            .rule(redirect_or_routes)
             .convert(from_keys, to_keys),
     )
 }
@@ -111,7 +127,10 @@ fn from_keys(keys: Keys) -> Listener {
         clusters: keys.clusters.unwrap_or_else(single),
         policy: keys.tcp,
     };
-    let mut routes = keys.routes.unwrap_or_else(by_host);
+    let mut routes = match keys.redirect_to_https {
+        Some(redirect) => vec![Route::redirect(redirect)],
+        None => keys.routes.unwrap_or_else(by_host),
+    };
     let speaks = match keys.protocol {
         Kind::Http => Speaks::Http,
         Kind::Tcp => {
@@ -133,6 +152,8 @@ fn from_keys(keys: Keys) -> Listener {
         address: keys.address,
         speaks,
         proxy_protocol: keys.proxy_protocol,
+        tls: keys.tls,
+        forward_client_cert: keys.forward_client_cert,
         trusted_proxies: keys.trusted_proxies,
         via: keys.via,
         connect: keys.connect,
@@ -170,6 +191,10 @@ fn to_keys(listener: &Listener) -> Keys {
         tcp: tcp.policy,
         detect: detect.unwrap_or_default(),
         proxy_protocol: listener.proxy_protocol,
+        tls: listener.tls,
+        forward_client_cert: listener.forward_client_cert,
+        // A route, by now.
+        redirect_to_https: None,
         trusted_proxies: listener.trusted_proxies,
         via: listener.via,
         connect: listener.connect,

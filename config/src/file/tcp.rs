@@ -32,8 +32,10 @@ pub(super) enum Kind {
 }
 
 /// Keys that mean something only where there are requests.
-pub(super) const OF_REQUESTS: [&str; 10] = [
+pub(super) const OF_REQUESTS: [&str; 12] = [
     "routes",
+    "redirect_to_https",
+    "forward_client_cert",
     "trusted_proxies",
     "via",
     "connect",

@@ -5,7 +5,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use http::HeaderName;
 
 use super::{
-    CircuitBreaker, ClusterLimits, HealthCheck, OutlierDetection, ProxyVersion, RetryBudget,
+    CircuitBreaker, ClusterLimits, ClusterTls, HealthCheck, OutlierDetection, ProxyVersion,
+    RetryBudget,
 };
 
 /// A named set of endpoints with one policy.
@@ -19,6 +20,8 @@ pub struct Cluster {
     pub protocol: Protocol,
     /// How its endpoints are told whose a connection is; `None`: not at all.
     pub proxy_protocol: Option<ProxyVersion>,
+    /// What is spoken below that; `None`: nothing, in cleartext.
+    pub tls: Option<ClusterTls>,
     /// How one is picked.
     pub balancer: Balancer,
     /// To make a connection.
@@ -105,7 +108,7 @@ pub enum DnsRecord {
 /// What is spoken to the endpoints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Protocol {
-    /// HTTP/2 for gRPC requests, else HTTP/1.1.
+    /// With TLS what the endpoint chooses; without, HTTP/2 for gRPC requests, else HTTP/1.1.
     #[default]
     Auto,
     /// HTTP/1.1 always.

@@ -8,8 +8,8 @@ use std::{
 use http::StatusCode;
 
 use super::{
-    FailurePercent, LogFormat, MemoryBound, OutlierDetection, RetryOn, SlowAnswers, StatusRange,
-    SuccessRate,
+    Alpn, FailurePercent, LogFormat, MemoryBound, OutlierDetection, RetryOn, SlowAnswers,
+    StatusRange, SuccessRate,
 };
 
 /// Loopback: it shows internals. Linkerd's port.
@@ -141,6 +141,10 @@ pub const ENDPOINT_PRIORITY: u16 = 0;
 /// When nothing is left: a request that may fail beats one that must. Above that, an operator's or a check's word counts:
 /// Envoy's 50 % sends half of the requests to endpoints known to be down while the other half could take them.
 pub const PANIC_THRESHOLD: f64 = 0.01;
+/// For good, and with the method: what was a form must not become a GET.
+pub const HTTPS_REDIRECT_STATUS: StatusCode = StatusCode::PERMANENT_REDIRECT;
+/// HTTP/2 costs a client one connection in place of six.
+pub const TLS_ALPN: [Alpn; 2] = [Alpn::Http2, Alpn::Http1];
 /// As the Gateway API: a client asks again next time, so a mistake can be taken back.
 pub const REDIRECT_STATUS: StatusCode = StatusCode::FOUND;
 /// A direct response that names no trouble has none.

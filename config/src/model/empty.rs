@@ -24,6 +24,7 @@ impl Default for Config {
                 queueing_delay: Some(default::OVERLOAD_QUEUEING_DELAY),
             },
             zone: None,
+            identity: None,
             listeners: Vec::new(),
             clusters: Vec::new(),
         }
@@ -38,6 +39,7 @@ impl Cluster {
             endpoints: Endpoints::Static(Vec::new()),
             protocol: Protocol::default(),
             proxy_protocol: None,
+            tls: None,
             balancer: Balancer::PeakEwma {
                 decay: default::EWMA_DECAY,
             },

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use super::{ListenerLimits, ProxyProtocol, RateLimit, Route, Speaks};
+use super::{ListenerLimits, ListenerTls, ProxyProtocol, RateLimit, Route, Speaks};
 use crate::network::Network;
 
 /// A bound address that accepts downstream connections.
@@ -16,6 +16,10 @@ pub struct Listener {
     pub speaks: Speaks,
     /// Whose connections begin with a header that says who is behind them; `None`: nobody's.
     pub proxy_protocol: Option<ProxyProtocol>,
+    /// What its callers have to speak below HTTP; `None`: nothing, in cleartext.
+    pub tls: Option<ListenerTls>,
+    /// Whether endpoints are told of the caller's certificate, in `x-forwarded-client-cert`.
+    pub forward_client_cert: bool,
     /// Peers whose `x-forwarded-*` and `forwarded` headers are believed and extended; from all others they are replaced.
     pub trusted_proxies: Vec<Network>,
     /// Whether `via` is added to requests and responses (RFC 9110, 7.6.3).

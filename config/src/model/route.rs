@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use http::{HeaderName, Method};
 
-use super::{Filter, Hedge, Retry, default};
+use super::{Filter, Hedge, Redirect, Retry, default};
 use crate::pattern::Pattern;
 
 /// match -> filters -> destination, with its policy.
@@ -62,6 +62,14 @@ impl Route {
             attempt_timeout: None,
             retry: Retry::default(),
             hedge: None,
+        }
+    }
+
+    /// Of every request, which is sent elsewhere. It has no name yet.
+    pub fn redirect(redirect: Redirect) -> Self {
+        Self {
+            filters: vec![Filter::Redirect(redirect)],
+            ..Self::to(Destination::Clusters(Vec::new()))
         }
     }
 

@@ -123,7 +123,7 @@ fn the_schema_refuses_what_the_reader_refuses_at_sight() {
         json!({}),
         json!({"listeners": [], "listener": []}),
         json!({"listeners": [{"routes": []}]}),
-        json!({"listeners": [], "clusters": {"web": {"endpoints": [], "tls": {}}}}),
+        json!({"listeners": [], "clusters": {"web": {"endpoints": [], "tls": {"cert": ""}}}}),
         json!({"listeners": [], "clusters": {"web": {"endpoints": [], "limits": {"requests": 0}}}}),
         json!({"listeners": [], "clusters": {"web": {"endpoints": [], "connect_timeout": 5}}}),
         json!({"listeners": [], "clusters": {"web": {"endpoints": [], "balancer": "fastest"}}}),

@@ -6,9 +6,9 @@
 use std::io;
 
 use bytes::BytesMut;
-use tokio::{io::AsyncReadExt, net::TcpStream};
+use tokio::io::AsyncReadExt;
 
-use crate::tcp::client_hello;
+use crate::{stream::Stream, tcp::client_hello};
 
 /// RFC 9113, 3.4.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -106,7 +106,7 @@ fn is_token(byte: u8) -> bool {
 
 /// Reads until it is clear which version of HTTP is spoken; what was read belongs to the connection. `None`: it closed
 /// without a word. Where nothing but HTTP is expected all else is bad HTTP/1, and told so.
-pub async fn http_version(stream: &mut TcpStream) -> io::Result<Option<(Spoken, BytesMut)>> {
+pub async fn http_version(stream: &mut Stream) -> io::Result<Option<(Spoken, BytesMut)>> {
     let mut read = BytesMut::with_capacity(FIRST_READ);
     loop {
         if stream.read_buf(&mut read).await? == 0 {
@@ -123,7 +123,7 @@ pub async fn http_version(stream: &mut TcpStream) -> io::Result<Option<(Spoken, 
 }
 
 /// Reads into `read` until it is clear what is spoken. `None`: it closed without a word.
-pub async fn detect(stream: &mut TcpStream, read: &mut BytesMut) -> io::Result<Option<Spoken>> {
+pub async fn detect(stream: &mut Stream, read: &mut BytesMut) -> io::Result<Option<Spoken>> {
     loop {
         if let Some(spoken) = tell(read) {
             return Ok(Some(spoken));

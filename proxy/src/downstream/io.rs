@@ -4,7 +4,6 @@
 use std::{
     cell::RefCell,
     io::{self, IoSlice},
-    mem::MaybeUninit,
     pin::Pin,
     sync::{
         Arc,
@@ -16,12 +15,11 @@ use std::{
 use bytes::{Buf, BytesMut};
 use hyper::rt::{Read, ReadBuf, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use socket2::SockRef;
-use tokio::net::TcpStream;
 
 #[cfg(doc)]
 use super::framing::Framing;
 use super::framing::Guard;
+use crate::stream::Stream;
 
 /// The most that is looked at in one read while a head is awaited.
 const HEAD_READ: usize = 16 * 1024;
@@ -49,7 +47,7 @@ pub struct Phase {
 
 /// A downstream connection's bytes.
 pub struct Io {
-    stream: TokioIo<TcpStream>,
+    stream: TokioIo<Stream>,
     /// Read before hyper took over.
     first: BytesMut,
     seen: Seen,
@@ -66,27 +64,17 @@ struct Seen {
 
 impl Io {
     /// HTTP/1: heads are looked at.
-    pub fn http1(
-        stream: TcpStream,
-        first: BytesMut,
-        phase: Arc<Phase>,
-        tick: Arc<AtomicU64>,
-    ) -> Self {
+    pub fn http1(stream: Stream, first: BytesMut, phase: Arc<Phase>, tick: Arc<AtomicU64>) -> Self {
         Self::new(stream, first, phase, tick, Some(Guard::default()))
     }
 
     /// HTTP/2: its framing leaves no doubt.
-    pub fn http2(
-        stream: TcpStream,
-        first: BytesMut,
-        phase: Arc<Phase>,
-        tick: Arc<AtomicU64>,
-    ) -> Self {
+    pub fn http2(stream: Stream, first: BytesMut, phase: Arc<Phase>, tick: Arc<AtomicU64>) -> Self {
         Self::new(stream, first, phase, tick, None)
     }
 
     fn new(
-        stream: TcpStream,
+        stream: Stream,
         first: BytesMut,
         phase: Arc<Phase>,
         tick: Arc<AtomicU64>,
@@ -151,15 +139,11 @@ const OURS: &[u8] =
 impl Io {
     /// Looks whether the client has closed, if asked to. hyper would look by itself, but it makes room for 8 KiB before it
     /// does, with every request: a fortieth of what a request costs, for what a look now and then finds as well.
-    fn client_has_left(&self) -> bool {
+    fn client_has_left(&mut self) -> bool {
         let Seen { phase, guard, .. } = &self.seen;
         let asked =
             guard.is_some() && phase.probe.load(Relaxed) && phase.probe.swap(false, Relaxed);
-        asked
-            && matches!(
-                SockRef::from(self.stream.inner()).peek(&mut [MaybeUninit::uninit()]),
-                Ok(0)
-            )
+        asked && self.stream.inner_mut().has_ended()
     }
 
     /// hyper's own refusal, if this is one: a head has begun, no request came of it, and an error is written.

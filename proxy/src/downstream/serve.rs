@@ -24,6 +24,7 @@ use crate::{
     proxy_protocol::{self, Addresses},
     snapshot::Listener,
     stack::Stack,
+    stream::Stream,
     tcp::{self, Caller, Connected, Destinations},
     telemetry::metrics::{DetectedProtocol, DownstreamError, Side},
     upstream::http2::LocalExecutor,
@@ -58,6 +59,7 @@ pub async fn serve(
             None => return,
         }
     }
+    let mut stream = Stream::Tcp(stream);
     let connection = Connection::new(Arc::clone(&listener), ends, Rc::clone(&worker));
     let _registered = worker.connections.register(&connection);
     match (&listener.config.speaks, &listener.tcp) {
@@ -152,7 +154,7 @@ struct Found {
 
 /// Finds out what is spoken. `None`: it is over.
 async fn found_out(
-    stream: &mut TcpStream,
+    stream: &mut Stream,
     policy: &model::Detect,
     destinations: Option<&Destinations>,
     connection: &Rc<Connection>,
@@ -196,23 +198,23 @@ async fn found_out(
 /// The caller is silent: its server gets the chance to speak first, and whoever does so decides. `None` in place of what is
 /// spoken: the server did.
 async fn silence(
-    stream: &mut TcpStream,
+    stream: &mut Stream,
     first: &mut BytesMut,
     destinations: &Destinations,
     connection: &Rc<Connection>,
     worker: &Rc<Worker>,
 ) -> Option<(Option<Spoken>, Option<Connected>)> {
-    let ready = tcp::ahead(connection, destinations, worker).await;
+    let mut ready = tcp::ahead(connection, destinations, worker).await;
     let server_speaks = async {
-        match &ready {
-            Some(ready) => ready.stream.readable().await,
+        match &mut ready {
+            Some(ready) => ready.hear().await,
             None => std::future::pending().await,
         }
     };
     let spoken = select! {
         biased;
         spoken = detect(stream, first) => Some(spoken.ok()??),
-        _ = server_speaks => None,
+        () = server_speaks => None,
     };
     Some((spoken, ready))
 }

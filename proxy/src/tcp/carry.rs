@@ -12,7 +12,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Flow;
@@ -33,18 +33,18 @@ pub(super) enum Broken {
     Upstream,
 }
 
-/// Carries bytes between a caller, of whom `first` has been read, and an endpoint.
+/// Carries bytes between a caller and an endpoint, each with what has been read of it.
 pub(super) async fn carry<D, U>(
-    (downstream, upstream): (&mut D, &mut U),
-    first: BytesMut,
+    (downstream, first): (&mut D, Bytes),
+    (upstream, greeting): (&mut U, Bytes),
     flow: &Flow,
 ) -> Result<(), Broken>
 where
     D: AsyncRead + AsyncWrite + Unpin,
     U: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut inward = Way::with(first.freeze());
-    let mut outward = Way::with(Bytes::new());
+    let mut inward = Way::with(first);
+    let mut outward = Way::with(greeting);
     let mut inward_first = false;
     poll_fn(|cx| {
         let mut there =

@@ -6,9 +6,10 @@
 
 use std::{rc::Rc, sync::Arc, time::Duration};
 
+use bytes::BytesMut;
 use outrigger_config::model::{Balancer, HashKey};
 use smallvec::SmallVec;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{io::AsyncReadExt, time::timeout};
 
 use crate::{
     balance,
@@ -22,6 +23,7 @@ use crate::{
     outlier_detection::{Judgement, Verdict},
     proxy_protocol::Addresses,
     snapshot::Fallback,
+    stream::Stream,
     telemetry::{
         metrics::{AttemptResult, Label as _, OpenConnection, RetryOutcome, Side},
         trail::{Step, Trail},
@@ -30,10 +32,15 @@ use crate::{
     worker::Worker,
 };
 
+/// What is read of a greeting at once.
+const GREETING: usize = 1024;
+
 /// A connection to an endpoint, in flight there until dropped.
 pub struct Connected {
     /// The connection.
-    pub stream: TcpStream,
+    pub stream: Stream,
+    /// Read before it was known what is done with it.
+    pub first: BytesMut,
     in_flight: Rc<InFlight>,
     _slot: Slot,
     _open: OpenConnection,
@@ -43,6 +50,13 @@ impl Connected {
     /// Whose endpoint it goes to.
     pub fn cluster(&self) -> &Arc<Cluster> {
         &self.in_flight.cluster
+    }
+
+    /// Waits until the endpoint says something, or ends it.
+    pub async fn hear(&mut self) {
+        self.first.reserve(GREETING);
+        // What is wrong is met again when bytes are carried.
+        let _heard = self.stream.read_buf(&mut self.first).await;
     }
 }
 
@@ -124,6 +138,7 @@ impl<'a> Connecting<'a> {
                 self.note(|| Step::Connected);
                 Ok(Connected {
                     stream,
+                    first: BytesMut::new(),
                     in_flight: attempt.succeeded(),
                     _slot: slot,
                     _open: self.worker.metrics().connection(Side::Upstream),

@@ -16,10 +16,7 @@ use std::{io, rc::Rc, sync::Arc};
 
 use bytes::BytesMut;
 use socket2::SockRef;
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 pub use connect::Connected;
 pub use destinations::{Destinations, Target};
@@ -28,6 +25,7 @@ pub use flow::Flow;
 use crate::{
     downstream::Connection,
     error::Error,
+    stream::Stream,
     telemetry::{
         metrics::{DownstreamError, Label as _, TcpResult},
         trail::Step,
@@ -48,7 +46,7 @@ const HELLO: usize = 2048;
 /// A caller, with what was read of it.
 pub struct Caller {
     /// Its connection.
-    pub stream: TcpStream,
+    pub stream: Stream,
     /// Read before it was known what is done with it.
     pub first: BytesMut,
 }
@@ -161,8 +159,12 @@ async fn pass_on(
     flow: &Flow,
 ) -> TcpResult {
     let Caller { mut stream, first } = caller;
-    let mut upstream = connected.stream;
-    let carried = carry((&mut stream, &mut upstream), first, flow);
+    let (mut upstream, greeting) = (connected.stream, connected.first);
+    let carried = carry(
+        (&mut stream, first.freeze()),
+        (&mut upstream, greeting.freeze()),
+        flow,
+    );
     let result = match connection.run(carried, |_| ()).await {
         Some(Ok(())) => return TcpResult::Closed,
         Some(Err(Broken::Downstream)) => TcpResult::DownstreamReset,
@@ -176,7 +178,7 @@ async fn pass_on(
 }
 
 /// Has the connection be reset, not ended, when it is closed.
-fn reset(stream: &TcpStream) {
+fn reset(stream: &Stream) {
     // A socket that is gone already needs no telling.
-    let _ = SockRef::from(stream).set_linger(Some(std::time::Duration::ZERO));
+    let _ = SockRef::from(stream.socket()).set_linger(Some(std::time::Duration::ZERO));
 }

@@ -11,10 +11,10 @@ use hyper::{
     },
 };
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, task::spawn_local};
+use tokio::task::spawn_local;
 
 use super::{handover::Handover, pool::Opened};
-use crate::{body::Body, error::Error, limits::connections::Slot};
+use crate::{body::Body, error::Error, limits::connections::Slot, stream::Stream};
 
 /// What is read at most before it is passed on, and the largest head of a response. hyper's own 400 KiB, times what it
 /// queues, is what a stalled download would hold.
@@ -52,7 +52,7 @@ impl Failure {
 
 impl Connection {
     /// Takes over a fresh `stream`; its task ends with it.
-    pub async fn open(stream: TcpStream, expires: u64, open: Opened) -> Result<Box<Self>, Error> {
+    pub async fn open(stream: Stream, expires: u64, open: Opened) -> Result<Box<Self>, Error> {
         let mut builder = Builder::new();
         builder.max_buf_size(MAX_BUFFER);
         let (sender, connection) = builder

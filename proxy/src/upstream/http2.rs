@@ -17,7 +17,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use outrigger_config::model::PoolPolicy;
-use tokio::{net::TcpStream, sync::Notify, task::spawn_local};
+use tokio::{sync::Notify, task::spawn_local};
 
 use super::{
     Pool,
@@ -30,6 +30,7 @@ use crate::{
     clock,
     error::{Blame, Error},
     limits::connections::Slot,
+    stream,
 };
 
 /// Runs hyper's tasks on the worker's own thread.
@@ -98,7 +99,7 @@ pub struct Connection {
 impl Connection {
     /// Takes over a fresh `stream` and waits until the endpoint has said how many streams it allows: a request more than
     /// that would wait for one that may be long.
-    pub async fn open(stream: TcpStream, expires: u64, open: Opened) -> Result<Rc<Self>, Error> {
+    pub async fn open(stream: stream::Stream, expires: u64, open: Opened) -> Result<Rc<Self>, Error> {
         let watch = Watch::default();
         let (sender, mut connection) = Builder::new(watch.clone())
             .initial_max_send_streams(0)

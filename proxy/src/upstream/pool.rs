@@ -9,7 +9,7 @@ use std::{
 use foldhash::HashMap;
 use http::Method;
 use outrigger_config::model::PoolPolicy;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::time::timeout;
 
 use super::{connect::connect, handover::Got, http1, http2};
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
         queue::{Idle, Place},
     },
     snapshot::{Cluster, Endpoint},
+    stream::Stream,
     telemetry::{
         metrics::{ClusterLimit, Label as _, OpenConnection, Side},
         trail::Step,
@@ -163,7 +164,7 @@ impl Pool {
         &self,
         cluster: &Cluster,
         call: &mut Call,
-    ) -> Result<(TcpStream, Slot), Error> {
+    ) -> Result<(Stream, Slot), Error> {
         let slot = match self.room(cluster, call, false)? {
             Room::Slot(slot) => slot,
             // Nothing that could be handed over is of use here, and nothing is.

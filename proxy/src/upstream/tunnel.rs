@@ -15,11 +15,10 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional},
-    net::TcpStream,
     time::timeout,
 };
 
-use crate::{idle_timeout::Idle, limits::connections::Slot};
+use crate::{idle_timeout::Idle, limits::connections::Slot, stream::Stream};
 
 /// How long a side may take to switch after it agreed to.
 const SWITCH: Duration = Duration::from_secs(10);
@@ -39,7 +38,7 @@ pub enum Side {
     /// An HTTP/1 connection that answered 101.
     Upgrade(OnUpgrade),
     /// A connection of its own, for CONNECT.
-    Stream(TcpStream),
+    Stream(Stream),
 }
 
 impl Tunnel {
