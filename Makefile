@@ -1,7 +1,7 @@
 # Every target sets up what it needs from the package registries; nothing has to be installed by hand but a Rust tool chain.
 CARGO ?= cargo
 
-.PHONY: demo test interop bench bench-check scenarios simulator fuzz schema
+.PHONY: demo test interop bench bench-check scenarios fleet simulator fuzz schema
 
 ## demo: a control plane, two proxies, a canary from v1 to v2 under traffic, and the control plane killed
 demo:
@@ -37,6 +37,11 @@ scenarios:
 	bench/install-peers.sh nginx haproxy envoy python3
 	$(CARGO) build -q --release -p outrigger -p outrigger-bench
 	target/release/outrigger-bench scenario
+
+## fleet: a change, pushed to a thousand proxies; into bench/CONTROL.md, in a minute
+fleet:
+	$(CARGO) build -q --release -p outrigger-control -p outrigger-bench
+	target/release/outrigger-bench control --page
 
 ## simulator: a mesh on a virtual clock, 1,000 seeds, into bench/SIMULATOR.md; half an hour
 simulator:

@@ -7,6 +7,7 @@
 pub mod callgrind;
 pub mod check;
 pub mod compare;
+pub mod control;
 pub mod demo;
 pub mod endpoint;
 pub mod job;

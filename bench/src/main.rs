@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
-use outrigger_bench::{check, compare, demo, endpoint, load, process::leash, scenario, simulate};
+use outrigger_bench::{
+    check, compare, control, demo, endpoint, load, process::leash, scenario, simulate,
+};
 
 /// Sample endpoints, load, peers side by side, instruction counts, the demo.
 #[derive(Parser)]
@@ -26,6 +28,8 @@ enum Command {
     Check(check::Arguments),
     /// Play failures to the proxies and see what the client gets
     Scenario(scenario::Arguments),
+    /// Push changes to a fleet of a thousand proxies
+    Control(control::Arguments),
     /// Drive the balancers on a virtual clock through good and bad days
     Simulate(simulate::Arguments),
     /// Show a proxy at work on three endpoints, one of them slow
@@ -42,6 +46,7 @@ async fn main() -> ExitCode {
         Command::Compare(arguments) => interruptible(Box::pin(compare::run(arguments))).await,
         Command::Check(arguments) => interruptible(Box::pin(check::run(arguments))).await,
         Command::Scenario(arguments) => interruptible(Box::pin(scenario::run(arguments))).await,
+        Command::Control(arguments) => interruptible(Box::pin(control::run(arguments))).await,
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Leash(arguments) => leash::run(&arguments),

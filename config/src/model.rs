@@ -18,8 +18,8 @@ mod rate_limit;
 mod retry;
 mod route;
 mod selector;
-mod tcp;
 mod spiffe_id;
+mod tcp;
 mod tls;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -41,8 +41,8 @@ pub use route::{
     ClusterRef, Destination, HostMatch, Match, PathMatch, Route, ValueMatch, WeightedCluster,
 };
 pub use selector::Selector;
-pub use tcp::{Detect, DetectPolicy, ProxyProtocol, ProxyVersion, Speaks, Tcp, TcpPolicy};
 pub use spiffe_id::SpiffeId;
+pub use tcp::{Detect, DetectPolicy, ProxyProtocol, ProxyVersion, Speaks, Tcp, TcpPolicy};
 pub use tls::{
     Alpn, Certificate, ClientCa, ClientCertificates, ClientTls, ClusterTls, Identity, ListenerTls,
     ServerTls, TlsVersion, Trust,

@@ -10,6 +10,16 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 
 use crate::app::Stop;
 
+/// Tables in force.
+pub const TABLES: &str = "outrigger_tables";
+/// Tables whose text is not in force.
+pub const TABLES_REFUSED: &str = "outrigger_tables_refused";
+/// Their clusters.
+pub const TABLE_CLUSTERS: &str = "outrigger_table_clusters";
+/// Their listeners.
+pub const TABLE_LISTENERS: &str = "outrigger_table_listeners";
+/// When they came in force.
+pub const TABLES_SINCE: &str = "outrigger_tables_since_seconds";
 /// Proxies that are connected.
 pub const PROXIES: &str = "outrigger_proxies";
 /// Responses sent to proxies, by kind of resource.
@@ -81,6 +91,18 @@ fn install() -> Result<PrometheusHandle, BuildError> {
     let handle = builder
         .set_buckets_for_metric(duration, BUCKETS)?
         .install_recorder()?;
+    describe_gauge!(TABLES, "Tables in force.");
+    describe_gauge!(
+        TABLES_REFUSED,
+        "Tables whose text is refused, so that an older one is in force, or none."
+    );
+    describe_gauge!(TABLE_CLUSTERS, "Clusters of all tables in force.");
+    describe_gauge!(TABLE_LISTENERS, "Listeners of all tables in force.");
+    describe_gauge!(
+        TABLES_SINCE,
+        Unit::Seconds,
+        "When the tables in force came in force, since 1970."
+    );
     describe_gauge!(PROXIES, "Proxies that are connected.");
     describe_counter!(PUSHES, "Responses sent to proxies, by kind of resource.");
     describe_counter!(BYTES, Unit::Bytes, "Bytes of those responses.");

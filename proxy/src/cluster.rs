@@ -4,7 +4,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::Duration,
@@ -28,8 +28,10 @@ pub const TEND: Duration = Duration::from_millis(250);
 
 /// A cluster and its endpoints of now.
 pub struct Cluster {
-    /// What the file says of it.
+    /// What the table says of it; the endpoints that it lists may be others by now.
     pub config: model::Cluster,
+    /// Those that it lists now.
+    listed: Mutex<Vec<model::Endpoint>>,
     /// Swapped when discovery finds others.
     pub endpoints: Endpoints,
     /// Its metrics.
@@ -64,8 +66,8 @@ impl Cluster {
         registry: &Registry,
     ) -> Arc<Self> {
         if let Some(before) = before
-            && before.config == *config
             && before.zone.as_ref() == zone
+            && before.follow(config)
         {
             return Arc::clone(before);
         }
@@ -99,6 +101,7 @@ impl Cluster {
                 before.map(|before| &before.outliers),
             ),
             config: config.clone(),
+            listed: Mutex::new(listed.clone()),
             circuit_breaker,
             endpoints,
             metrics,
@@ -115,6 +118,23 @@ impl Cluster {
         };
         cluster.update(&listed, before.map(|before| &before.endpoints));
         Arc::new(cluster)
+    }
+
+    /// Becomes what the table says of it now, if that is a matter of endpoints alone: then all that refers to it may stay.
+    fn follow(&self, config: &model::Cluster) -> bool {
+        let model::Endpoints::Static(new) = &config.endpoints else {
+            return self.config == *config;
+        };
+        let of_table = matches!(self.config.endpoints, model::Endpoints::Static(_));
+        if !of_table || !self.config.has_policy_of(config) {
+            return false;
+        }
+        let mut listed = self.listed.lock().unwrap_or_else(PoisonError::into_inner);
+        if *listed != *new {
+            listed.clone_from(new);
+            self.update(new, None);
+        }
+        true
     }
 
     /// Lists other endpoints. Those that stay, by address, keep their state; so do those `before` had.

@@ -6,6 +6,8 @@
 //! the change costs, whatever the size of the table.
 
 mod clusters;
+#[cfg(test)]
+mod tests;
 
 use std::{net::SocketAddr, sync::Arc, time::SystemTime};
 
@@ -26,7 +28,7 @@ use crate::{
     limits::ListenerLimits,
     rate_limit::RateLimit,
     retry::Policy,
-    route::{self, Router, Split},
+    route::{self, Map, Router, Split},
     tcp::Destinations,
     telemetry::metrics::{FilterMetrics, Registry, RouteMetrics},
 };
@@ -114,7 +116,7 @@ impl Snapshot {
                     let named = || before.named(&listener.name);
                     before.listener(listener.address).or_else(named)
                 });
-                Arc::new(Listener::compile(listener, &clusters, before, registry))
+                Listener::compile(listener, &clusters, before, registry)
             })
             .collect();
         Self {
@@ -157,17 +159,39 @@ impl Listener {
         clusters: &[Arc<Cluster>],
         before: Option<&Arc<Self>>,
         registry: &Registry,
-    ) -> Self {
+    ) -> Arc<Self> {
         let name = &config.name;
+        let known = before.filter(|before| before.config.name == *name);
+        let known: Map<_, _> = known
+            .into_iter()
+            .flat_map(|before| before.routes.iter())
+            .map(|route| (&*route.config.name, route))
+            .collect();
+        let routes = config.routes.iter().map(|route| {
+            let same = known.get(&*route.name);
+            match same.filter(|same| same.is_still(route, clusters)) {
+                Some(same) => Arc::clone(same),
+                None => Arc::new(Route::compile(route, name, clusters, before, registry)),
+            }
+        });
+        let routes: Vec<_> = routes.collect();
+        if let Some(before) = before
+            && before.routes.len() == routes.len()
+            && before
+                .routes
+                .iter()
+                .zip(&routes)
+                .all(|(a, b)| Arc::ptr_eq(a, b))
+            && before.config.has_ways_of(config)
+            && before.tcp.iter().all(|tcp| tcp.is_still(clusters))
+        {
+            return Arc::clone(before);
+        }
         let metrics = FilterMetrics::new(registry, Arc::clone(name), "".into());
         let rate_limit = before.and_then(|before| before.rate_limit.clone());
         let rate_limit = RateLimit::compile(&config.rate_limit, rate_limit, &metrics);
         let limits = before.map(|before| &before.limits);
-        let routes = config
-            .routes
-            .iter()
-            .map(|route| Arc::new(Route::compile(route, name, clusters, before, registry)));
-        Self {
+        Arc::new(Self {
             unrouted: RouteMetrics::new(registry, Arc::clone(name), "".into()),
             rate_limit: rate_limit.into_iter().next(),
             limits: ListenerLimits::new(&config.limits, limits, name, registry),
@@ -176,13 +200,13 @@ impl Listener {
                 .tcp()
                 .map(|tcp| Destinations::compile(tcp, name, clusters, registry)),
             router: Router::new(&config.routes),
-            routes: routes.collect(),
+            routes,
             // Each route has its own part of the file.
             config: model::Listener {
                 routes: Vec::new(),
                 ..config.clone()
             },
-        }
+        })
     }
 
     /// The rate limits of a route.
@@ -255,6 +279,18 @@ impl Route {
             clusters: named,
             config: config.clone(),
         }
+    }
+
+    /// Whether a table means nothing else by it.
+    fn is_still(&self, config: &model::Route, clusters: &[Arc<Cluster>]) -> bool {
+        // A hedge looks at every cluster that may be reached.
+        let by_host = config.destination == Destination::Host && config.hedge.is_some();
+        let named = self.clusters.iter().zip(config.clusters());
+        !by_host
+            && self.config == *config
+            && named
+                .into_iter()
+                .all(|(own, weighted)| Arc::ptr_eq(own, &clusters[weighted.cluster.index]))
     }
 
     /// One of the clusters that it names, by weight; `None` if it names none.

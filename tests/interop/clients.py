@@ -143,8 +143,8 @@ class Grpc:
 
     server = GrpcServer
 
-    # A cluster of STRICT_DNS, which is no part of gRPC; each library says so in its own words.
-    refusal = "named"
+    # A cluster of STRICT_DNS, which is no part of gRPC. Each library says so in its own words.
+    refusal = "type"
 
     def __init__(self, library, target=SHOP):
         self.node, self.target = library, target

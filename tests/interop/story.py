@@ -1,4 +1,4 @@
-"""What every client of a control plane has to master, whoever wrote either: four checks, the same for all pairs."""
+"""What every client of a control plane has to master, whoever wrote either: five checks, the same for all pairs."""
 
 import contextlib
 import sys
@@ -28,19 +28,22 @@ class Shop:
     def __exit__(self, *_):
         self.open.close()
 
-    def serve(self, v1="one", weights=(100, 0), spoilt=False, listeners=(), routes=(), cluster=()):
-        """Sets a table: who is behind the cluster `v1`, how much of the traffic goes there and to `v2`; and more of each."""
+    def serve(self, v1="one", weights=(100, 0), spoilt=False, listeners=(), routes=(), cluster=(), v3=None):
+        """Sets a table: who is behind the cluster `v1`, how much of the traffic goes there, to `v2` (which may have more keys)
+        and to `v3` (which may be there); and more listeners and routes."""
 
         def of(name):
             server = self.servers[name]
             return {"endpoints": [f"127.0.0.1:{server.port}"], "protocol": server.protocol}
 
-        route = {"match": {"hosts": ["shop"]}, "clusters": dict(zip(("v1", "v2"), weights))}
+        route = {"match": {"hosts": ["shop"]}, "clusters": dict(zip(("v1", "v2", "v3"), weights))}
         table = {
             "listeners": [{"name": "edge", "address": self.address, "routes": [route, *routes]}, *listeners],
             # The third is named by no route: a control plane has more than a client uses.
             "clusters": {"v1": of(v1), "v2": {**of("two"), **dict(cluster)}, "idle": of("three")},
         }
+        if v3:
+            table["clusters"]["v3"] = of(v3)
         if spoilt:
             self.client.spoil(table)
         self.control.set(table)
@@ -79,6 +82,17 @@ def a_moved_endpoint_is_followed(control, client):
         shop.start()
         shop.serve(v1="three")
         shop.follows("the move is followed", "three")
+
+
+def a_cluster_that_changes_and_one_that_is_new_are_taken_at_once(control, client):
+    with Shop(control, client) as shop:
+        shop.serve()
+        shop.start()
+        # The endpoints stay as they are: a client that makes the cluster anew waits for them all the same.
+        shop.serve(weights=(0, 100), cluster={"connect_timeout": "2s"})
+        shop.follows("the changed cluster is used", "two", patience=5)
+        shop.serve(v3="three", weights=(0, 0, 100))
+        shop.follows("the new cluster is used", "three", patience=5)
 
 
 def a_canary_is_followed(control, client):
@@ -126,9 +140,10 @@ def a_control_plane_that_is_killed_and_comes_back_is_survived(control, client):
 
 
 def tell(whom, control, client):
-    """Registers the four for a pair: how to make a control plane, and a client."""
+    """Registers the five for a pair: how to make a control plane, and a client."""
     for behaviour in (
         a_moved_endpoint_is_followed,
+        a_cluster_that_changes_and_one_that_is_new_are_taken_at_once,
         a_canary_is_followed,
         a_bad_resource_is_refused_for_all_to_see,
         a_control_plane_that_is_killed_and_comes_back_is_survived,

@@ -56,13 +56,15 @@ impl Control {
         let mut command = outrigger_control();
         command
             .current_dir(&directory)
-            .args(["--config", "tables"])
             .args(["--xds", &xds.to_string()])
             .args(["--http", &http.to_string()])
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
+        if !arguments.contains(&"--config") {
+            command.args(["--config", "tables"]);
+        }
         let mut child = command
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));

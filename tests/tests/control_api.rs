@@ -310,6 +310,74 @@ async fn history_is_listed_compared_and_rolled_back() {
 }
 
 #[tokio::test]
+async fn what_the_source_can_not_hold_is_refused_with_a_way_out() {
+    let arguments = ["--config", "tables/shop.yaml"];
+    let control = Control::start_with(&[("shop", SHOP)], &arguments).await;
+    let other = put(&control, "edge", &[], EDGE).await;
+    assert_eq!(other.status, 405, "{}", other.text());
+    assert!(other.header("allow").contains("GET"), "{:?}", other.headers);
+    assert!(other.text().contains("start with a directory"));
+    let gone = control.ask(Method::DELETE, "/tables/shop", &[], "").await;
+    assert_eq!(gone.status, 405);
+    let own = put(&control, "shop", &[], &SHOP.replace("9001", "9002")).await;
+    assert_eq!(own.status, 200, "{}", own.text());
+}
+
+#[tokio::test]
+async fn several_changes_are_one_or_none() {
+    let control = Control::start(&[("shop", SHOP), ("edge", EDGE)]).await;
+    let etag = control.get("/tables/shop").await;
+    let etag = etag.header("etag").trim_matches('"').to_owned();
+    let post = async |body: Value| {
+        let headers = [("content-type", "application/json")];
+        let body = body.to_string();
+        control.ask(Method::POST, "/tables", &headers, body).await
+    };
+    let both = |etag: &str| {
+        serde_json::json!({ "tables": {
+            "shop": { "text": null, "expected": { "etag": etag } },
+            "edge": { "text": format!("{EDGE}{SHOP}") },
+        } })
+    };
+    assert_eq!(post(both("another")).await.status, 412);
+    let absent = serde_json::json!({ "tables": { "shop": { "text": "", "expected": "absent" } } });
+    assert_eq!(post(absent).await.status, 412);
+    let half = serde_json::json!({ "tables": { "shop": { "text": null } } });
+    assert_eq!(post(half).await.status, 422);
+    for wrong in [
+        serde_json::json!({ "tables": { "../shop": { "text": "" } } }),
+        serde_json::json!({ "tables": { "shop": { "txt": "" } } }),
+        serde_json::json!([]),
+    ] {
+        assert_eq!(post(wrong).await.status, 400);
+    }
+    assert_eq!(
+        control
+            .get("/versions")
+            .await
+            .json()
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+
+    let done = post(both(&etag)).await;
+    assert_eq!(done.status, 200, "{}", done.text());
+    assert_eq!(control.tables(), ["edge.yaml"]);
+    assert_eq!(
+        control
+            .get("/versions")
+            .await
+            .json()
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+}
+
+#[tokio::test]
 async fn what_the_file_system_says_is_shown_too() {
     let control = Control::start(&[("shop", SHOP)]).await;
     control.write("tables/edge.yaml", EDGE);
@@ -333,6 +401,22 @@ async fn what_the_file_system_says_is_shown_too() {
         metrics.text().contains("\noutrigger_tables 2\n"),
         "the last right one stays"
     );
+}
+
+#[tokio::test]
+async fn a_client_that_stops_midway_does_not_hold_up_the_end() {
+    let control = Control::start(&[("shop", SHOP)]).await;
+    let mut head = Raw::connect(control.http).await;
+    head.write("GET /tables HTTP/1.1\r\nhost: local").await;
+    let mut body = Raw::connect(control.http).await;
+    let half = "PUT /tables/new HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\nclus";
+    body.write(half).await;
+    let idle = Raw::connect(control.http).await;
+    control.get("/live").await;
+    control.sigterm();
+    let finished = control.finished().await;
+    assert_eq!(finished.code, Some(0), "{}", finished.output);
+    drop((head, body, idle));
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The commands of `outrigger-control`: what is said, and with which exit code.
 
-use outrigger_tests::{Control, Finished, free_address, outrigger_control};
+use outrigger_tests::{Control, Finished, Proxy, eventually, free_address, outrigger_control};
 
 const SHOP: &str = "clusters:\n  shop: { endpoints: [127.0.0.1:9001] }\n";
 const EDGE: &str =
@@ -62,6 +62,12 @@ async fn a_directory_is_checked_as_a_whole_without_a_server() {
     );
     let json = run(&["check", path, "--output", "json"]);
     says(&json, 78, &["\"file\": ", "\"line\": 2", "\"hint\": "]);
+    write("no name.yaml", SHOP);
+    says(
+        &run(&["check", path]),
+        78,
+        &["no name.yaml", "is not the name of a table"],
+    );
     says(&run(&["check", "/nowhere"]), 78, &["/nowhere"]);
     says(&run(&["check"]), 64, &[]);
 }
@@ -185,6 +191,41 @@ async fn versions_are_listed_and_an_old_one_comes_back() {
     says(&again, 0, &["nothing to roll back"]);
     let unknown = control.command(&["rollback", "no-such"]).await;
     says(&unknown, 1, &["there is no version `no-such`", "hint: "]);
+}
+
+#[tokio::test]
+async fn proxies_are_listed_with_what_they_have_and_endpoints_with_what_is_known() {
+    let control = Control::start(&[("shop", SHOP)]).await;
+    let version = control.get("/versions").await.json()[0]["version"].clone();
+    let version = version.as_str().unwrap();
+    let proxy = Proxy::controlled(&[control.xds], &["--label", "role=edge"]);
+    eventually("the proxy is listed and in step", async || {
+        let proxies = control.command(&["proxies"]).await;
+        assert_eq!(proxies.code, Some(0), "{}", proxies.output);
+        let line = proxies.output.lines().nth(1).unwrap_or_default().to_owned();
+        line.starts_with("test ")
+            && line.contains("role=edge")
+            && line.contains(version)
+            && line.ends_with("in step")
+    })
+    .await;
+    let json = control.command(&["proxies", "--output", "json"]).await;
+    says(&json, 0, &["\"id\": \"test\""]);
+
+    let endpoints = control.command(&["endpoints", "shop"]).await;
+    says(
+        &endpoints,
+        0,
+        &["CLUSTER  ENDPOINT", "shop     127.0.0.1:9001"],
+    );
+    let unknown = control.command(&["endpoints", "shp"]).await;
+    says(&unknown, 1, &["there is no cluster `shp`", "hint: "]);
+    drop(proxy);
+    eventually("the proxy is shown as gone", async || {
+        let proxies = control.command(&["proxies"]).await;
+        proxies.output.contains("gone since 20")
+    })
+    .await;
 }
 
 #[tokio::test]

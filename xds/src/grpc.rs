@@ -3,32 +3,55 @@
 //! They know a part of what Envoy knows, and refuse more than they pass over: paths by segment become regexes, conditions
 //! use the oldest fields, the method (always POST) is no condition, and retries need two attempts and a code of gRPC.
 
+use std::collections::HashMap;
+
 use http::Method;
-use outrigger_config::model::{GrpcCode, PathMatch, RetryOn, Route as Model, ValueMatch};
+use outrigger_config::model::{
+    Destination, GrpcCode, PathMatch, RetryOn, Route as Model, ValueMatch,
+};
 use prost::Message;
 use regex_syntax::escape;
 use serde_json::Value;
 
 use crate::{
     Kind, Resource, any, listener, parts,
-    pb::envoy::{
-        config::{
-            listener::v3::{ApiListener, Listener},
-            route::v3::{
-                HeaderMatcher, NonForwardingAction, RetryPolicy, Route, RouteAction,
-                RouteConfiguration, RouteMatch, VirtualHost, header_matcher::HeaderMatchSpecifier,
-                retry_policy::RetryBackOff, route::Action, route_action::MaxStreamDuration,
-                route_match::PathSpecifier,
+    pb::{
+        envoy::{
+            config::{
+                listener::v3::{ApiListener, Listener},
+                route::v3::{
+                    HeaderMatcher, RetryPolicy, Route, RouteAction, RouteConfiguration, RouteMatch,
+                    VirtualHost,
+                    header_matcher::HeaderMatchSpecifier,
+                    retry_policy::RetryBackOff,
+                    route::Action,
+                    route_action::{ClusterSpecifier, MaxStreamDuration},
+                    route_match::PathSpecifier,
+                },
+            },
+            extensions::filters::{
+                http::fault::v3::{FaultAbort, HttpFault, fault_abort::ErrorType},
+                network::http_connection_manager::v3::{
+                    HttpConnectionManager, HttpFilter, http_connection_manager::RouteSpecifier,
+                    http_filter::ConfigType,
+                },
+            },
+            r#type::{
+                matcher::v3::RegexMatcher,
+                v3::{FractionalPercent, fractional_percent::DenominatorType},
             },
         },
-        extensions::filters::network::http_connection_manager::v3::{
-            HttpConnectionManager, http_connection_manager::RouteSpecifier,
-        },
-        r#type::matcher::v3::RegexMatcher,
+        google::protobuf::Any,
     },
     routes,
     scalar::{number, time},
 };
+
+/// The filter by which calls fail.
+const FAULT: &str = "envoy.filters.http.fault";
+
+/// UNIMPLEMENTED
+const UNIMPLEMENTED: u32 = 12;
 
 /// The listener for a client of `target`, whose requests these routes take.
 pub fn api_listener(target: &str, routes: &[Model]) -> Resource {
@@ -36,20 +59,23 @@ pub fn api_listener(target: &str, routes: &[Model]) -> Resource {
         .iter()
         .map(|it| Value::from(parts::written(it)))
         .collect();
+    let named = |it: &&Model| it.destination != Destination::Host;
+    let somewhere = routes.iter().filter(named).find_map(routes::destination);
+    let listed = routes::by_rank(routes).filter_map(|it| route(it, somewhere.as_ref()));
     let configuration = RouteConfiguration {
         name: target.to_owned(),
         virtual_hosts: vec![VirtualHost {
             name: target.to_owned(),
             // Whatever the client calls it: it has asked for this by name.
             domains: vec!["*".to_owned()],
-            routes: routes::by_rank(routes).filter_map(route).collect(),
+            routes: listed.collect(),
             ..VirtualHost::default()
         }],
         ..RouteConfiguration::default()
     };
     let manager = HttpConnectionManager {
         stat_prefix: target.to_owned(),
-        http_filters: vec![listener::router()],
+        http_filters: vec![fault(), listener::router()],
         route_specifier: Some(RouteSpecifier::RouteConfig(configuration)),
         ..HttpConnectionManager::default()
     };
@@ -65,8 +91,9 @@ pub fn api_listener(target: &str, routes: &[Model]) -> Resource {
     Resource::new(Kind::Listener, target.into(), &canonical, body)
 }
 
-/// `None` for a route that takes no call.
-fn route(route: &Model) -> Option<Route> {
+/// `None` for a route that takes no call. What a proxy would answer itself is nothing that a client can do: such a call fails,
+/// on its way to `somewhere`. (There is an action for it, but grpc-js 1.14 throws when it meets one.)
+fn route(route: &Model, somewhere: Option<&ClusterSpecifier>) -> Option<Route> {
     let methods = &route.matches.methods;
     if !methods.is_empty() && !methods.contains(&Method::POST) {
         return None;
@@ -75,17 +102,54 @@ fn route(route: &Model) -> Option<Route> {
     if !route.matches.query.is_empty() {
         return None;
     }
+    // As they do a cluster that the request names: its host is the target, and that has clusters of its own name.
+    if route.destination == Destination::Host {
+        return None;
+    }
     let matched = RouteMatch {
         path_specifier: Some(path(&route.matches.path)),
         headers: route.matches.headers.iter().map(header).collect(),
         ..RouteMatch::default()
     };
+    let (specifier, overrides) = match routes::destination(route) {
+        Some(specifier) => (specifier, HashMap::new()),
+        None => (somewhere?.clone(), failing()),
+    };
     Some(Route {
         name: route.name.to_string(),
         r#match: Some(matched),
-        action: Some(action(route)),
+        action: Some(action(route, specifier)),
+        typed_per_filter_config: overrides,
         ..Route::default()
     })
+}
+
+/// That a route may make calls fail.
+fn fault() -> HttpFilter {
+    HttpFilter {
+        name: FAULT.to_owned(),
+        config_type: Some(ConfigType::TypedConfig(any::pack(&HttpFault::default()))),
+        ..HttpFilter::default()
+    }
+}
+
+/// It makes all of them fail.
+fn failing() -> HashMap<String, Any> {
+    let abort = FaultAbort {
+        percentage: Some(FractionalPercent {
+            numerator: 100,
+            denominator: DenominatorType::Hundred.into(),
+        }),
+        error_type: Some(ErrorType::GrpcStatus(UNIMPLEMENTED)),
+        ..FaultAbort::default()
+    };
+    let fault = HttpFault {
+        abort: Some(abort),
+        ..HttpFault::default()
+    };
+    [(FAULT.to_owned(), any::pack(&fault))]
+        .into_iter()
+        .collect()
 }
 
 fn path(path: &PathMatch) -> PathSpecifier {
@@ -119,11 +183,7 @@ fn header((name, value): &(http::HeaderName, ValueMatch)) -> HeaderMatcher {
     }
 }
 
-/// Answers of a proxy's own are none of a client's: such a call fails.
-fn action(route: &Model) -> Action {
-    let Some(specifier) = routes::destination(route) else {
-        return Action::NonForwardingAction(NonForwardingAction {});
-    };
+fn action(route: &Model, specifier: ClusterSpecifier) -> Action {
     Action::Route(RouteAction {
         cluster_specifier: Some(specifier),
         max_stream_duration: route.timeout.map(|timeout| MaxStreamDuration {

@@ -14,7 +14,7 @@ use tokio::{process::Command, time::sleep};
 
 use super::tables::{Addresses, File};
 use crate::{
-    load,
+    control, load,
     peer::outrigger,
     process::{Process, free_address},
     stand::{Endpoints, scratch},
@@ -89,7 +89,7 @@ impl Stage {
         write(&directory, tables)?;
         let (xds, api) = (self.control.xds.to_string(), self.control.api.to_string());
         let command = [
-            &control_program()?,
+            &control::program()?,
             "--config",
             &directory.display().to_string(),
             "--xds",
@@ -112,7 +112,7 @@ impl Stage {
     /// Runs `outrigger-control` with these arguments; returns what it says.
     pub(super) async fn ask(&self, arguments: &[&str]) -> Result<String> {
         let server = format!("http://{}", self.control.api);
-        let output = Command::new(control_program()?)
+        let output = Command::new(control::program()?)
             .args(arguments)
             .args(["--server", &server])
             .output()
@@ -207,18 +207,6 @@ impl Proxy {
             sleep(POLL).await;
         }
     }
-}
-
-/// The `outrigger-control` beside this program: one build makes both.
-fn control_program() -> Result<String> {
-    let this = std::env::current_exe().context("finding this program")?;
-    let program = this.with_file_name("outrigger-control");
-    ensure!(
-        program.exists(),
-        "there is no `{}`: build it with `cargo build -p outrigger-control`",
-        program.display()
-    );
-    Ok(program.display().to_string())
 }
 
 fn write(directory: &Path, tables: &[File]) -> Result<()> {

@@ -110,9 +110,10 @@ impl Clash<'_> {
             Kind::Twice(item) => {
                 let here = documents[self.here];
                 let there = there.unwrap_or(here);
-                match from == self.there {
-                    true => twice(item, there, here),
-                    false => twice(item, here, there),
+                match from {
+                    Some(from) if from == self.here => twice(item, Some(here), there),
+                    Some(from) if Some(from) == self.there => twice(item, Some(there), here),
+                    _ => twice(item, None, here),
                 }
             }
             Kind::Missing(name) if from == Some(self.here) => {
@@ -125,7 +126,8 @@ impl Clash<'_> {
     }
 }
 
-fn twice(item: &Item<'_>, here: &Document, there: &Document) -> Problem {
+/// Seen from one of those that say it, or from a third.
+fn twice(item: &Item<'_>, here: Option<&Document>, there: &Document) -> Problem {
     let message = match item {
         Item::Cluster(name) => format!("another table defines the cluster {} too", quote(name)),
         Item::Listener(name) => format!("a listener of another table is named {} too", quote(name)),
@@ -134,7 +136,7 @@ fn twice(item: &Item<'_>, here: &Document, there: &Document) -> Problem {
     let fault = Fault::new(message)
         .cause("here")
         .hint("a proxy could get both: let one go, or keep them apart by `proxies`");
-    let problem = at(here.place(item), fault);
+    let problem = at(here.and_then(|here| here.place(item)), fault);
     also(problem, there, there.place(item), "and here")
 }
 

@@ -20,8 +20,7 @@ use crate::{
     model::{
         ClusterRef, Destination, Detect, DetectPolicy, HostMatch, Listener, ListenerLimits,
         ListenerTls, ProxyProtocol, RateLimit, Redirect, Route, Speaks, Tcp, TcpPolicy,
-        WeightedCluster,
-        default as defaults,
+        WeightedCluster, default as defaults,
     },
     problem::Fault,
     reader::Reader,

@@ -46,6 +46,45 @@ pub struct Cluster {
     pub retry_budget: RetryBudget,
 }
 
+impl Cluster {
+    /// Whether another says the same but for its endpoints.
+    pub fn has_policy_of(&self, other: &Self) -> bool {
+        let Self {
+            name,
+            endpoints: _,
+            protocol,
+            proxy_protocol,
+            tls,
+            balancer,
+            connect_timeout,
+            pool,
+            slow_start,
+            limits,
+            outlier_detection,
+            health_check,
+            circuit_breaker,
+            zones,
+            panic_threshold,
+            retry_budget,
+        } = self;
+        *name == other.name
+            && *protocol == other.protocol
+            && *proxy_protocol == other.proxy_protocol
+            && *tls == other.tls
+            && *balancer == other.balancer
+            && *connect_timeout == other.connect_timeout
+            && *pool == other.pool
+            && *slow_start == other.slow_start
+            && *limits == other.limits
+            && *outlier_detection == other.outlier_detection
+            && *health_check == other.health_check
+            && *circuit_breaker == other.circuit_breaker
+            && *zones == other.zones
+            && *panic_threshold == other.panic_threshold
+            && *retry_budget == other.retry_budget
+    }
+}
+
 /// Where a cluster's endpoints come from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Endpoints {

@@ -43,3 +43,44 @@ pub struct Listener {
     /// Routes in file order; precedence is by specificity.
     pub routes: Vec<Route>,
 }
+
+impl Listener {
+    /// Whether another says the same but for its routes.
+    pub fn has_ways_of(&self, other: &Self) -> bool {
+        let Self {
+            name,
+            address,
+            tls,
+            speaks,
+            proxy_protocol,
+            forward_client_cert,
+            trusted_proxies,
+            via,
+            connect,
+            trail,
+            header_timeout,
+            idle_timeout,
+            max_header_bytes,
+            max_streams,
+            limits,
+            rate_limit,
+            routes: _,
+        } = self;
+        *name == other.name
+            && *address == other.address
+            && *tls == other.tls
+            && *speaks == other.speaks
+            && *proxy_protocol == other.proxy_protocol
+            && *forward_client_cert == other.forward_client_cert
+            && *trusted_proxies == other.trusted_proxies
+            && *via == other.via
+            && *connect == other.connect
+            && *trail == other.trail
+            && *header_timeout == other.header_timeout
+            && *idle_timeout == other.idle_timeout
+            && *max_header_bytes == other.max_header_bytes
+            && *max_streams == other.max_streams
+            && *limits == other.limits
+            && *rate_limit == other.rate_limit
+    }
+}

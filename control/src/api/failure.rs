@@ -14,7 +14,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use http::{StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use outrigger_config::Problems;
 use serde_json::json;
 
@@ -28,7 +28,25 @@ pub struct Failure {
     message: String,
     hint: Option<String>,
     problems: Vec<Problems>,
-    etag: Option<Arc<str>>,
+    told: Option<Told>,
+}
+
+/// What a header tells besides.
+#[derive(Clone, Debug)]
+enum Told {
+    /// `ETag`: what there is now.
+    Etag(Arc<str>),
+    /// `Allow`: it can be read.
+    ReadOnly,
+}
+
+impl Told {
+    fn header(&self) -> (HeaderName, HeaderValue) {
+        match self {
+            Self::Etag(etag) => (header::ETAG, condition::quoted(etag)),
+            Self::ReadOnly => (header::ALLOW, HeaderValue::from_static("GET,HEAD")),
+        }
+    }
 }
 
 impl Failure {
@@ -39,7 +57,7 @@ impl Failure {
             message: message.into(),
             hint: None,
             problems: Vec::new(),
-            etag: None,
+            told: None,
         }
     }
 
@@ -94,10 +112,20 @@ impl From<Refusal> for Failure {
                 ..Self::new(status, "the tables would be wrong")
             },
             Refusal::Changed(_, ref etag) => Self {
-                etag: etag.clone(),
+                told: etag.clone().map(Told::Etag),
                 ..Self::new(status, refusal.to_string())
                     .hint("read it again, and write what it should say now")
             },
+            Refusal::ReadOnly(_) => Self {
+                told: Some(Told::ReadOnly),
+                ..Self::new(status, refusal.to_string())
+            },
+            Refusal::NoTable(_) => {
+                Self::new(status, refusal.to_string()).hint("`GET /tables` lists them")
+            }
+            Refusal::NoVersion(_) => Self::new(status, refusal.to_string()).hint(
+                "`outrigger-control versions`, or `GET /versions`, lists those that are remembered",
+            ),
             other => Self::new(status, other.to_string()),
         }
     }
@@ -135,9 +163,8 @@ pub async fn in_form(form: Form, request: Request, next: Next) -> Response {
         Form::Text => failure.text().into_response(),
         Form::Json => Json(failure.json()).into_response(),
     };
-    if let Some(etag) = &failure.etag {
-        let etag = condition::quoted(etag);
-        response.headers_mut().insert(header::ETAG, etag);
+    if let Some((name, value)) = failure.told.as_ref().map(Told::header) {
+        response.headers_mut().insert(name, value);
     }
     let (written, body) = written.into_parts();
     response.headers_mut().extend(written.headers);

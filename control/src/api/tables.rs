@@ -174,6 +174,9 @@ pub fn told(outcome: &Outcome, dry_run: bool) -> Value {
     if dry_run {
         shown["problems"] = mistake::list(&outcome.problems);
     }
+    if !outcome.problems.is_empty() {
+        shown["text"] = mistake::text(&outcome.problems).into();
+    }
     shown
 }
 

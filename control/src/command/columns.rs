@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde_json::Value;
+
 /// Rows under a heading.
 pub struct Columns<const N: usize> {
     rows: Vec<[String; N]>,
@@ -22,6 +24,15 @@ impl<const N: usize> Columns<N> {
             "" => "-".to_owned(),
             cell => printable(cell),
         }));
+    }
+}
+
+/// A value of the API as a cell.
+pub fn word(value: &Value, key: &str) -> String {
+    match &value[key] {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }
 

@@ -10,11 +10,9 @@
 use std::{fmt, process::ExitCode};
 
 use http::StatusCode;
-use outrigger_config::Problems;
 use serde_json::Value;
 
 use super::columns::printable;
-use crate::api::mistake;
 
 const REFUSED: u8 = 1;
 const USAGE: u8 = 64;
@@ -42,6 +40,11 @@ impl Failure {
         Self::new(USAGE, message.as_ref())
     }
 
+    /// It can't be had.
+    pub fn refused(message: impl AsRef<str>) -> Self {
+        Self::new(REFUSED, message.as_ref())
+    }
+
     /// There is no control plane, or none that can be understood.
     pub fn unavailable(message: impl AsRef<str>) -> Self {
         Self::new(UNAVAILABLE, message.as_ref())
@@ -50,6 +53,14 @@ impl Failure {
     /// Tables, or files that should be some, are wrong.
     pub fn wrong(message: impl AsRef<str>) -> Self {
         Self::new(CONFIGURATION, message.as_ref())
+    }
+
+    /// What is wrong in tables, rendered already.
+    pub fn of_tables(text: &str) -> Self {
+        Self {
+            code: CONFIGURATION,
+            text: text.trim_end().to_owned(),
+        }
     }
 
     /// What to do about it.
@@ -64,10 +75,7 @@ impl Failure {
         let word = |key: &str| said.get(key).and_then(Value::as_str);
         // Rendered there: the lines of the tables that are spoken of are not all here.
         if let Some(text) = word("text") {
-            return Self {
-                code: CONFIGURATION,
-                text: text.trim_end().to_owned(),
-            };
+            return Self::of_tables(text);
         }
         let Some(message) = word("error") else {
             return Self::unavailable(format!("the server answers {status}"))
@@ -84,15 +92,6 @@ impl Failure {
     pub fn report(&self) -> ExitCode {
         eprintln!("{self}");
         ExitCode::from(self.code)
-    }
-}
-
-impl From<Vec<Problems>> for Failure {
-    fn from(problems: Vec<Problems>) -> Self {
-        Self {
-            code: CONFIGURATION,
-            text: mistake::text(&problems),
-        }
     }
 }
 

@@ -6,12 +6,13 @@
 mod check;
 mod columns;
 mod diff;
+mod endpoints;
 mod failure;
 mod paint;
 mod plan;
+mod proxies;
 mod push;
 mod server;
-mod texts;
 mod versions;
 
 use std::{io::Write as _, process::ExitCode};
@@ -34,6 +35,10 @@ pub enum Ask {
     Versions(versions::Versions),
     /// Puts the tables of an old version back.
     Rollback(versions::Rollback),
+    /// Lists the proxies that are connected, with the version that each has and what it refuses.
+    Proxies(proxies::Proxies),
+    /// Lists the endpoints, with what proxies report of them.
+    Endpoints(endpoints::Endpoints),
 }
 
 /// Which control plane, and how to say it.
@@ -102,6 +107,8 @@ pub fn run(ask: &Ask) -> ExitCode {
         Ask::Push(push) => push.run(),
         Ask::Versions(versions) => versions.run(),
         Ask::Rollback(rollback) => rollback.run(),
+        Ask::Proxies(proxies) => proxies.run(),
+        Ask::Endpoints(endpoints) => endpoints.run(),
     };
     match done {
         Ok(said) => {

@@ -1,14 +1,11 @@
 //! What a push would do: the tables on disk beside those of the control plane.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::{Failure, check, server::Server, texts};
+use super::{Failure, check, server::Server};
 use crate::{
     api::batch::{Batch, Expected, Written},
     history::Comparison,
@@ -40,42 +37,51 @@ impl Plan {
     /// # Errors
     /// When the tables would be wrong, or the server can't be asked.
     pub fn make(server: &Server, path: &Path, prune: bool) -> Result<Self, Failure> {
-        let wanted = texts::read(path)?;
-        let there: Vec<Listed> = server.get("/tables")?.json()?;
-        let mut steps = Vec::new();
-        let mut texts: BTreeMap<String, Arc<str>> = BTreeMap::new();
-        let mut names: BTreeSet<Name> = wanted.keys().cloned().collect();
-        let listed = there.iter().filter_map(|table| Name::new(&table.name).ok());
-        names.extend(listed);
-        for name in names {
-            // Between the list and this, it may have gone.
-            let found = server.find(&format!("/tables/{name}"))?;
-            let before = found.as_ref().map(|reply| Arc::from(reply.text.as_str()));
-            let after = match wanted.get(&name) {
-                Some(table) => Some(Arc::from(table.text.as_str())),
-                None if prune => None,
-                None => before.clone(),
-            };
-            if let Some(after) = &after {
-                let place = wanted.get(&name).map(|table| &table.path);
-                let place = place.map_or_else(
-                    || format!("{server}/tables/{name}"),
-                    |path| path.display().to_string(),
-                );
-                texts.insert(place, Arc::clone(after));
+        let tables = check::tables(path)?.into_iter();
+        let wanted = tables.map(|(name, document)| (name, Some(document.text)));
+        let mut wanted: BTreeMap<Name, Option<Arc<str>>> = wanted.collect();
+        if prune {
+            let there: Vec<Listed> = server.get("/tables")?.json()?;
+            for name in there.iter().filter_map(|table| Name::new(&table.name).ok()) {
+                wanted.entry(name).or_default();
             }
+        }
+        let mut steps = Vec::new();
+        for (name, after) in wanted {
+            let found = server.find(&format!("/tables/{name}"))?;
+            let (before, etag) = match found {
+                Some(reply) => (Some(Arc::from(reply.text)), reply.etag),
+                None => (None, None),
+            };
             if after != before {
                 steps.push(Step {
                     name,
                     before,
-                    etag: found.and_then(|reply| reply.etag),
+                    etag,
                     after,
                 });
             }
         }
-        let texts = texts.iter().map(|(place, text)| (place.clone(), &**text));
-        check::documents(texts)?;
-        Ok(Self { steps })
+        let plan = Self { steps };
+        plan.send(server, true)?;
+        Ok(plan)
+    }
+
+    /// Makes the changes, or asks what would come of them; returns the version of the tables then. Nothing is changed if
+    /// anything is other than it was read.
+    ///
+    /// # Errors
+    /// When the server refuses, or would refuse.
+    pub fn send(&self, server: &Server, dry_run: bool) -> Result<Option<String>, Failure> {
+        if self.steps.is_empty() {
+            return Ok(None);
+        }
+        let path = format!("/tables?dry_run={dry_run}");
+        let told: Value = server.post_json(&path, &self.batch())?.json()?;
+        match told["text"].as_str() {
+            Some(problems) => Err(Failure::of_tables(problems)),
+            None => Ok(told["version"].as_str().map(str::to_owned)),
+        }
     }
 
     /// The names of the tables.
@@ -83,8 +89,7 @@ impl Plan {
         self.steps.iter().map(|step| step.name.as_str()).collect()
     }
 
-    /// As the API takes it: nothing is to change if anything is other than it was read.
-    pub fn batch(&self) -> Batch {
+    fn batch(&self) -> Batch {
         let written = |step: &Step| Written {
             text: step.after.as_ref().map(ToString::to_string),
             expected: Some(match &step.etag {

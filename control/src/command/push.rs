@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Failure, Said, To, paint, plan::Plan, pretty};
 
@@ -29,12 +29,9 @@ impl Push {
         let plan = Plan::make(&server, &self.path, self.prune)?;
         let comparison = plan.comparison();
         let tables = plan.names();
-        let version = match self.dry_run || tables.is_empty() {
+        let version = match self.dry_run {
             true => None,
-            false => {
-                let told: Value = server.post_json("/tables", &plan.batch())?.json()?;
-                told["version"].as_str().map(str::to_owned)
-            }
+            false => plan.send(&server, false)?,
         };
         if self.to.json() {
             return Ok(Said::good(pretty(&json!({

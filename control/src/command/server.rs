@@ -74,7 +74,7 @@ impl Server {
     /// When it can't be reached, or refuses.
     pub fn get_text(&self, path: &str) -> Result<Reply, Failure> {
         let question = Question::of(Method::GET, path);
-        self.ask(&question.as_text())?.ensure_good()
+        self.ask(&question.for_people())?.ensure_good()
     }
 
     /// As [`Server::get`], of what may not be there.
@@ -103,7 +103,7 @@ impl Server {
     /// When it can't be reached, or refuses.
     pub fn post_text(&self, path: &str) -> Result<Reply, Failure> {
         let question = Question::of(Method::POST, path);
-        self.ask(&question.as_text())?.ensure_good()
+        self.ask(&question.for_people())?.ensure_good()
     }
 
     /// POSTs `body` to `path`.
@@ -169,7 +169,7 @@ impl<'q> Question<'q> {
         }
     }
 
-    fn as_text(self) -> Self {
+    fn for_people(self) -> Self {
         let accept = "text/plain";
         Self { accept, ..self }
     }

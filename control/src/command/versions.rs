@@ -3,7 +3,12 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::{Failure, Said, To, columns::Columns, diff::encoded, paint, pretty};
+use super::{
+    Failure, Said, To,
+    columns::{Columns, word},
+    diff::encoded,
+    paint, pretty,
+};
 
 /// `outrigger-control versions`.
 #[derive(Args, Debug)]
@@ -37,15 +42,6 @@ impl Versions {
             columns.push(keys.map(|key| word(version, key)));
         }
         Ok(Said::good(columns.to_string()))
-    }
-}
-
-/// A value as a cell.
-pub(super) fn word(value: &Value, key: &str) -> String {
-    match &value[key] {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! One stream: lets the session hear what the client says and see what changes, and says what the session has to say.
 //!
-//! It is the stream of responses itself and no task: it runs when the client can take another response. So one that does
-//! not read is not read from either, and holds one response.
+//! It is the body of the HTTP response itself and no task: it runs when the client can take more. So one that does not
+//! read is not read from either.
 
 use std::{
     net::SocketAddr,
@@ -10,21 +10,28 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body, Frame};
 use outrigger_xds::Kind;
-use prost::Message as _;
-use tokio_stream::{Stream, wrappers::WatchStream};
-use tonic::{Status, Streaming};
+use tokio_stream::{Stream as _, wrappers::WatchStream};
+use tonic::Status;
 
-use super::{Push, form::Speech, latency::Latency, node::Node, proxies::Entry, session::Session};
+use super::{
+    Push, form::Speech, latency::Latency, message::Message, node::Node, proxies::Entry,
+    requests::Requests, session::Session,
+};
 use crate::{metric, view::View};
 
-/// The responses of one stream.
+/// The responses of one stream, as bytes.
 pub struct Conversation<S: Speech> {
-    requests: Streaming<S::Request>,
+    requests: Requests<S::Request>,
     address: Option<SocketAddr>,
     push: Push,
     /// Since the first request.
     client: Option<Client>,
+    sending: Option<Message>,
+    ended: bool,
     stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
@@ -37,13 +44,15 @@ struct Client {
 
 impl<S: Speech> Conversation<S> {
     /// That with the client who sends these.
-    pub fn new(requests: Streaming<S::Request>, address: Option<SocketAddr>, push: Push) -> Self {
+    pub fn new(requests: Requests<S::Request>, address: Option<SocketAddr>, push: Push) -> Self {
         let stop = push.stop.clone();
         Self {
             requests,
             address,
             push,
             client: None,
+            sending: None,
+            ended: false,
             stopped: Box::pin(stop.told()),
         }
     }
@@ -80,29 +89,54 @@ impl<S: Speech> Conversation<S> {
     }
 }
 
-impl<S: Speech> Stream for Conversation<S> {
-    type Item = Result<S::Response, Status>;
+impl<S: Speech> Conversation<S> {
+    /// What to send next, or how the stream ends.
+    fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, Status>> {
+        if self.stopped.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Err(Status::ok("")));
+        }
+        loop {
+            if let Some(client) = &mut self.client {
+                client.look(context);
+                if let Some(message) = client.speak::<S>() {
+                    return Poll::Ready(Ok(message));
+                }
+            }
+            match ready!(self.requests.poll_next(context)) {
+                Some(Ok(request)) => self.hear(&request)?,
+                Some(Err(status)) => return Poll::Ready(Err(status)),
+                // A broken connection is no news: the proxy's entry says that it is gone.
+                None => return Poll::Ready(Err(Status::ok(""))),
+            }
+        }
+    }
+}
 
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+impl<S: Speech> Body for Conversation<S> {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let this = self.get_mut();
-        if this.stopped.as_mut().poll(context).is_ready() {
+        if this.ended {
             return Poll::Ready(None);
         }
         loop {
-            if let Some(client) = &mut this.client {
-                client.look(context);
-                if let Some(response) = client.speak::<S>() {
-                    return Poll::Ready(Some(Ok(response)));
-                }
+            if let Some(piece) = this.sending.as_mut().and_then(Iterator::next) {
+                return Poll::Ready(Some(Ok(Frame::data(piece))));
             }
-            match ready!(Pin::new(&mut this.requests).poll_next(context)) {
-                Some(Ok(request)) => {
-                    if let Err(status) = this.hear(&request) {
-                        return Poll::Ready(Some(Err(status)));
-                    }
+            this.sending = None;
+            match ready!(this.poll_message(context)) {
+                Ok(message) => this.sending = Some(message),
+                Err(status) => {
+                    this.ended = true;
+                    let mut trailers = HeaderMap::new();
+                    status.add_header(&mut trailers)?;
+                    return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
                 }
-                // A broken connection is no news: the proxy's entry says that it is gone.
-                Some(Err(_)) | None => return Poll::Ready(None),
             }
         }
     }
@@ -119,8 +153,8 @@ impl Client {
         }
     }
 
-    fn speak<S: Speech>(&mut self) -> Option<S::Response> {
-        let response = self.session.next();
+    fn speak<S: Speech>(&mut self) -> Option<Message> {
+        let response = self.session.respond();
         if let Some(response) = &response {
             self.entry.proxy().sent(response.kind, &response.version);
             self.latency.sent();
@@ -129,10 +163,11 @@ impl Client {
             self.latency.settled();
         }
         self.entry.proxy().stands(&self.session);
-        let kind = response.as_ref()?.kind.as_str();
-        let response = S::say(response?);
+        let response = response?;
+        let kind = response.kind.as_str();
+        let message = Message::new::<S>(response);
         metrics::counter!(metric::PUSHES, "kind" => kind).increment(1);
-        metrics::counter!(metric::BYTES, "kind" => kind).increment(response.encoded_len() as u64);
-        Some(response)
+        metrics::counter!(metric::BYTES, "kind" => kind).increment(message.length() as u64);
+        Some(message)
     }
 }

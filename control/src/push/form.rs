@@ -1,16 +1,21 @@
-//! The two forms of the protocol as types: which messages, which method, and what they do to a session.
+//! The two forms of the protocol as types: which messages, which method, what they do to a session, and how a resource is
+//! wrapped in them.
 
+use bytes::BytesMut;
 use outrigger_xds::{
     Kind, Resource,
     discovery::{
-        self, Any, ControlPlane, DeltaDiscoveryRequest, DeltaDiscoveryResponse, DeltaResource,
-        DiscoveryRequest, DiscoveryResponse,
+        self, ControlPlane, DeltaDiscoveryRequest, DeltaDiscoveryResponse, DiscoveryRequest,
+        DiscoveryResponse,
     },
     pb::{envoy::config::core::v3::Node, google::rpc::Status},
 };
 use prost::Message;
 
-use super::session::{Form, Response, Session, TooMuch, Verdict};
+use super::{
+    message::{begin, begin_resource, field, text},
+    session::{Form, Response, Session, TooMuch, Verdict},
+};
 
 /// One of the two.
 pub trait Speech: Clone + Send + Sync + 'static {
@@ -33,8 +38,12 @@ pub trait Speech: Clone + Send + Sync + 'static {
         kind: Kind,
         request: &Self::Request,
     ) -> Result<Option<Verdict>, TooMuch>;
-    /// Puts it in words.
-    fn say(response: Response) -> Self::Response;
+    /// A response without its resources.
+    fn rest(response: Response) -> Self::Response;
+    /// How many bytes a resource takes within a response.
+    fn length(resource: &Resource) -> usize;
+    /// Writes what comes before the body of a resource within a response; nothing comes after it.
+    fn open(resource: &Resource, buffer: &mut BytesMut);
 }
 
 /// Only what changes is said.
@@ -70,22 +79,29 @@ impl Speech for Delta {
         session.change(kind, request)
     }
 
-    fn say(response: Response) -> Self::Response {
-        let resources = response.resources.iter().map(|resource| DeltaResource {
-            version: resource.version.to_string(),
-            resource: Some(any(resource)),
-            name: resource.name.to_string(),
-            aliases: Vec::new(),
-        });
+    fn rest(response: Response) -> Self::Response {
         let removed = response.removed.iter().map(ToString::to_string);
         DeltaDiscoveryResponse {
             system_version_info: response.version.to_string(),
-            resources: resources.collect(),
+            resources: Vec::new(),
             type_url: response.kind.type_url().to_owned(),
             nonce: response.nonce,
             removed_resources: removed.collect(),
             control_plane: Some(ourselves()),
         }
+    }
+
+    fn length(resource: &Resource) -> usize {
+        field(named(resource))
+    }
+
+    /// A `DeltaResource`. The order of its fields is free, and its body comes last.
+    fn open(resource: &Resource, buffer: &mut BytesMut) {
+        begin_resource(named(resource), buffer);
+        text(3, &resource.name, buffer);
+        text(1, &resource.version, buffer);
+        begin(2, any(resource), buffer);
+        open_any(resource, buffer);
     }
 }
 
@@ -114,15 +130,24 @@ impl Speech for World {
         session.replace(kind, request)
     }
 
-    fn say(response: Response) -> Self::Response {
-        let resources = response.resources.iter().map(|resource| any(resource));
+    fn rest(response: Response) -> Self::Response {
         DiscoveryResponse {
             version_info: response.version.to_string(),
-            resources: resources.collect(),
+            resources: Vec::new(),
             type_url: response.kind.type_url().to_owned(),
             nonce: response.nonce,
             control_plane: Some(ourselves()),
         }
+    }
+
+    fn length(resource: &Resource) -> usize {
+        field(any(resource))
+    }
+
+    /// An `Any`.
+    fn open(resource: &Resource, buffer: &mut BytesMut) {
+        begin_resource(any(resource), buffer);
+        open_any(resource, buffer);
     }
 }
 
@@ -136,12 +161,19 @@ impl Form {
     }
 }
 
-/// The body is shared, not copied.
-fn any(resource: &Resource) -> Any {
-    Any {
-        type_url: resource.kind.type_url().to_owned(),
-        value: resource.body.clone(),
-    }
+/// The length of a `DeltaResource`, as it is written here.
+fn named(resource: &Resource) -> usize {
+    field(resource.name.len()) + field(resource.version.len()) + field(any(resource))
+}
+
+/// The length of the `Any` that holds a resource.
+fn any(resource: &Resource) -> usize {
+    field(resource.kind.type_url().len()) + field(resource.body.len())
+}
+
+fn open_any(resource: &Resource, buffer: &mut BytesMut) {
+    text(1, resource.kind.type_url(), buffer);
+    begin(2, resource.body.len(), buffer);
 }
 
 fn ourselves() -> ControlPlane {

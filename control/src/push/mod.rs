@@ -5,9 +5,11 @@
 mod conversation;
 mod form;
 mod latency;
+mod message;
 mod node;
 mod proxies;
 mod record;
+mod requests;
 mod server;
 pub mod session;
 

@@ -115,3 +115,76 @@ impl Drop for Entry {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use outrigger_xds::Kind;
+
+    use super::{super::session::Verdict, *};
+
+    fn node(id: &str) -> Node {
+        Node {
+            id: id.into(),
+            ..Node::default()
+        }
+    }
+
+    fn shown(proxies: &Proxies) -> Vec<(String, bool)> {
+        let list = proxies.list().into_iter();
+        list.map(|it| (it.id.to_string(), it.gone.is_none()))
+            .collect()
+    }
+
+    #[test]
+    fn who_comes_back_takes_the_place_of_who_left() {
+        let proxies = Proxies::default();
+        let first = proxies.enter(&node("a"), Form::Delta, None);
+        drop(first);
+        assert_eq!(shown(&proxies), [("a".into(), false)]);
+        let second = proxies.enter(&node("a"), Form::Delta, None);
+        assert_eq!(shown(&proxies), [("a".into(), true)]);
+        // The new stream may be there before the old one is known to be dead.
+        let third = proxies.enter(&node("a"), Form::Delta, None);
+        drop(second);
+        assert_eq!(shown(&proxies), [("a".into(), true)]);
+        drop(third);
+        assert_eq!(shown(&proxies), [("a".into(), false)]);
+    }
+
+    #[test]
+    fn not_all_that_left_are_remembered() {
+        let proxies = Proxies::default();
+        for id in 0..MOST_GONE + 10 {
+            drop(proxies.enter(&node(&id.to_string()), Form::World, None));
+        }
+        assert_eq!(proxies.list().len(), MOST_GONE);
+        assert!(
+            !proxies.list().iter().any(|it| &*it.id == "5"),
+            "the oldest go first"
+        );
+    }
+
+    #[test]
+    fn a_refusal_is_kept_beside_what_was_accepted_before() {
+        let proxies = Proxies::default();
+        let entry = proxies.enter(&node("a"), Form::Delta, None);
+        let accepted = Verdict::Accepted {
+            version: "1".into(),
+        };
+        entry.proxy().answered(Kind::Cluster, accepted, "");
+        let refused = Verdict::Refused {
+            version: "2".into(),
+            names: vec!["web".into()],
+        };
+        entry
+            .proxy()
+            .answered(Kind::Cluster, refused, &"x".repeat(10_000));
+        let shown = serde_json::json!(proxies.list());
+        let cluster = &shown[0]["kinds"]["cluster"];
+        assert_eq!(cluster["accepted"]["version"], "1");
+        assert_eq!(cluster["refused"]["version"], "2");
+        assert_eq!(cluster["refused"]["resources"][0], "web");
+        let text = cluster["refused"]["text"].as_str();
+        assert_eq!(text.map(str::len), Some(2048));
+    }
+}

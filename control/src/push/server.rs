@@ -4,35 +4,31 @@
 
 use std::{
     convert::Infallible,
-    marker::PhantomData,
-    net::SocketAddr,
+    future::{Ready, ready},
     task::{Context, Poll},
     time::Duration,
 };
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header::CONTENT_TYPE};
 use outrigger_xds::discovery;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{
-    Status, Streaming,
+    Status,
     body::Body,
-    codegen::{BoxFuture, Service},
-    server::{Grpc, NamedService, StreamingService},
+    codegen::Service,
+    server::NamedService,
     transport::{Server, server::TcpConnectInfo},
 };
-use tonic_prost::ProstCodec;
 
 use super::{
     Push,
     conversation::Conversation,
     form::{Delta, Speech, World},
+    requests::Requests,
     session::Form,
 };
 use crate::report::Lrs;
-
-/// Bytes of one request. A proxy that comes back says which version it has of each resource: a hundred bytes each.
-const MAX_REQUEST: usize = 8 << 20;
 
 /// A connection that says nothing for this long is asked whether it lives, and has `PATIENCE` to answer. What stock
 /// clients ask of their side, so that a vanished host is noticed within half a minute.
@@ -80,7 +76,7 @@ impl NamedService for Ads {
 impl Service<Request<Body>> for Ads {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = BoxFuture<Response<Body>, Infallible>;
+    type Future = Ready<Result<Response<Body>, Infallible>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
@@ -88,40 +84,21 @@ impl Service<Request<Body>> for Ads {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let push = self.0.clone();
-        match request.uri().path() {
-            path if path == Form::Delta.path() => Box::pin(converse::<Delta>(push, request)),
-            path if path == Form::World.path() => Box::pin(converse::<World>(push, request)),
-            _ => Box::pin(async { Ok(Status::unimplemented("").into_http()) }),
-        }
+        ready(Ok(match request.uri().path() {
+            path if path == Form::Delta.path() => converse::<Delta>(push, request),
+            path if path == Form::World.path() => converse::<World>(push, request),
+            _ => Status::unimplemented("").into_http(),
+        }))
     }
 }
 
-async fn converse<S: Speech>(
-    push: Push,
-    request: Request<Body>,
-) -> Result<Response<Body>, Infallible> {
-    let codec: ProstCodec<S::Response, S::Request> = ProstCodec::default();
-    let mut grpc = Grpc::new(codec).max_decoding_message_size(MAX_REQUEST);
-    Ok(grpc
-        .streaming(Method::<S>(push, PhantomData), request)
-        .await)
-}
-
-/// A method of the service.
-struct Method<S>(Push, PhantomData<S>);
-
-impl<S: Speech> StreamingService<S::Request> for Method<S> {
-    type Response = S::Response;
-    type ResponseStream = Conversation<S>;
-    type Future = std::future::Ready<Result<tonic::Response<Conversation<S>>, Status>>;
-
-    fn call(&mut self, request: tonic::Request<Streaming<S::Request>>) -> Self::Future {
-        let address = address(&request);
-        let conversation = Conversation::new(request.into_inner(), address, self.0.clone());
-        std::future::ready(Ok(tonic::Response::new(conversation)))
-    }
-}
-
-fn address<T>(request: &tonic::Request<T>) -> Option<SocketAddr> {
-    request.extensions().get::<TcpConnectInfo>()?.remote_addr()
+fn converse<S: Speech>(push: Push, request: Request<Body>) -> Response<Body> {
+    let connection = request.extensions().get::<TcpConnectInfo>();
+    let address = connection.and_then(TcpConnectInfo::remote_addr);
+    let requests = Requests::of(request.into_body());
+    let conversation: Conversation<S> = Conversation::new(requests, address, push);
+    let mut response = Response::new(Body::new(conversation));
+    let grpc = HeaderValue::from_static("application/grpc");
+    response.headers_mut().insert(CONTENT_TYPE, grpc);
+    response
 }

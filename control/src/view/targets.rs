@@ -130,3 +130,53 @@ fn hosts(listeners: &[Arc<Listener>]) -> Hosts {
     }
     hosts
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use bytes::Bytes;
+    use outrigger_xds::Kind;
+
+    use super::*;
+
+    fn clusters(names: &[&str]) -> Shelf {
+        let cluster =
+            |name: &&str| Resource::new(Kind::Cluster, (*name).into(), "", Bytes::new()).into();
+        names.iter().map(cluster).collect()
+    }
+
+    fn listeners(hosts: &[&str]) -> Vec<Arc<Listener>> {
+        let routes = hosts.iter().map(|host| {
+            format!("{{ match: {{ hosts: [{host}] }}, clusters: {{ blue: 9, green: 1 }} }}")
+        });
+        let routes: Vec<_> = routes.collect();
+        let text = format!(
+            "{{ address: 127.0.0.1:1, routes: [{}] }}",
+            routes.join(", ")
+        );
+        vec![Arc::new(fragment::listener("l", &text).unwrap())]
+    }
+
+    #[test]
+    fn a_host_comes_before_a_cluster_and_what_is_neither_is_nothing() {
+        let targets = Targets::new(listeners(&["shop"]), clusters(&["blue", "shop"]));
+        let [shop, blue] = ["shop", "blue"].map(|name| targets.get(name).unwrap());
+        assert_eq!((&*shop.name, shop.kind), ("shop", Kind::Listener));
+        let without = Targets::new(Vec::new(), clusters(&["blue", "shop"]));
+        assert_ne!(without.get("shop").unwrap().version, shop.version);
+        assert_eq!(without.get("blue").unwrap().version, blue.version);
+        assert!(targets.get("elsewhere").is_none());
+    }
+
+    #[test]
+    fn what_changes_is_told_and_what_does_not_is_kept() {
+        let first = Targets::new(listeners(&["shop"]), clusters(&["blue", "green"]));
+        let shop = first.get("shop").unwrap();
+        let next = first.next(listeners(&["shop", "more"]), clusters(&["blue", "red"]));
+        let mut names = first.differences(&next);
+        names.sort();
+        assert_eq!(names, ["green", "more", "red"].map(Arc::from));
+        assert!(Arc::ptr_eq(&shop, &next.get("shop").unwrap()));
+        assert!(next.get("green").is_none());
+    }
+}

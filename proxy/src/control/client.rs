@@ -35,6 +35,9 @@ use crate::{
 /// Changes within this time come into force together: a flood costs no more than this many tables. The first comes at once.
 const TOGETHER: Duration = Duration::from_millis(20);
 
+/// A control plane that has nothing new to say may say nothing at all: a stream that is not refused by then goes well.
+const QUIET: Duration = Duration::from_millis(200);
+
 /// How often it is looked for what nobody uses, and for names that nobody speaks of.
 const TEND: Duration = Duration::from_secs(1);
 
@@ -52,6 +55,8 @@ pub struct Client {
     resources: Resources,
     failover: Failover,
     habits: Habits,
+    /// There is a stream that goes well.
+    up: bool,
     /// Of the last response that named one.
     version: Arc<str>,
     pace: Pace,
@@ -112,6 +117,7 @@ impl Client {
             tables,
             resources: Resources::default(),
             habits: Habits::default(),
+            up: false,
             version: Arc::clone(&begin.version),
             pace: Pace::default(),
         }
@@ -129,7 +135,7 @@ impl Client {
         }
     }
 
-    /// Speaks with the control plane whose turn it is for as long as it goes well. Says whether anything was heard.
+    /// Speaks with the control plane whose turn it is for as long as it goes well. Says whether it ever did.
     async fn visit(&mut self) -> bool {
         let place = self.failover.current();
         let Some(server) = self.servers.get(place).cloned() else {
@@ -145,24 +151,24 @@ impl Client {
             }
         };
         let node = self.node.message();
-        let mut heard = false;
         let mut trouble = Trouble::Ended;
         if !self.habits.without_delta.contains(&place) {
             let delta = Delta::new(node.clone());
-            trouble = self.converse(&server, &connection, delta, &mut heard).await;
+            trouble = self.converse(&server, &connection, delta).await;
             if trouble.is_unimplemented() && self.habits.without_delta.insert(place) {
                 tracing::info!(%server, "no delta: it is asked for the state of the world");
             }
         }
         if self.habits.without_delta.contains(&place) {
             let world = StateOfTheWorld::new(node);
-            trouble = self.converse(&server, &connection, world, &mut heard).await;
+            trouble = self.converse(&server, &connection, world).await;
         }
         if trouble.is_too_many_pings() && self.habits.without_pings.insert(place) {
             tracing::info!(%server, "it wants no pings: from now on the kernel's have to do");
         }
+        let up = std::mem::take(&mut self.up);
         self.lost(&server, &trouble);
-        heard
+        up
     }
 
     /// A conversation on one stream, to its end.
@@ -171,12 +177,12 @@ impl Client {
         server: &Server,
         connection: &Connection,
         mut dialect: D,
-        heard: &mut bool,
     ) -> Trouble
     where
         D: Dialect<Request: prost::Message + 'static, Response: prost::Message + Default + 'static>,
     {
         let mut stream = Stream::open(connection, D::PATH);
+        let quiet = Instant::now() + QUIET;
         self.resources.begin(D::ALL_CLUSTERS);
         self.update();
         let trouble = loop {
@@ -184,14 +190,20 @@ impl Client {
             if let Err(trouble) = requests.into_iter().try_for_each(|it| stream.say(it)) {
                 break trouble;
             }
-            let response = match self.meanwhile_or_news(stream.hear()).await {
-                Some(Ok(response)) => response,
+            if !self.up {
+                self.pace.tend = self.pace.tend.min(quiet);
+            }
+            let heard = self.meanwhile_or_news(stream.hear()).await;
+            let up = stream.is_open() || Instant::now() >= quiet;
+            let response = match heard {
+                Some(Ok(response)) => Some(response),
                 Some(Err(trouble)) => break trouble,
-                None => continue,
+                None => None,
             };
-            if !std::mem::replace(heard, true) {
+            if up && !std::mem::replace(&mut self.up, true) {
                 self.connected(server, connection);
             }
+            let Some(response) = response else { continue };
             let receipt = dialect.receive(response, &mut self.resources, &self.here);
             if let Some(receipt) = receipt {
                 self.note(&receipt);
@@ -249,6 +261,7 @@ impl Client {
 
     fn tend(&mut self) {
         self.pace.tend = Instant::now() + TEND;
+        self.resources.house_again(&self.here);
         let here = &self.here;
         let dropped = self.demand.unused(clock::now(), |name| here.used(name));
         for name in dropped {

@@ -21,8 +21,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     net::{TcpStream, lookup_host},
+    select,
     task::AbortHandle,
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tonic::{Status, body::Body, client::Grpc};
 use tower::Service;
@@ -31,6 +32,9 @@ use super::server::Server;
 
 /// To make a connection: a try that takes longer must not keep others waiting.
 const CONNECT: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether the peer's SETTINGS have come.
+const SETTINGS: Duration = Duration::from_millis(2);
 
 /// With no answer for this long after a ping, the peer is taken for dead: with [`PING_EVERY`] that is noticed in 10 s.
 const PING_ANSWER: Duration = Duration::from_secs(5);
@@ -156,6 +160,8 @@ impl Connection {
         let mut builder = Builder::new(TokioExecutor::new());
         builder
             .timer(TokioTimer::new())
+            // Until it has said how many it allows: whoever says nothing is none.
+            .initial_max_send_streams(0)
             .initial_stream_window_size(WINDOW)
             .initial_connection_window_size(WINDOW);
         if pings {
@@ -164,10 +170,19 @@ impl Connection {
                 .keep_alive_timeout(PING_ANSWER)
                 .keep_alive_while_idle(true);
         }
-        let (sender, connection) = builder
+        let (sender, mut connection) = builder
             .handshake(TokioIo::new(stream))
             .await
             .map_err(Trouble::Protocol)?;
+        while connection.current_max_send_streams() == 0 {
+            select! {
+                ended = &mut connection => {
+                    return Err(ended.map_or_else(Trouble::Protocol, |()| Trouble::Ended));
+                }
+                // hyper reads them in a task of its own, and tells nobody.
+                () = sleep(SETTINGS) => {}
+            }
+        }
         // Its error comes out where the stream ends.
         let task = tokio::spawn(async { drop(connection.await) }).abort_handle();
         let origin = Uri::builder()

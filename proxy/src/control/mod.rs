@@ -25,6 +25,8 @@ mod session;
 mod standing;
 mod stream;
 mod table;
+#[cfg(test)]
+mod tests;
 
 use std::{
     path::{Path, PathBuf},

@@ -59,6 +59,11 @@ where
             })
     }
 
+    /// Whether the control plane has begun to answer.
+    pub fn is_open(&self) -> bool {
+        matches!(self.incoming, Incoming::Open(_))
+    }
+
     /// Waits for the next message. May be dropped at any time and begun anew.
     pub async fn hear(&mut self) -> Result<H, Trouble> {
         if let Incoming::Opening(opening) = &mut self.incoming {

@@ -20,6 +20,8 @@ pub struct Destinations {
     /// All others, by weight.
     split: Split,
     others: Vec<Target>,
+    /// All of these clusters, and where they stand in the table.
+    all: Vec<(usize, Arc<Cluster>)>,
     /// Of connections that go nowhere.
     pub nowhere: Arc<TcpMetrics>,
     /// How connections are made.
@@ -56,12 +58,26 @@ impl Destinations {
             keys.map(|key| (key, target(cluster)))
         });
         let others = config.clusters.iter();
+        let all = config.references().map(|reference| {
+            let cluster = Arc::clone(&clusters[reference.index]);
+            (reference.index, cluster)
+        });
         Arc::new(Self {
+            all: all.collect(),
             names: Hosts::new(names, |mut same| same.swap_remove(0)),
             split: Split::new(&config.clusters),
             others: others.map(|weighted| target(&weighted.cluster)).collect(),
             nowhere: TcpMetrics::new(registry, Arc::clone(listener), "".into()),
             policy: config.policy.clone(),
+        })
+    }
+
+    /// Whether these are still the clusters that it was compiled for.
+    pub fn is_still(&self, clusters: &[Arc<Cluster>]) -> bool {
+        let mut targets = self.all.iter();
+        targets.all(|(index, cluster)| {
+            let now = clusters.get(*index);
+            now.is_some_and(|now| Arc::ptr_eq(now, cluster))
         })
     }
 

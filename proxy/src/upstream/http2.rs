@@ -99,7 +99,11 @@ pub struct Connection {
 impl Connection {
     /// Takes over a fresh `stream` and waits until the endpoint has said how many streams it allows: a request more than
     /// that would wait for one that may be long.
-    pub async fn open(stream: stream::Stream, expires: u64, open: Opened) -> Result<Rc<Self>, Error> {
+    pub async fn open(
+        stream: stream::Stream,
+        expires: u64,
+        open: Opened,
+    ) -> Result<Rc<Self>, Error> {
         let watch = Watch::default();
         let (sender, mut connection) = Builder::new(watch.clone())
             .initial_max_send_streams(0)

@@ -30,6 +30,10 @@ pub(super) fn to_wire(check: &HealthCheck, protocol: Protocol) -> wire::HealthCh
     let checker = match &check.probe {
         Probe::Http(probe) => HealthChecker::HttpHealthCheck(http(probe, protocol)),
         Probe::Tcp => HealthChecker::TcpHealthCheck(TcpHealthCheck::default()),
+        // Envoy refuses a cluster that it may ask over HTTP/2 but not speak to.
+        Probe::Grpc { .. } if protocol == Protocol::Http1 => {
+            HealthChecker::TcpHealthCheck(TcpHealthCheck::default())
+        }
         Probe::Grpc { service } => HealthChecker::GrpcHealthCheck(GrpcHealthCheck {
             service_name: service.clone(),
             ..GrpcHealthCheck::default()

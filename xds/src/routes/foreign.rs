@@ -54,7 +54,7 @@ pub(super) fn from_wire(
         let falls_through = hosts.iter().any(|host| is_covered(host, &all_hosts));
         routes.extend(listed);
         if !ends && falls_through {
-            routes.push(nothing(&hosts, names.unique(&format!("{name}/none")))?);
+            routes.push(nothing(&hosts, &names.unique(&format!("{name}/none")))?);
         }
     }
     Ok(routes)
@@ -167,7 +167,7 @@ fn is_covered(host: &str, all: &HashSet<String>) -> bool {
 }
 
 /// The end of a virtual host: what none of its routes take is not found.
-fn nothing(hosts: &[String], name: String) -> Result<Route, Refused> {
+fn nothing(hosts: &[String], name: &str) -> Result<Route, Refused> {
     let keys = json!({
         "name": name,
         "match": {"hosts": hosts},

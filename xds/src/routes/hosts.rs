@@ -81,13 +81,10 @@ fn sorted(ranked: Vec<(usize, HostRank)>, routes: &[Route]) -> Vec<usize> {
         let known = best.entry(place).or_insert(rank);
         *known = rank.max(*known);
     }
-    let mut listed: Vec<(Reverse<(HostRank, Option<Rank<'_>>)>, usize)> = best
-        .into_iter()
-        .map(|(place, host)| {
-            let rank = routes.get(place).map(|route| Rank::new(&route.matches));
-            (Reverse((host, rank)), place)
-        })
-        .collect();
-    listed.sort_unstable();
-    listed.into_iter().map(|(_, place)| place).collect()
+    let mut listed: Vec<usize> = best.keys().copied().collect();
+    listed.sort_unstable_by_key(|place| {
+        let rank = routes.get(*place).map(|route| Rank::new(&route.matches));
+        (Reverse((best.get(place), rank)), *place)
+    });
+    listed
 }

@@ -28,7 +28,7 @@ pub(super) enum NewPath {
 
 pub(super) fn to_wire(rewrite: &PathRewrite, matched: &PathMatch) -> NewPath {
     let with = match rewrite {
-        PathRewrite::Full(path) => return substitute(WHOLE.to_owned(), path),
+        PathRewrite::Full(path) => return substitute(WHOLE, path),
         PathRewrite::Prefix(with) => with.trim_end_matches('/'),
     };
     let prefix = match matched {
@@ -37,7 +37,7 @@ pub(super) fn to_wire(rewrite: &PathRewrite, matched: &PathMatch) -> NewPath {
     };
     match (prefix, with) {
         ("", with) => NewPath::Prefix(format!("{with}/")),
-        (prefix, "") => substitute(below(prefix), "/"),
+        (prefix, "") => substitute(&below(prefix), "/"),
         (_, with) => NewPath::Prefix(with.to_owned()),
     }
 }
@@ -47,9 +47,9 @@ fn below(prefix: &str) -> String {
     format!("^{}/*", escape(prefix))
 }
 
-fn substitute(pattern: String, with: &str) -> NewPath {
+fn substitute(pattern: &str, with: &str) -> NewPath {
     NewPath::Regex(RegexMatchAndSubstitute {
-        pattern: Some(regex(&pattern)),
+        pattern: Some(regex(pattern)),
         // A backslash begins a reference to what a group took.
         substitution: with.replace('\\', r"\\"),
     })

@@ -108,7 +108,7 @@ fn a_virtual_host_keeps_what_none_of_its_routes_take() {
     ];
     let routes = taken(hosts);
     let shop = HostMatch::Exact("shop.example".to_owned());
-    assert_eq!(routes[0].matches.hosts, [shop.clone()]);
+    assert_eq!(routes[0].matches.hosts, std::slice::from_ref(&shop));
     assert_eq!(&*routes[1].name, "shop/none");
     assert_eq!(routes[1].matches.hosts, [shop]);
     assert!(matches!(&routes[1].filters[..], [Filter::Respond(it)] if it.status == 404));

@@ -7,7 +7,7 @@ use outrigger_xds::{Kind, Resource, discovery::DeltaDiscoveryRequest};
 
 use super::{
     Session, TooMuch, Verdict,
-    lane::{CHUNK, Draft, Lane},
+    lane::{CHUNK, Draft, Lane, keep},
 };
 use crate::view::View;
 
@@ -29,30 +29,28 @@ impl Session {
             &request.response_nonce,
             refusal.map(|it| it.message.as_str()),
         );
+        let view = self.round.as_deref();
         let turn = lane.wanted.change(
             &request.resource_names_subscribe,
             &request.resource_names_unsubscribe,
             kind.whole(),
+            keep(kind, view),
         );
-        for name in turn.dropped {
-            lane.forget(&name);
-            if lane.wanted.all() {
-                // The client may have dropped what it still wants as one of all.
-                lane.due.insert(name, true);
-            }
+        if turn.less {
+            lane.forget(&turn.dropped);
         }
-        if !lane.wanted.all() {
-            let (wanted, due) = (&lane.wanted, &mut lane.due);
-            lane.held.retain(|resource| wanted.covers(&resource.name));
-            due.retain(|name, _| wanted.covers(name));
+        if lane.wanted.all() {
+            // The client may have dropped what it still wants as one of all.
+            let dropped = turn.dropped.iter();
+            lane.due
+                .extend(dropped.map(|name| (Arc::clone(name), true)));
         }
-        let view = self.round.as_deref();
         for (name, version) in &request.initial_resource_versions {
             lane.recall(name, version, view);
         }
-        for name in turn.asked {
-            let has = request.initial_resource_versions.contains_key(&*name);
-            lane.due.insert(name, !has);
+        for name in turn.asked.iter() {
+            let has = request.initial_resource_versions.contains_key(&**name);
+            lane.due.insert(Arc::clone(name), !has);
         }
         if turn.all {
             lane.owed = request.initial_resource_versions.is_empty();
@@ -60,10 +58,7 @@ impl Session {
                 lane.all(view);
             }
         }
-        if lane.wanted.is_empty() {
-            // Some clients say nothing to a response when they want nothing of its kind any more.
-            lane.in_flight = None;
-        }
+        lane.rest();
         Ok(verdict)
     }
 }

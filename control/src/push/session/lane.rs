@@ -4,12 +4,21 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use outrigger_xds::{Kind, Resource};
 
-use super::{Response, Verdict, wanted::Wanted};
+use super::{Response, Verdict, names::Names, wanted::Wanted};
 use crate::view::{Shelf, View};
 
-/// How much one response holds before what is left goes into the next (delta; endpoints and routes in the other form). An
-/// encoded response waits in memory for a client that does not read: a thousand of them should not be a matter.
-pub(super) const CHUNK: usize = 64 << 10;
+/// How much one response holds before what is left goes into the next (delta; endpoints and routes in the other form). The
+/// client accepts each before the next is sent, so that a large table takes a few round trips; but nothing else is sent to
+/// it meanwhile, and it has to hold a response as a whole.
+pub(super) const CHUNK: usize = 256 << 10;
+
+/// A name of a client, as ours: that of the resource, if there is one, is shared by all who ask for it.
+pub(super) fn keep(kind: Kind, view: Option<&View>) -> impl Fn(&str) -> Arc<str> {
+    move |name| match view.and_then(|view| view.get(kind, name)) {
+        Some(resource) => Arc::clone(&resource.name),
+        None => name.into(),
+    }
+}
 
 /// Of one kind.
 #[derive(Debug)]
@@ -110,11 +119,25 @@ impl Lane {
         held.is_some_and(|held| held.version == resource.version)
     }
 
-    /// These are no longer wanted: the client has dropped them.
-    pub(super) fn forget(&mut self, name: &str) {
-        self.held.remove(name);
-        self.due.remove(name);
-        self.gone.retain(|gone| gone.as_ref() != name);
+    /// These are no longer asked for by name: the client has dropped them.
+    pub(super) fn forget(&mut self, dropped: &Names) {
+        let all = self.wanted.all();
+        let dropped = |name: &str| match all {
+            true => dropped.contains(name),
+            // Nor is what was one of all.
+            false => dropped.contains(name) || !self.wanted.covers(name),
+        };
+        self.held.retain(|resource| !dropped(&resource.name));
+        self.due.retain(|name, _| !dropped(name));
+        self.gone.retain(|name| !dropped(name));
+    }
+
+    /// What has nothing to wait for: some clients say nothing to a response when they want nothing of its kind any more.
+    pub(super) fn rest(&mut self) {
+        if self.wanted.is_empty() {
+            self.in_flight = None;
+            self.owed = false;
+        }
     }
 
     /// Whether there is something to do or to wait for.

@@ -7,11 +7,13 @@
 //!   push to a client that is slow, and a change never overtakes another.
 //! - **One at a time.** A kind has one response under way; the next goes out when the client has accepted or refused it.
 //! - **First things first.** Nothing of a kind is sent while a kind that it refers to is being sent. So routes wait until
-//!   the client has accepted their clusters, and a stalled client holds one response, not a table.
+//!   the client has accepted their clusters, and a stalled client holds two responses, not a table. Two, because endpoints
+//!   do not wait: Envoy accepts clusters only when they are warm, and that they are when it has their endpoints.
 
 mod delta;
 mod lane;
 mod limit;
+mod names;
 mod wanted;
 mod world;
 
@@ -119,13 +121,20 @@ impl Session {
     }
 
     /// What is to be sent now. To be asked again until there is nothing: after a view, and after each request.
-    pub fn next(&mut self) -> Option<Response> {
+    pub fn respond(&mut self) -> Option<Response> {
         loop {
             if self.round.is_none() && !self.turn() {
                 return None;
             }
             let view = Arc::clone(self.round.as_ref()?);
             for (kind, step) in STEPS {
+                let warming = self.lanes[Kind::Cluster as usize].in_flight.is_some();
+                match (kind, step) {
+                    (Kind::Cluster, Step::Make) if warming => continue,
+                    (Kind::Endpoints, Step::Make) => {}
+                    _ if warming => return None,
+                    _ => {}
+                }
                 if self.lanes[kind as usize].in_flight.is_some() {
                     return None;
                 }

@@ -11,7 +11,7 @@ use prost::Message as _;
 
 use super::{
     Session, TooMuch, Verdict,
-    lane::{CHUNK, Draft, Lane},
+    lane::{CHUNK, Draft, Lane, keep},
 };
 use crate::view::{Shelf, View};
 
@@ -34,28 +34,22 @@ impl Session {
             &request.response_nonce,
             refusal.map(|it| it.message.as_str()),
         );
-        let turn = lane.wanted.replace(&request.resource_names, kind.whole());
-        for name in turn.dropped {
-            lane.forget(&name);
+        let view = self.round.as_deref();
+        let turn = lane
+            .wanted
+            .replace(&request.resource_names, kind.whole(), keep(kind, view));
+        if turn.less {
+            lane.forget(&turn.dropped);
         }
-        if !lane.wanted.all() {
-            let wanted = &lane.wanted;
-            lane.held.retain(|resource| wanted.covers(&resource.name));
-            lane.due.retain(|name, _| wanted.covers(name));
-        }
-        for name in turn.asked {
-            lane.due.insert(name, true);
-        }
+        let asked = turn.asked.iter();
+        lane.due.extend(asked.map(|name| (Arc::clone(name), true)));
         if turn.all {
             lane.owed = true;
-            if let Some(view) = self.round.as_deref() {
+            if let Some(view) = view {
                 lane.all(view);
             }
         }
-        if lane.wanted.is_empty() {
-            lane.in_flight = None;
-            lane.owed = false;
-        }
+        lane.rest();
         Ok(verdict)
     }
 }

@@ -58,6 +58,34 @@ pub enum OpenError {
     Name(PathBuf, BadName),
 }
 
+/// A table as it lies on disk.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Its name.
+    pub name: Name,
+    /// Its file.
+    pub place: PathBuf,
+    /// What it says.
+    pub text: Text,
+}
+
+/// Reads the tables that a [`FileSource`] of `path` would watch, once; and the files that it would warn of, since they
+/// are none for their names.
+///
+/// # Errors
+/// As [`FileSource::open`].
+pub fn read(path: &Path) -> Result<(Vec<Found>, Vec<PathBuf>), OpenError> {
+    let folder = Folder::open(path)?;
+    let unreadable = |error| OpenError::Unreadable(path.to_owned(), error);
+    let texts = folder.read().map_err(unreadable)?.into_iter();
+    let found = texts.map(|(name, text)| Found {
+        place: folder.place(&name),
+        name,
+        text,
+    });
+    Ok((found.collect(), folder.strangers()))
+}
+
 impl FileSource {
     /// Watches a directory, or a file.
     ///

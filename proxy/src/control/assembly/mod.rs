@@ -128,7 +128,7 @@ impl Assembly {
 
     fn update_clusters(&mut self, resources: &Resources, now: u64) -> bool {
         let mut changed = false;
-        for name in resources.clusters.names() {
+        for name in resources.clusters.wanted() {
             match resources.clusters.get(name) {
                 Some(Known::Absent) => changed |= self.clusters.remove(name).is_some(),
                 Some(Known::Present(cluster)) => {

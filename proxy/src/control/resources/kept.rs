@@ -45,18 +45,24 @@ impl<T> Clone for Version<T> {
 
 /// Resources of one kind.
 #[derive(Debug)]
-pub struct Kept<T>(BTreeMap<Arc<str>, Known<T>>);
+pub struct Kept<T> {
+    known: BTreeMap<Arc<str>, Known<T>>,
+    wanted: BTreeSet<Arc<str>>,
+}
 
 impl<T> Default for Kept<T> {
     fn default() -> Self {
-        Self(BTreeMap::new())
+        Self {
+            known: BTreeMap::new(),
+            wanted: BTreeSet::new(),
+        }
     }
 }
 
 impl<T> Kept<T> {
     /// What is known of a name; `None`: it was not asked for.
     pub fn get(&self, name: &str) -> Option<&Known<T>> {
-        self.0.get(name)
+        self.known.get(name)
     }
 
     /// What a name stands for.
@@ -66,7 +72,7 @@ impl<T> Kept<T> {
 
     /// The same, with its version.
     pub fn version(&self, name: &str) -> Option<&Version<T>> {
-        match self.0.get(name) {
+        match self.known.get(name) {
             Some(Known::Present(version)) => Some(version),
             _ => None,
         }
@@ -74,41 +80,41 @@ impl<T> Kept<T> {
 
     /// All that exist.
     pub fn present(&self) -> impl Iterator<Item = (&Arc<str>, &Version<T>)> {
-        self.0.iter().filter_map(|(name, known)| match known {
+        self.known.iter().filter_map(|(name, known)| match known {
             Known::Present(version) => Some((name, version)),
             _ => None,
         })
     }
 
-    /// All that are asked for.
-    pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.0.keys()
+    /// All that are to be asked for.
+    pub fn wanted(&self) -> &BTreeSet<Arc<str>> {
+        &self.wanted
     }
 
-    /// From now on these are asked for. What is known of others is forgotten.
+    /// From now on these are to be asked for.
     pub fn want(&mut self, names: &BTreeSet<Arc<str>>) {
-        self.0.retain(|name, _| names.contains(name));
+        self.wanted.clone_from(names);
         for name in names {
-            let known = self.0.entry(Arc::clone(name));
+            let known = self.known.entry(Arc::clone(name));
             known.or_insert(Known::Awaited(None));
         }
     }
 
     /// It is there.
     pub fn put(&mut self, name: Arc<str>, version: Version<T>) {
-        self.0.insert(name, Known::Present(version));
+        self.known.insert(name, Known::Present(version));
     }
 
     /// It is not there. Nobody needs to know of what was not asked for.
     pub fn absent(&mut self, name: &str) {
-        if let Some(known) = self.0.get_mut(name) {
+        if let Some(known) = self.known.get_mut(name) {
             *known = Known::Absent;
         }
     }
 
     /// All that exist have been named: nothing else does.
     pub fn complete(&mut self) {
-        for known in self.0.values_mut() {
+        for known in self.known.values_mut() {
             if let Known::Awaited(_) = known {
                 *known = Known::Absent;
             }
@@ -117,21 +123,24 @@ impl<T> Kept<T> {
 
     /// Forgets a name that was not asked for by itself.
     pub fn forget(&mut self, name: &str) {
-        self.0.remove(name);
+        self.known.remove(name);
     }
 
     /// A stream has begun or ended: whoever waits waits anew.
     pub fn restart(&mut self) {
-        for known in self.0.values_mut() {
+        for known in self.known.values_mut() {
             if let Known::Awaited(since) = known {
                 *since = None;
             }
         }
     }
 
-    /// The names that are asked for have been sent.
+    /// The names that are to be asked for have been sent. What is known of others is forgotten: not before, since the
+    /// control plane believes until then that we have it.
     pub fn asked(&mut self, now: u64) {
-        for known in self.0.values_mut() {
+        let wanted = &self.wanted;
+        self.known.retain(|name, _| wanted.contains(name));
+        for known in self.known.values_mut() {
             if let Known::Awaited(since @ None) = known {
                 *since = Some(now);
             }
@@ -140,7 +149,7 @@ impl<T> Kept<T> {
 
     /// Whether there is no use in waiting for a name: something was said of it, or has not been for too long.
     pub fn settled(&self, name: &str, now: u64) -> bool {
-        match self.0.get(name) {
+        match self.known.get(name) {
             Some(Known::Awaited(since)) => since.is_some_and(|since| now >= end(since)),
             Some(Known::Absent | Known::Present(_)) => true,
             None => false,
@@ -149,7 +158,7 @@ impl<T> Kept<T> {
 
     /// When waiting for the next name is over, in microseconds.
     pub fn next_silence(&self, now: u64) -> Option<u64> {
-        let ends = self.0.values().filter_map(|known| match known {
+        let ends = self.known.values().filter_map(|known| match known {
             Known::Awaited(Some(since)) => Some(end(*since)),
             _ => None,
         });

@@ -32,6 +32,8 @@ pub struct Resources {
     pub endpoints: Kept<Vec<model::Endpoint>>,
     /// Why the last version of some was not taken. By kind and name; a name that is not known is empty.
     pub refused: BTreeMap<(Kind, Arc<str>), String>,
+    /// Listeners that are right but for their address, which can't be had now.
+    homeless: BTreeMap<Arc<str>, Version<decode::Listener>>,
     /// All listeners have been named once.
     pub listed: bool,
     /// The control plane names all clusters, whether we want them or not.
@@ -89,15 +91,15 @@ impl Resources {
         self.refused = refused;
     }
 
-    /// The names of a kind that are asked for; of listeners those that are known.
+    /// The names of a kind that are to be asked for; none of listeners.
     pub fn names(&self, kind: Kind) -> BTreeSet<Arc<str>> {
-        of_kind!(self, kind, kept => kept.names().cloned().collect())
+        of_kind!(self, kind, kept => kept.wanted().clone())
     }
 
-    /// The version of each that is known.
+    /// The version of each that is known and wanted.
     pub fn versions(&self, kind: Kind) -> BTreeMap<String, String> {
         of_kind!(self, kind, kept => {
-            let present = kept.present();
+            let present = kept.present().filter(|(name, _)| kind == Kind::Listener || kept.wanted().contains(*name));
             present.map(|(name, known)| (name.to_string(), known.version.to_string())).collect()
         })
     }
@@ -111,7 +113,10 @@ impl Resources {
     pub fn remove(&mut self, kind: Kind, name: &Arc<str>) {
         self.refused.remove(&(kind, Arc::clone(name)));
         match kind {
-            Kind::Listener => self.listeners.forget(name),
+            Kind::Listener => {
+                self.homeless.remove(name);
+                self.listeners.forget(name);
+            }
             Kind::Routes => self.routes.absent(name),
             Kind::Cluster => self.clusters.absent(name),
             Kind::Endpoints => self.endpoints.absent(name),

@@ -41,10 +41,10 @@ impl fmt::Display for Refusal {
 }
 
 enum Decoded {
-    Listener(decode::Listener),
-    Routes(Vec<model::Route>),
-    Cluster(decode::Cluster),
-    Endpoints(Vec<model::Endpoint>),
+    Listener(Arc<decode::Listener>),
+    Routes(Arc<Vec<model::Route>>),
+    Cluster(Arc<decode::Cluster>),
+    Endpoints(Arc<Vec<model::Endpoint>>),
 }
 
 impl Resources {
@@ -77,28 +77,74 @@ impl Resources {
             }
             match self.decode(kind, &name, &offer.body) {
                 Ok(decoded) => good.push((name, offer.version, digest, decoded)),
+                // One that can't be read at all does not say its name.
+                Err(why) if !why.contains(&format!("`{name}`")) => {
+                    refuse(&offer.name, format!("{} `{name}`: {why}", kind.as_str()));
+                }
                 Err(why) => refuse(&offer.name, why),
             }
         }
-        let coming = good.iter().map(|(name, ..)| Arc::clone(name)).collect();
-        let mut taken = self.addresses(&coming);
         self.refused.remove(&(kind, "".into()));
+        let mut listeners = Vec::new();
         for (name, version, digest, decoded) in good {
-            if let Decoded::Listener(listener) = &decoded {
-                let address = listener.model.address;
-                let free = free(&mut taken, address, &name).and_then(|()| admit.admit(address));
-                if let Err(why) = free {
-                    let why = format!("listener `{name}`: address {address}: {why}");
-                    refuse(&Some(name), why);
-                    continue;
+            self.refused.remove(&(kind, Arc::clone(&name)));
+            match decoded {
+                Decoded::Listener(value) => listeners.push((name, known(version, digest, value))),
+                Decoded::Routes(value) => self.routes.put(name, known(version, digest, value)),
+                Decoded::Cluster(value) => self.clusters.put(name, known(version, digest, value)),
+                Decoded::Endpoints(value) => {
+                    self.endpoints.put(name, known(version, digest, value))
                 }
             }
-            self.refused.remove(&(kind, Arc::clone(&name)));
-            self.put(name, &version, digest, decoded);
         }
+        refusals.extend(self.house(listeners, admit));
         for Refusal { name, why } in &refusals {
             let name = name.clone().unwrap_or_default();
             self.refused.insert((kind, name), why.clone());
+        }
+        refusals
+    }
+
+    /// Looks whether addresses can be had by now that could not.
+    pub fn house_again(&mut self, admit: &dyn Admit) {
+        let homeless = std::mem::take(&mut self.homeless);
+        if homeless.is_empty() {
+            return;
+        }
+        for name in homeless.keys() {
+            self.refused.remove(&(Kind::Listener, Arc::clone(name)));
+        }
+        for Refusal { name, why } in self.house(homeless.into_iter().collect(), admit) {
+            let name = name.unwrap_or_default();
+            self.refused.insert((Kind::Listener, name), why);
+        }
+    }
+
+    /// Takes the listeners whose address can be had, and remembers the others for later.
+    fn house(
+        &mut self,
+        listeners: Vec<(Arc<str>, Version<decode::Listener>)>,
+        admit: &dyn Admit,
+    ) -> Vec<Refusal> {
+        let mut refusals = Vec::new();
+        let coming = listeners.iter().map(|(name, _)| Arc::clone(name)).collect();
+        let mut taken = self.addresses(&coming);
+        for (name, listener) in listeners {
+            let address = listener.value.model.address;
+            match free(&mut taken, address, &name).and_then(|()| admit.admit(address)) {
+                Ok(()) => {
+                    self.homeless.remove(&name);
+                    self.listeners.put(name, listener);
+                }
+                Err(why) => {
+                    let why = format!("listener `{name}`: address {address}: {why}");
+                    self.homeless.insert(Arc::clone(&name), listener);
+                    refusals.push(Refusal {
+                        name: Some(name),
+                        why,
+                    });
+                }
+            }
         }
         refusals
     }
@@ -107,9 +153,9 @@ impl Resources {
     pub(super) fn wants(&self, kind: Kind, name: &str) -> bool {
         match kind {
             Kind::Listener => true,
-            Kind::Routes => self.routes.get(name).is_some(),
-            Kind::Cluster => self.all_clusters || self.clusters.get(name).is_some(),
-            Kind::Endpoints => self.endpoints.get(name).is_some(),
+            Kind::Routes => self.routes.wanted().contains(name),
+            Kind::Cluster => self.all_clusters || self.clusters.wanted().contains(name),
+            Kind::Endpoints => self.endpoints.wanted().contains(name),
         }
     }
 
@@ -131,7 +177,11 @@ impl Resources {
             Kind::Cluster => renew!(self.clusters),
             Kind::Endpoints => renew!(self.endpoints),
         }
+        // What was there before is said again: another version of it is no longer meant.
         self.refused.remove(&(kind, Arc::clone(name)));
+        if kind == Kind::Listener {
+            self.homeless.remove(name);
+        }
         true
     }
 
@@ -140,16 +190,16 @@ impl Resources {
             Kind::Listener => {
                 let listener = decode::listener(body).map_err(|refused| refused.to_string())?;
                 let own = Arc::clone(&listener.model.name);
-                (Decoded::Listener(listener), own)
+                (Decoded::Listener(Arc::new(listener)), own)
             }
             Kind::Cluster => {
                 let cluster = decode::cluster(body).map_err(|refused| refused.to_string())?;
                 let own = Arc::clone(&cluster.model.name);
-                (Decoded::Cluster(cluster), own)
+                (Decoded::Cluster(Arc::new(cluster)), own)
             }
             Kind::Endpoints => {
                 let endpoints = decode::endpoints(body).map_err(|refused| refused.to_string())?;
-                (Decoded::Endpoints(endpoints.1), endpoints.0)
+                (Decoded::Endpoints(Arc::new(endpoints.1)), endpoints.0)
             }
             Kind::Routes => {
                 let listener = self.listener_of(name);
@@ -157,7 +207,7 @@ impl Resources {
                 let routes = decode::routes(listener, body);
                 let routes = routes.map_err(|refused| refused.to_string())?;
                 // It says its name in the envelope's stead at most.
-                return Ok(Decoded::Routes(routes));
+                return Ok(Decoded::Routes(Arc::new(routes)));
             }
         };
         match *own == *name {
@@ -184,29 +234,13 @@ impl Resources {
             .map(|(name, listener)| (listener.value.model.address, Arc::clone(name)))
             .collect()
     }
+}
 
-    fn put(&mut self, name: Arc<str>, version: &Arc<str>, digest: u64, decoded: Decoded) {
-        macro_rules! put {
-            ($kept:expr, $value:expr) => {{
-                let known = $kept.value(&name).filter(|known| ***known == $value);
-                let value = known.cloned().unwrap_or_else(|| Arc::new($value));
-                let version = Arc::clone(version);
-                $kept.put(
-                    name,
-                    Version {
-                        version,
-                        digest,
-                        value,
-                    },
-                );
-            }};
-        }
-        match decoded {
-            Decoded::Listener(listener) => put!(self.listeners, listener),
-            Decoded::Routes(routes) => put!(self.routes, routes),
-            Decoded::Cluster(cluster) => put!(self.clusters, cluster),
-            Decoded::Endpoints(endpoints) => put!(self.endpoints, endpoints),
-        }
+fn known<T>(version: Arc<str>, digest: u64, value: Arc<T>) -> Version<T> {
+    Version {
+        version,
+        digest,
+        value,
     }
 }
 

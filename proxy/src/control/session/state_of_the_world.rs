@@ -17,6 +17,10 @@ use outrigger_xds::{
 use super::{Dialect, Receipt, detail, listed};
 use crate::control::resources::{Admit, Offer, Resources};
 
+/// Microseconds between two refusals of a kind. Some control planes (go-control-plane's snapshot cache) answer a refusal at once
+/// with the same again: without a pause, thousands of times a second.
+const PAUSE: u64 = 1_000_000;
+
 /// A stream.
 pub struct StateOfTheWorld {
     /// Until it has been said.
@@ -33,6 +37,8 @@ struct Asked {
     version: String,
     nonce: String,
     answer: Option<Answer>,
+    /// When a response was refused last.
+    refused: Option<u64>,
 }
 
 /// The last response is to be answered: with this, if it was refused.
@@ -47,7 +53,7 @@ impl StateOfTheWorld {
         }
     }
 
-    fn request(&mut self, kind: Kind, resources: &Resources) -> Option<DiscoveryRequest> {
+    fn request(&mut self, kind: Kind, resources: &Resources, now: u64) -> Option<DiscoveryRequest> {
         let names = match kind.whole() {
             true => BTreeSet::new(),
             false => resources.names(kind),
@@ -57,15 +63,20 @@ impl StateOfTheWorld {
             return None;
         }
         let asked = self.asked.entry(kind).or_default();
-        let answer = asked.answer.take();
         // No names at all could be taken for all of them: then the last ones stay.
         let other = names != asked.names && !names.is_empty();
         if other {
             asked.names = names;
         }
-        if !(first || other || answer.is_some()) {
+        let refuses = matches!(asked.answer, Some(Answer(Some(_))));
+        let early = asked.refused.is_some_and(|at| now < at + PAUSE);
+        if !(first || other || asked.answer.is_some()) || (refuses && early && !other) {
             return None;
         }
+        if refuses {
+            asked.refused = Some(now);
+        }
+        let answer = asked.answer.take();
         Some(DiscoveryRequest {
             version_info: asked.version.clone(),
             node: self.node.take(),
@@ -87,7 +98,7 @@ impl Dialect for StateOfTheWorld {
     fn ask(&mut self, resources: &mut Resources, now: u64) -> Vec<DiscoveryRequest> {
         let mut requests = Vec::new();
         for kind in Kind::ALL {
-            requests.extend(self.request(kind, resources));
+            requests.extend(self.request(kind, resources, now));
             resources.asked(kind, now);
         }
         let clusters = self.asked.get(&Kind::Cluster);

@@ -21,6 +21,7 @@ fn config(routes: Vec<Route>) -> Config {
         },
         access_log: None,
         zone: None,
+        identity: None,
         drain: Drain {
             delay: Duration::ZERO,
             timeout: Duration::ZERO,
@@ -32,6 +33,8 @@ fn config(routes: Vec<Route>) -> Config {
         listeners: vec![Listener {
             name: "edge".into(),
             address: ([0, 0, 0, 0], 8080).into(),
+            tls: None,
+            forward_client_cert: false,
             speaks: Speaks::Http,
             proxy_protocol: None,
             trusted_proxies: Vec::new(),

@@ -23,7 +23,7 @@ use crate::{
                 least_request::v3::LeastRequest,
                 maglev::v3::Maglev,
                 random::v3::Random,
-                ring_hash::v3::RingHash,
+                ring_hash::v3::{RingHash, ring_hash::HashFunction},
                 round_robin::v3::RoundRobin,
                 wrr_locality::v3::WrrLocality,
             },
@@ -53,6 +53,8 @@ pub(super) fn to_wire(cluster: &Cluster) -> LoadBalancingPolicy {
         policy(
             "ring_hash",
             &RingHash {
+                // What Envoy takes if nothing is said; gRPC clients refuse a cluster that does not say it.
+                hash_function: HashFunction::XxHash.into(),
                 consistent_hashing_lb_config: Some(hashing(key)),
                 ..RingHash::default()
             },

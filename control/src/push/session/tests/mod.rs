@@ -129,7 +129,7 @@ impl Client {
 
     /// What comes next, in short: `cluster a b -c`.
     fn hears(&mut self) -> Option<(String, Response)> {
-        let response = self.session.next()?;
+        let response = self.session.respond()?;
         let mut text = response.kind.as_str().to_owned();
         for resource in &response.resources {
             text.extend([" ", &resource.name]);

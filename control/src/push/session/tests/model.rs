@@ -87,7 +87,7 @@ impl Model {
 
     /// Takes what the session has to say.
     pub(super) fn listen(&mut self) {
-        while let Some(response) = self.session.next() {
+        while let Some(response) = self.session.respond() {
             let again = self.heard.iter().any(|heard| heard.kind == response.kind);
             assert!(!again, "two under way: {response:?}");
             self.heard.push(response);
@@ -126,6 +126,10 @@ impl Model {
         }
         for resource in &response.resources {
             let key = (kind, resource.name.to_string());
+            // What it has dropped while this was under way is not its business any more.
+            if !kind.whole() && !self.asked[kind as usize].contains(&key.1) {
+                continue;
+            }
             let text = String::from_utf8(resource.body.to_vec()).unwrap();
             self.versions
                 .insert(key.clone(), resource.version.to_string());
