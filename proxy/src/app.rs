@@ -33,6 +33,7 @@ use crate::{
     snapshot::Snapshot,
     status::{Refused, Status},
     telemetry::{Telemetry, metrics::ReloadOutcome},
+    tls::{self, store::Place},
     worker::{self, Order, Shared},
 };
 use sockets::Sockets;
@@ -68,6 +69,9 @@ pub enum Failure {
         /// Why not.
         error: io::Error,
     },
+    /// What TLS needs is not right.
+    #[error("{0}")]
+    Tls(#[from] tls::store::Mistakes),
     /// The system refused something else.
     #[error("{0}")]
     System(#[from] io::Error),
@@ -123,6 +127,7 @@ struct App {
     workers: Vec<mpsc::UnboundedSender<Order>>,
     /// Is closed when the last worker has ended.
     running: mpsc::Receiver<()>,
+    tls: tls::Store,
     discovery: discovery::Discovery,
     health_checks: HealthChecks,
     signals: Signals,
@@ -176,11 +181,13 @@ impl App {
             what: "admin".to_owned(),
             error,
         })?;
+        let mut tls = tls::Store::new(Arc::clone(&telemetry.tls));
+        let material = tls.take(&config, may_wait(&file))?;
         let (sockets, left_out) = Sockets::bind(&mut config, &[], sources::pushed(&file), count)?;
         let (unbound, why): (Vec<_>, Vec<_>) = left_out.into_iter().unzip();
         clashes.extend(why);
 
-        let snapshot = Snapshot::compile(config, None, &telemetry.registry);
+        let snapshot = Snapshot::compile(config, &material, None, &telemetry.registry);
         telemetry
             .metrics
             .reload(ReloadOutcome::Applied, SystemTime::now());
@@ -223,6 +230,7 @@ impl App {
             status,
             workers,
             running,
+            tls,
             discovery: discovery::Discovery::default(),
             health_checks: HealthChecks::default(),
             signals,
@@ -250,6 +258,7 @@ impl App {
                     News::File => self.reload(),
                     News::Control => self.take(),
                 },
+                files = self.tls.changed() => self.tls.renew(&files),
                 _ = self.signals.hangup.recv() => self.reload(),
                 _ = self.signals.terminate.recv() => break,
                 _ = self.signals.interrupt.recv() => break,
@@ -271,6 +280,7 @@ impl App {
         for listener in &snapshot.listeners {
             listener.limits.tend(now);
         }
+        self.tls.tend(SystemTime::now());
         self.shared.overload.tend(&snapshot.config.overload, now);
         drop(snapshot);
         self.bind_again();
@@ -351,6 +361,7 @@ impl App {
         // Bound before anything changes: a file whose addresses can't be had is refused whole.
         let pushed = sources::pushed(&file);
         let (sockets, left_out) = Sockets::bind(&mut config, &old, pushed, self.workers.len())?;
+        let material = self.tls.take(&config, may_wait(&file))?;
         let (unbound, why): (Vec<_>, Vec<_>) = left_out.into_iter().unzip();
         clashes.extend(why);
         self.unbound = (unbound, Instant::now() + BIND_AGAIN);
@@ -358,7 +369,8 @@ impl App {
         if config != *before.config {
             let new: Vec<_> = config.listeners.iter().map(|it| it.address).collect();
             let registry = &self.shared.telemetry.registry;
-            let next = Arc::new(Snapshot::compile(config, Some(&before), registry));
+            let next = Snapshot::compile(config, &material, Some(&before), registry);
+            let next = Arc::new(next);
             self.shared.snapshot.store(Arc::clone(&next));
             before.retire(&next);
             sockets.hand_out(&self.workers);
@@ -418,6 +430,14 @@ impl App {
         }
         shared.telemetry.flush();
         Ok(())
+    }
+}
+
+/// Whether something is the control plane's, so that its missing certificates must not keep the rest from being served.
+fn may_wait(file: &Config) -> impl Fn(Place<'_>) -> bool {
+    move |place| match place {
+        Place::Listener(listener) => sources::pushed(file)(listener),
+        Place::Cluster(cluster) => file.clusters.iter().all(|own| own.name != cluster.name),
     }
 }
 

@@ -21,6 +21,7 @@ use crate::{
     outlier_detection::{Judgement, OutlierDetection},
     retry::Allowance,
     telemetry::metrics::{ClusterMetrics, Registry},
+    tls::{self, Client},
 };
 
 /// How often [`Cluster::tend`] is called.
@@ -30,6 +31,8 @@ pub const TEND: Duration = Duration::from_millis(250);
 pub struct Cluster {
     /// What the table says of it; the endpoints that it lists may be others by now.
     pub config: model::Cluster,
+    /// What its endpoints are spoken to with below HTTP; `None`: nothing.
+    pub tls: Option<Arc<Client>>,
     /// Those that it lists now.
     listed: Mutex<Vec<model::Endpoint>>,
     /// Swapped when discovery finds others.
@@ -57,16 +60,18 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Made ready from what the file says, for a process that runs in `zone`. What is known from `before`, the cluster of
+    /// Made ready from what the file says, whose endpoints are spoken to with `tls`, for a process that runs in `zone`. What is known from `before`, the cluster of
     /// this name so far, carries over.
     pub fn compile(
         config: &model::Cluster,
+        tls: Option<&Arc<Client>>,
         zone: Option<&Arc<str>>,
         before: Option<&Arc<Self>>,
         registry: &Registry,
     ) -> Arc<Self> {
         if let Some(before) = before
             && before.zone.as_ref() == zone
+            && before.speaks_with(tls)
             && before.follow(config)
         {
             return Arc::clone(before);
@@ -101,6 +106,7 @@ impl Cluster {
                 before.map(|before| &before.outliers),
             ),
             config: config.clone(),
+            tls: tls.map(Arc::clone),
             listed: Mutex::new(listed.clone()),
             circuit_breaker,
             endpoints,
@@ -118,6 +124,11 @@ impl Cluster {
         };
         cluster.update(&listed, before.map(|before| &before.endpoints));
         Arc::new(cluster)
+    }
+
+    /// Whether its endpoints are spoken to with this: then connections to them may be shared.
+    pub fn speaks_with(&self, tls: Option<&Arc<Client>>) -> bool {
+        tls::same(self.tls.as_ref(), tls)
     }
 
     /// Becomes what the table says of it now, if that is a matter of endpoints alone: then all that refers to it may stay.

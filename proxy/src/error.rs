@@ -20,6 +20,9 @@ pub enum Error {
     /// CONNECT on a listener that does not tunnel.
     #[error("method not allowed: this listener does not tunnel")]
     TunnelRefused,
+    /// The connection was made for another host, and its certificate is not that host's.
+    #[error("misdirected request: the connection is for another host")]
+    Misdirected,
     /// No route takes the request.
     #[error("no route")]
     NoRoute,
@@ -65,6 +68,12 @@ pub enum Error {
     /// No connection in time.
     #[error("connect timeout")]
     ConnectTimeout,
+    /// TLS with the endpoint failed: it is not who it should be, or does not take us for who we are.
+    #[error("tls: {0}")]
+    Tls(#[source] rustls::Error),
+    /// What TLS with the endpoint needs is not there yet.
+    #[error("no certificate, or no roots, for tls yet")]
+    TlsUnready,
     /// The endpoint does not speak the cluster's protocol.
     #[error("protocol: {0}")]
     Protocol(#[source] hyper::Error),
@@ -137,6 +146,7 @@ impl Error {
             Self::BadRequest(_) | Self::RequestBody(_) => StatusCode::BAD_REQUEST,
             Self::RequestIdle => StatusCode::REQUEST_TIMEOUT,
             Self::TunnelRefused => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::NoRoute | Self::NoCluster => StatusCode::NOT_FOUND,
             Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -146,8 +156,10 @@ impl Error {
             | Self::CircuitOpen { .. }
             | Self::NoEndpoint
             | Self::ControlSilent
+            | Self::TlsUnready
             | Self::OutOfSockets(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Connect(_)
+            | Self::Tls(_)
             | Self::Protocol(_)
             | Self::RefusedStream
             | Self::Reset(_)
@@ -164,6 +176,7 @@ impl Error {
         match self {
             Self::BadRequest(_) => "bad_request",
             Self::TunnelRefused => "tunnel_refused",
+            Self::Misdirected => "misdirected",
             Self::NoRoute => "no_route",
             Self::NoCluster => "no_cluster",
             Self::ControlSilent => "control_silent",
@@ -177,6 +190,8 @@ impl Error {
             Self::OutOfSockets(_) => "out_of_sockets",
             Self::Connect(_) => "connect",
             Self::ConnectTimeout => "connect_timeout",
+            Self::Tls(_) => "tls",
+            Self::TlsUnready => "tls_unready",
             Self::Protocol(_) => "protocol",
             Self::RefusedStream => "refused_stream",
             Self::Reset(_) => "reset",
@@ -194,6 +209,7 @@ impl Error {
         match self {
             Self::BadRequest(_) | Self::RequestBody(_) | Self::RequestIdle => "http_request_error",
             Self::TunnelRefused
+            | Self::Misdirected
             | Self::NotImplemented(_)
             | Self::RateLimited { .. }
             | Self::Fault(_)
@@ -205,6 +221,10 @@ impl Error {
             Self::LimitReached(_) | Self::OutOfSockets(_) => "connection_limit_reached",
             Self::Connect(_) => "connection_refused",
             Self::ConnectTimeout => "connection_timeout",
+            Self::Tls(rustls::Error::InvalidCertificate(_)) => "tls_certificate_error",
+            Self::Tls(rustls::Error::AlertReceived(_)) => "tls_alert_received",
+            Self::Tls(_) => "tls_protocol_error",
+            Self::TlsUnready => "proxy_configuration_error",
             Self::Protocol(_) | Self::UnaskedUpgrade => "http_protocol_error",
             Self::RefusedStream | Self::Reset(_) => "connection_terminated",
             Self::AttemptTimeout | Self::DeadlineExceeded | Self::IdleTimeout => {
@@ -218,6 +238,7 @@ impl Error {
         match self {
             Self::BadRequest(_)
             | Self::TunnelRefused
+            | Self::Misdirected
             | Self::NoRoute
             | Self::NoCluster
             | Self::NotImplemented(_)
@@ -231,6 +252,7 @@ impl Error {
             Self::NoEndpoint
             | Self::Connect(_)
             | Self::ConnectTimeout
+            | Self::Tls(_)
             | Self::Protocol(_)
             | Self::RefusedStream
             | Self::Reset(_)
@@ -238,21 +260,25 @@ impl Error {
             | Self::AttemptTimeout
             | Self::DeadlineExceeded
             | Self::IdleTimeout => Blame::Upstream,
-            Self::ControlSilent | Self::OutOfSockets(_) => Blame::Proxy,
+            Self::ControlSilent | Self::TlsUnready | Self::OutOfSockets(_) => Blame::Proxy,
         }
     }
 
     /// Whether another attempt may be made.
     pub fn retryable(&self) -> Retryable {
         match self {
-            Self::Connect(_) | Self::ConnectTimeout | Self::Protocol(_) | Self::RefusedStream => {
-                Retryable::Unsent
-            }
+            Self::Connect(_)
+            | Self::ConnectTimeout
+            | Self::Tls(_)
+            | Self::Protocol(_)
+            | Self::RefusedStream => Retryable::Unsent,
             Self::Reset(_) | Self::AttemptTimeout => Retryable::IfSafe,
             Self::BadRequest(_)
             | Self::TunnelRefused
+            | Self::Misdirected
             | Self::NoRoute
             | Self::NoCluster
+            | Self::TlsUnready
             | Self::ControlSilent
             | Self::NotImplemented(_)
             | Self::RateLimited { .. }
@@ -291,7 +317,10 @@ impl Error {
             | Self::NoEndpoint
             | Self::ControlSilent
             | Self::OutOfSockets(_)
+            | Self::Misdirected
             | Self::Connect(_)
+            | Self::Tls(_)
+            | Self::TlsUnready
             | Self::Protocol(_)
             | Self::RefusedStream
             | Self::Reset(_) => UNAVAILABLE,

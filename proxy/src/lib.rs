@@ -32,5 +32,6 @@ pub mod status;
 pub mod stream;
 pub mod tcp;
 pub mod telemetry;
+pub mod tls;
 pub mod upstream;
 pub mod worker;

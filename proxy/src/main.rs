@@ -36,6 +36,10 @@ fn main() -> ExitCode {
         None => match app::run(&cli.serve) {
             Ok(()) => ExitCode::SUCCESS,
             Err(app::Failure::Config(problems)) => refuse(&problems),
+            Err(app::Failure::Tls(mistakes)) => {
+                eprintln!("error: {mistakes}");
+                ExitCode::from(CONFIGURATION)
+            }
             Err(failure @ app::Failure::Usage) => {
                 eprintln!("error: {failure}");
                 ExitCode::from(USAGE)

@@ -31,6 +31,7 @@ use crate::{
     route::{self, Map, Router, Split},
     tcp::Destinations,
     telemetry::metrics::{FilterMetrics, Registry, RouteMetrics},
+    tls,
 };
 
 /// A table in force.
@@ -51,6 +52,8 @@ pub struct Snapshot {
 pub struct Listener {
     /// What the file says of it, its routes left out.
     pub config: model::Listener,
+    /// What its callers have to speak below HTTP; `None`: nothing.
+    pub tls: Option<Arc<tls::Server>>,
     /// Of requests that no route took.
     pub unrouted: RouteMetrics,
     /// Of all its requests.
@@ -98,14 +101,20 @@ pub enum Filter {
 }
 
 impl Snapshot {
-    /// Compiles a table. What did not change is taken over from the one `before`.
-    pub fn compile(config: Config, before: Option<&Self>, registry: &Registry) -> Self {
+    /// Compiles a table, which speaks TLS with `tls`. What did not change is taken over from the one `before`.
+    pub fn compile(
+        config: Config,
+        tls: &tls::Material,
+        before: Option<&Self>,
+        registry: &Registry,
+    ) -> Self {
         let clusters: Vec<_> = config
             .clusters
             .iter()
             .map(|cluster| {
                 let before = before.and_then(|before| before.clusters.named(&cluster.name));
-                Cluster::compile(cluster, config.zone.as_ref(), before, registry)
+                let tls = tls.client(&cluster.name);
+                Cluster::compile(cluster, tls, config.zone.as_ref(), before, registry)
             })
             .collect();
         let listeners = config
@@ -116,7 +125,8 @@ impl Snapshot {
                     let named = || before.named(&listener.name);
                     before.listener(listener.address).or_else(named)
                 });
-                Listener::compile(listener, &clusters, before, registry)
+                let tls = tls.server(listener.address);
+                Listener::compile(listener, tls, &clusters, before, registry)
             })
             .collect();
         Self {
@@ -156,6 +166,7 @@ impl Snapshot {
 impl Listener {
     fn compile(
         config: &model::Listener,
+        tls: Option<&Arc<tls::Server>>,
         clusters: &[Arc<Cluster>],
         before: Option<&Arc<Self>>,
         registry: &Registry,
@@ -184,6 +195,7 @@ impl Listener {
                 .all(|(a, b)| Arc::ptr_eq(a, b))
             && before.config.has_ways_of(config)
             && before.tcp.iter().all(|tcp| tcp.is_still(clusters))
+            && tls::same(before.tls.as_ref(), tls)
         {
             return Arc::clone(before);
         }
@@ -199,6 +211,7 @@ impl Listener {
                 .speaks
                 .tcp()
                 .map(|tcp| Destinations::compile(tcp, name, clusters, registry)),
+            tls: tls.map(Arc::clone),
             router: Router::new(&config.routes),
             routes,
             // Each route has its own part of the file.

@@ -39,7 +39,7 @@ use crate::{
     telemetry::{
         Telemetry,
         access_log::AccessLog,
-        metrics::{OverloadReason, ProxyMetrics},
+        metrics::{OverloadReason, ProxyMetrics, TlsMetrics},
     },
     upstream::Pools,
 };
@@ -149,6 +149,11 @@ impl Worker {
     /// The process's metrics.
     pub fn metrics(&self) -> &ProxyMetrics {
         &self.shared.telemetry.metrics
+    }
+
+    /// Counts what TLS does.
+    pub fn tls_metrics(&self) -> &TlsMetrics {
+        &self.shared.telemetry.tls
     }
 
     /// Where request lines go, if they are wanted.

@@ -13,6 +13,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpStream;
 
 use crate::{
+    Dial,
     body::{self, Body},
     within,
 };
@@ -43,6 +44,29 @@ impl Client {
             .unwrap();
         tokio::spawn(connection);
         Self::Http2(sender)
+    }
+
+    /// Connects with TLS, and speaks what that agrees on.
+    pub async fn tls(address: SocketAddr, dial: &Dial) -> Result<Self, String> {
+        let stream = dial.connect(address).await?;
+        let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        let stream = TokioIo::new(stream);
+        Ok(match http2 {
+            true => {
+                let (sender, connection) = http2::handshake(TokioExecutor::new(), stream)
+                    .await
+                    .map_err(|error| format!("{error:?}"))?;
+                tokio::spawn(connection);
+                Self::Http2(sender)
+            }
+            false => {
+                let (sender, connection) = http1::handshake(stream)
+                    .await
+                    .map_err(|error| format!("{error:?}"))?;
+                tokio::spawn(connection.with_upgrades());
+                Self::Http1(sender)
+            }
+        })
     }
 
     /// Another handle on the same HTTP/2 connection.

@@ -20,7 +20,13 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
-use tokio::{net::TcpListener, net::TcpStream, sync::watch, task::JoinSet};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+};
+use tokio_rustls::TlsAcceptor;
 
 use crate::body::{self, Body};
 
@@ -72,13 +78,32 @@ impl Seen {
 }
 
 /// How an endpoint serves, before it does.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Serve {
     address: Option<SocketAddr>,
     max_streams: Option<u32>,
+    tls: Option<TlsAcceptor>,
 }
 
 impl Serve {
+    /// With TLS.
+    pub fn tls(mut self, acceptor: TlsAcceptor) -> Self {
+        self.tls = Some(acceptor);
+        self
+    }
+
+    /// Answers 200 with its name as the body and in the header `x-endpoint`.
+    pub async fn named(self, name: &str) -> Endpoint {
+        let name = name.to_owned();
+        self.with(move |_| std::future::ready(named(&name, StatusCode::OK)))
+            .await
+    }
+
+    /// Answers as [`Endpoint::echo`].
+    pub async fn echo(self) -> Endpoint {
+        self.with(echo).await
+    }
+
     /// On this address, say that of an endpoint that has stopped.
     pub fn at(mut self, address: SocketAddr) -> Self {
         self.address = Some(address);
@@ -222,7 +247,9 @@ impl Acceptor {
             self.seen.clone(),
             self.drained.clone(),
         );
-        let max_streams = self.options.max_streams;
+        let Serve {
+            max_streams, tls, ..
+        } = self.options.clone();
         let open = Open(seen.clone());
         async move {
             let _open = open;
@@ -237,6 +264,13 @@ impl Acceptor {
                 .http2()
                 .timer(TokioTimer::new())
                 .max_concurrent_streams(max_streams);
+            let stream: Box<dyn Bytes> = match tls {
+                None => Box::new(stream),
+                Some(tls) => match tls.accept(stream).await {
+                    Ok(stream) => Box::new(stream),
+                    Err(_) => return,
+                },
+            };
             let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
             tokio::pin!(connection);
             tokio::select! {
@@ -248,6 +282,11 @@ impl Acceptor {
         }
     }
 }
+
+/// A connection, with TLS or without.
+trait Bytes: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Bytes for T {}
 
 /// Counts a connection down, also when its task is dropped.
 struct Open(Arc<Seen>);

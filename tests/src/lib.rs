@@ -20,6 +20,7 @@ mod proxy;
 mod raw;
 mod switched;
 mod table;
+mod tls;
 mod wait;
 
 pub use ads::{Ads, Speaks};
@@ -35,4 +36,5 @@ pub use proxy::{Finished, Proxy, outrigger};
 pub use raw::{Raw, RawEndpoint, RawReply};
 pub use switched::{Side, Switched};
 pub use table::Table;
+pub use tls::{Authority, Dial, Issued};
 pub use wait::{eventually, patience, within};

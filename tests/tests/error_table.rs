@@ -23,11 +23,12 @@ async fn broken() -> hyper::Error {
 }
 
 /// One of each, in the order of the table.
-async fn all() -> [Error; 24] {
+async fn all() -> [Error; 27] {
     let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
     [
         Error::BadRequest("host"),
         Error::TunnelRefused,
+        Error::Misdirected,
         Error::NoRoute,
         Error::NoCluster,
         Error::NotImplemented("a coding"),
@@ -45,6 +46,10 @@ async fn all() -> [Error; 24] {
         Error::OutOfSockets(refused()),
         Error::Connect(refused()),
         Error::ConnectTimeout,
+        Error::Tls(rustls::Error::InvalidCertificate(
+            rustls::CertificateError::Expired,
+        )),
+        Error::TlsUnready,
         Error::Protocol(broken().await),
         Error::RefusedStream,
         Error::Reset(broken().await),
@@ -62,28 +67,31 @@ fn place(error: &Error) -> usize {
     match error {
         Error::BadRequest(_) => 0,
         Error::TunnelRefused => 1,
-        Error::NoRoute => 2,
-        Error::NoCluster => 3,
-        Error::NotImplemented(_) => 4,
-        Error::RateLimited { .. } => 5,
-        Error::Fault(_) => 6,
-        Error::Overloaded(_) => 7,
-        Error::LimitReached(_) => 8,
-        Error::CircuitOpen { .. } => 9,
-        Error::NoEndpoint => 10,
-        Error::ControlSilent => 11,
-        Error::OutOfSockets(_) => 12,
-        Error::Connect(_) => 13,
-        Error::ConnectTimeout => 14,
-        Error::Protocol(_) => 15,
-        Error::RefusedStream => 16,
-        Error::Reset(_) => 17,
-        Error::UnaskedUpgrade => 18,
-        Error::RequestBody(_) => 19,
-        Error::RequestIdle => 20,
-        Error::AttemptTimeout => 21,
-        Error::DeadlineExceeded => 22,
-        Error::IdleTimeout => 23,
+        Error::Misdirected => 2,
+        Error::NoRoute => 3,
+        Error::NoCluster => 4,
+        Error::NotImplemented(_) => 5,
+        Error::RateLimited { .. } => 6,
+        Error::Fault(_) => 7,
+        Error::Overloaded(_) => 8,
+        Error::LimitReached(_) => 9,
+        Error::CircuitOpen { .. } => 10,
+        Error::NoEndpoint => 11,
+        Error::ControlSilent => 12,
+        Error::OutOfSockets(_) => 13,
+        Error::Connect(_) => 14,
+        Error::ConnectTimeout => 15,
+        Error::Tls(_) => 16,
+        Error::TlsUnready => 17,
+        Error::Protocol(_) => 18,
+        Error::RefusedStream => 19,
+        Error::Reset(_) => 20,
+        Error::UnaskedUpgrade => 21,
+        Error::RequestBody(_) => 22,
+        Error::RequestIdle => 23,
+        Error::AttemptTimeout => 24,
+        Error::DeadlineExceeded => 25,
+        Error::IdleTimeout => 26,
     }
 }
 

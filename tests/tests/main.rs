@@ -40,6 +40,7 @@ mod seeing;
 mod stage;
 mod streaming;
 mod timeouts;
+mod tls;
 mod upgrades;
 mod wire;
 mod zones;

@@ -137,12 +137,15 @@ impl Account {
             return;
         };
         let trail = call.trail.as_deref().cloned().unwrap_or_default();
+        let session = call.connection.secured().map(|secured| &secured.session);
         log.write(&Entry {
             time: logged.time,
             client: call.client,
             method: &call.method,
             host: logged.host.as_ref().map_or(b"", HeaderValue::as_bytes),
             path: logged.uri.path_and_query().map_or("", |path| path.as_str()),
+            tls: session.map(|session| session.version.as_str()),
+            peer: session.and_then(|session| Some(session.peer.as_ref()?.name())),
             protocol: logged.version,
             status: self.status,
             grpc_status: self.grpc_status,

@@ -10,7 +10,7 @@ use std::{
     task::{Poll, Waker},
 };
 
-use super::{forwarded::Forwarded, framing::Framing, io::Phase};
+use super::{forwarded::Forwarded, framing::Framing, io::Phase, secured::Secured};
 use crate::{
     clock,
     proxy_protocol::Addresses,
@@ -46,6 +46,8 @@ pub struct Connection {
     pub since: u64,
     /// What is written into forwarding headers.
     pub forwarded: Forwarded,
+    /// What TLS says of it, if it speaks that, once hands are shaken.
+    secured: OnceCell<Box<Secured>>,
     /// What its listener's stream and this share.
     pub(super) phase: Arc<Phase>,
     /// What moves on it, once it is passed on as bytes.
@@ -77,6 +79,7 @@ impl Connection {
             since: clock::now(),
             flow: OnceCell::new(),
             forwarded: Forwarded::new(peer),
+            secured: OnceCell::new(),
             phase,
             quiet_since: Cell::new(now),
             draining_since: Cell::new(0),
@@ -117,9 +120,25 @@ impl Connection {
         Rc::clone(self.flow.get_or_init(flow))
     }
 
+    /// What TLS says of it, if it speaks that.
+    pub fn secured(&self) -> Option<&Secured> {
+        self.secured.get().map(|secured| &**secured)
+    }
+
+    /// Hands are shaken.
+    pub(super) fn secure(&self, secured: Secured) {
+        let _ = self.secured.set(Box::new(secured));
+        // A head has as much time as a handshake.
+        let head_since = &self.phase.head_since;
+        head_since.store(self.worker.tick().max(1), Relaxed);
+    }
+
     /// A request's head has been read; what is known of its framing.
     pub fn begin(&self) -> Framing {
         self.worker.begin();
+        if let Some(secured) = self.secured() {
+            secured.count();
+        }
         self.phase
             .in_flight
             .store(self.phase.in_flight.load(Relaxed) + 1, Relaxed);

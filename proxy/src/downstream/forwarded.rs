@@ -34,13 +34,20 @@ impl Forwarded {
         }
     }
 
-    /// Writes the headers of a request for `host`.
-    pub fn write(&self, headers: &mut HeaderMap, host: Option<HeaderValue>, trusted: &[Network]) {
-        let element = self.element(host.as_ref());
+    /// Writes the headers of a request for `host`, which came by TLS if that is `secure`, as all of its connection do.
+    pub fn write(
+        &self,
+        headers: &mut HeaderMap,
+        host: Option<HeaderValue>,
+        secure: bool,
+        trusted: &[Network],
+    ) {
+        let scheme = if secure { HTTPS } else { HTTP };
+        let element = self.element(host.as_ref(), secure);
         if self.trusts(trusted) {
             append(headers, FOR, &self.peer_text);
             append(headers, header::FORWARDED, &element);
-            headers.entry(PROTO).or_insert(HTTP);
+            headers.entry(PROTO).or_insert(scheme);
             if let Some(host) = host {
                 headers.entry(HOST).or_insert(host);
             }
@@ -48,7 +55,7 @@ impl Forwarded {
         }
         headers.insert(FOR, self.peer_text.clone());
         headers.insert(header::FORWARDED, element);
-        headers.insert(PROTO, HTTP);
+        headers.insert(PROTO, scheme);
         match host {
             Some(host) => headers.insert(HOST, host),
             None => headers.remove(HOST),
@@ -79,16 +86,17 @@ impl Forwarded {
         client
     }
 
-    fn trusts(&self, trusted: &[Network]) -> bool {
+    /// Whether what the peer says is believed.
+    pub fn trusts(&self, trusted: &[Network]) -> bool {
         trusted.iter().any(|network| network.contains(self.peer))
     }
 
-    fn element(&self, host: Option<&HeaderValue>) -> HeaderValue {
+    fn element(&self, host: Option<&HeaderValue>, secure: bool) -> HeaderValue {
         let mut last = self.last.borrow_mut();
         match (&*last, host) {
             (Some((of, element)), Some(host)) if **of == *host.as_bytes() => element.clone(),
             _ => {
-                let element = element(self.peer, host);
+                let element = element(self.peer, host, secure);
                 // A copy: the header's own bytes are a part of the connection's read buffer, which could never be used again.
                 *last = host.map(|host| (host.as_bytes().into(), element.clone()));
                 element
@@ -98,9 +106,11 @@ impl Forwarded {
 }
 
 const HTTP: HeaderValue = HeaderValue::from_static("http");
+const HTTPS: HeaderValue = HeaderValue::from_static("https");
 
 /// RFC 7239, 4: an IPv6 address, or a host with a port, has to be quoted.
-fn element(peer: IpAddr, host: Option<&HeaderValue>) -> HeaderValue {
+fn element(peer: IpAddr, host: Option<&HeaderValue>, secure: bool) -> HeaderValue {
+    let proto = if secure { "https" } else { "http" };
     let peer = match peer {
         IpAddr::V4(peer) => peer.to_string(),
         IpAddr::V6(peer) => format!("\"[{peer}]\""),
@@ -110,10 +120,10 @@ fn element(peer: IpAddr, host: Option<&HeaderValue>) -> HeaderValue {
         .filter(|host| !host.contains(['"', '\\']));
     match host {
         Some(host) if host.contains([':', '[']) => {
-            value(&format!("for={peer};host=\"{host}\";proto=http"))
+            value(&format!("for={peer};host=\"{host}\";proto={proto}"))
         }
-        Some(host) => value(&format!("for={peer};host={host};proto=http")),
-        None => value(&format!("for={peer};proto=http")),
+        Some(host) => value(&format!("for={peer};host={host};proto={proto}")),
+        None => value(&format!("for={peer};proto={proto}")),
     }
 }
 
@@ -164,7 +174,7 @@ mod tests {
             peer.client(&lies, &[]),
             "192.0.2.1".parse::<IpAddr>().unwrap()
         );
-        peer.write(&mut lies, Some(value("a.example:8080")), &[]);
+        peer.write(&mut lies, Some(value("a.example:8080")), false, &[]);
         let truth = headers(&[
             ("x-forwarded-for", "192.0.2.1"),
             ("x-forwarded-proto", "http"),
@@ -189,20 +199,20 @@ mod tests {
             peer.client(&told, &trusted),
             "192.0.2.1".parse::<IpAddr>().unwrap()
         );
-        peer.write(&mut told, Some(value("a.example")), &trusted);
+        peer.write(&mut told, Some(value("a.example")), true, &trusted);
         assert_eq!(
             told["x-forwarded-for"],
             "6.6.6.6, 192.0.2.1, 10.0.0.1, 10.0.0.2"
         );
         assert_eq!(told["x-forwarded-proto"], "https");
         assert_eq!(told["x-forwarded-host"], "a.example");
-        assert_eq!(told["forwarded"], "for=10.0.0.2;host=a.example;proto=http");
+        assert_eq!(told["forwarded"], "for=10.0.0.2;host=a.example;proto=https");
     }
 
     #[test]
     fn an_ipv6_address_is_quoted() {
         assert_eq!(
-            element("2001:db8::1".parse().unwrap(), None),
+            element("2001:db8::1".parse().unwrap(), None, false),
             "for=\"[2001:db8::1]\";proto=http"
         );
     }

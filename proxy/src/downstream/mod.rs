@@ -1,12 +1,14 @@
-//! The side toward the callers: accepting connections, finding out what they speak, and keeping an eye on them.
+//! The side toward the callers: accepting connections, shaking hands, finding out what is spoken, and keeping an eye on them.
 
 pub mod accept;
+pub mod client_cert;
 pub mod connection;
 pub mod detect;
 pub mod forwarded;
 pub mod framing;
 mod io;
 pub mod registry;
+pub mod secured;
 mod serve;
 pub mod survey;
 

@@ -11,13 +11,14 @@ use hyper::{
     server::conn::{http1, http2},
     service::service_fn,
 };
-use outrigger_config::model::{self, ProxyProtocol, Speaks};
+use outrigger_config::model::{self, Alpn, ProxyProtocol, Speaks};
 use tokio::{net::TcpStream, select, time::timeout};
 
 use super::{
     Connection,
     detect::{Spoken, detect, guess, http_version},
     io::Io,
+    secured::shake_hands,
 };
 use crate::{
     limits::gate::Permit,
@@ -27,6 +28,7 @@ use crate::{
     stream::Stream,
     tcp::{self, Caller, Connected, Destinations},
     telemetry::metrics::{DetectedProtocol, DownstreamError, Side},
+    tls::Server,
     upstream::http2::LocalExecutor,
     worker::Worker,
 };
@@ -59,23 +61,28 @@ pub async fn serve(
             None => return,
         }
     }
-    let mut stream = Stream::Tcp(stream);
     let connection = Connection::new(Arc::clone(&listener), ends, Rc::clone(&worker));
     let _registered = worker.connections.register(&connection);
+    let secured = match &listener.tls {
+        // Boxed: a connection without it, or past it, should not hold the room for it.
+        Some(server) => Box::pin(secure(stream, &connection, server, &worker)).await,
+        None => Some((Stream::Tcp(stream), None)),
+    };
+    let Some((mut stream, agreed)) = secured else {
+        return;
+    };
     match (&listener.config.speaks, &listener.tcp) {
         (Speaks::Http, _) => {
-            // A drain waits here, too: the first request may be on its way.
-            let first = connection.run(http_version(&mut stream), |_| ()).await;
-            if let Some(Ok(Some((spoken, first)))) = first {
-                http(
-                    Caller { stream, first },
-                    spoken,
-                    &connection,
-                    &worker,
-                    stack,
-                )
-                .await;
-            }
+            let (spoken, first) = match agreed {
+                Some(spoken) => (spoken, BytesMut::new()),
+                // A drain waits here, too: the first request may be on its way.
+                None => match connection.run(http_version(&mut stream), |_| ()).await {
+                    Some(Ok(Some(found))) => found,
+                    _ => return,
+                },
+            };
+            let caller = Caller { stream, first };
+            http(caller, spoken, &connection, &worker, stack).await;
         }
         (Speaks::Tcp(_), Some(destinations)) => {
             let first = BytesMut::new();
@@ -116,6 +123,24 @@ pub async fn serve(
             }
         }
     }
+}
+
+/// Shakes hands with the caller of a listener that speaks TLS; what it then speaks, if that was agreed on. `None`: there is
+/// nothing to go on with.
+async fn secure(
+    stream: TcpStream,
+    connection: &Connection,
+    server: &Server,
+    worker: &Worker,
+) -> Option<(Stream, Option<Spoken>)> {
+    let hands = shake_hands(server, stream, connection.peer, worker.tls_metrics());
+    let (stream, secured) = connection.run(hands, |_| ()).await??;
+    let spoken = secured.session.alpn.map(|alpn| match alpn {
+        Alpn::Http2 => Spoken::Http2,
+        Alpn::Http1 => Spoken::Http1,
+    });
+    connection.secure(secured);
+    Some((stream, spoken))
 }
 
 fn speaks_for_others(policy: Option<&ProxyProtocol>, peer: SocketAddr) -> bool {

@@ -5,6 +5,8 @@
 
 use http::{HeaderMap, HeaderName, header};
 
+use super::client_cert::X_FORWARDED_CLIENT_CERT;
+
 /// As hop-by-hop as Connection, though no standard says so.
 pub const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 /// What some clients send in place of Connection.
@@ -39,6 +41,8 @@ pub struct Survey {
     pub grpc_timeout: bool,
     /// `x-request-timeout`.
     pub request_timeout: bool,
+    /// `x-forwarded-client-cert`.
+    pub client_cert: bool,
     /// `x-outrigger-trail`.
     pub trail: bool,
 }
@@ -71,6 +75,7 @@ impl Survey {
                 }
                 _ if *name == GRPC_TIMEOUT => survey.grpc_timeout = true,
                 _ if *name == X_REQUEST_TIMEOUT => survey.request_timeout = true,
+                _ if *name == X_FORWARDED_CLIENT_CERT => survey.client_cert = true,
                 _ if *name == X_OUTRIGGER_TRAIL => survey.trail = true,
                 _ => {}
             }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use fastrand::Rng;
-use outrigger_config::model::{HealthCheck, Protocol};
+use outrigger_config::model::{HealthCheck, Protocol, ProxyVersion};
 use tokio::{sync::Semaphore, time::sleep};
 
 use super::{failure::Failure, probe::probe, thresholds::Thresholds};
@@ -11,6 +11,7 @@ use crate::{
     clock,
     endpoint::Endpoint,
     telemetry::metrics::{CheckResult, HealthCheckMetrics},
+    tls::Client,
 };
 
 /// What the checkers of one cluster have in common.
@@ -18,6 +19,8 @@ pub(super) struct Policy {
     pub(super) cluster: Arc<str>,
     pub(super) check: HealthCheck,
     pub(super) protocol: Protocol,
+    pub(super) proxy_protocol: Option<ProxyVersion>,
+    pub(super) tls: Option<Arc<Client>>,
     pub(super) metrics: HealthCheckMetrics,
     /// Of the process: who may check now.
     pub(super) turns: Arc<Semaphore>,
@@ -33,7 +36,14 @@ pub(super) async fn check(endpoint: Arc<Endpoint>, policy: Arc<Policy>, mut paus
             // Never closed: there is always a turn in the end.
             let _turn = policy.turns.acquire().await;
             // Boxed: an endpoint that waits for its next check, as nearly all do, holds no room for it.
-            Box::pin(probe(endpoint.address, &policy.check, policy.protocol)).await
+            Box::pin(probe(
+                endpoint.address,
+                &policy.check,
+                policy.protocol,
+                policy.proxy_protocol,
+                policy.tls.as_deref(),
+            ))
+            .await
         };
         conclude(&endpoint, &policy, &mut thresholds, result);
         pause = thresholds.pause(&mut rng);

@@ -14,6 +14,9 @@ pub enum Failure {
     /// No connection was made.
     #[error("{}", .0.kind())]
     Connect(#[source] io::Error),
+    /// A connection was made, but no TLS on it.
+    #[error("tls: {0}")]
+    Tls(String),
     /// It took too long, from the connection's start to the answer's end.
     #[error("timeout after {0:?}")]
     Timeout(Duration),
@@ -50,6 +53,7 @@ impl Failure {
     pub fn result(&self) -> CheckResult {
         match self {
             Self::Connect(_) => CheckResult::ConnectFailure,
+            Self::Tls(_) => CheckResult::TlsFailure,
             Self::Timeout(_) => CheckResult::Timeout,
             Self::NoAnswer(_) => CheckResult::Reset,
             Self::Status { .. }

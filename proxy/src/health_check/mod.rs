@@ -118,7 +118,10 @@ impl HealthChecks {
 impl Policy {
     /// Whether the checks of `cluster` are these.
     fn is(&self, cluster: &Cluster, check: &HealthCheck) -> bool {
-        self.check == *check && self.protocol == cluster.config.protocol
+        self.check == *check
+            && self.protocol == cluster.config.protocol
+            && self.proxy_protocol == cluster.config.proxy_protocol
+            && cluster.speaks_with(self.tls.as_ref())
     }
 }
 
@@ -137,6 +140,8 @@ impl Checked {
                 cluster: name,
                 check: check.clone(),
                 protocol: cluster.config.protocol,
+                proxy_protocol: cluster.config.proxy_protocol,
+                tls: cluster.tls.clone(),
                 turns,
             }),
             set: None,

@@ -15,7 +15,9 @@ use crate::{
     body::Body,
     call::Call,
     downstream::{
+        client_cert,
         framing::Framing,
+        secured::Secured,
         survey::{HTTP2_SETTINGS, KEEP_ALIVE, PROXY_CONNECTION, X_OUTRIGGER_TRAIL},
     },
     error::Error,
@@ -49,6 +51,7 @@ impl<S> Hop<S> {
                 .downstream_error(DownstreamError::BadFraming)
         })?;
         let host = host(call)?;
+        directed(call, host.as_ref())?;
         if call.head.method == Method::CONNECT && !call.listener.config.connect {
             return Err(Error::TunnelRefused);
         }
@@ -72,7 +75,16 @@ impl<S> Hop<S> {
         } = call;
         let trusted = &listener.config.trusted_proxies;
         call.client = connection.forwarded.client(&head.headers, trusted);
-        connection.forwarded.write(&mut head.headers, host, trusted);
+        let secured = connection.secured();
+        connection
+            .forwarded
+            .write(&mut head.headers, host, secured.is_some(), trusted);
+        let told = listener.config.forward_client_cert;
+        let told = secured.filter(|_| told).and_then(Secured::client_cert);
+        if told.is_some() || call.survey.client_cert {
+            let trusted = connection.forwarded.trusts(trusted);
+            client_cert::write(&mut head.headers, call.survey.client_cert, trusted, told);
+        }
         if listener.config.via {
             head.headers.append(header::VIA, via(head.version));
         }
@@ -155,6 +167,28 @@ fn host(call: &mut Call) -> Result<Option<HeaderValue>, Error> {
     head.headers.insert(header::HOST, host.clone());
     head.uri = parts.path_and_query.map_or_else(Uri::default, Uri::from);
     Ok(Some(host))
+}
+
+/// A client may ask for any host on a connection whose certificate it takes for that host's, or by mistake; ours to answer
+/// are those that the certificate has (RFC 9110, 7.4; RFC 9113, 9.1.1).
+fn directed(call: &Call, host: Option<&HeaderValue>) -> Result<(), Error> {
+    let Some(secured) = call.connection.secured() else {
+        return Ok(());
+    };
+    let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let misdirected =
+        call.head.method != Method::CONNECT && secured.session.misdirected(without_port(host));
+    match misdirected {
+        true => Err(Error::Misdirected),
+        false => Ok(()),
+    }
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !name.is_empty() => name,
+        _ => host,
+    }
 }
 
 /// The bytes of a host and port (RFC 3986, 3.2), percent-encoding included.

@@ -275,6 +275,7 @@ fn outcome(error: &Error) -> AttemptResult {
             AttemptResult::ConnectFailure
         }
         Error::ConnectTimeout => AttemptResult::ConnectTimeout,
+        Error::Tls(_) | Error::TlsUnready => AttemptResult::TlsFailure,
         Error::RefusedStream => AttemptResult::Refused,
         Error::Reset(_) | Error::Protocol(_) | Error::UnaskedUpgrade => AttemptResult::Reset,
         Error::AttemptTimeout | Error::DeadlineExceeded | Error::IdleTimeout => {
@@ -282,6 +283,7 @@ fn outcome(error: &Error) -> AttemptResult {
         }
         Error::BadRequest(_)
         | Error::TunnelRefused
+        | Error::Misdirected
         | Error::NoRoute
         | Error::NoCluster
         | Error::ControlSilent

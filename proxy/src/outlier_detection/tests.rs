@@ -32,6 +32,7 @@ fn compiled(config: &model::Cluster, before: Option<&Stage>) -> Stage {
         cluster: Cluster::compile(
             config,
             None,
+            None,
             before.map(|before| &before.cluster),
             &Registry::default(),
         ),

@@ -72,7 +72,7 @@ impl Verdict {
     /// On an attempt that got no response.
     pub fn of_error(error: &Error) -> Self {
         match error {
-            Error::Connect(_) | Error::ConnectTimeout | Error::Protocol(_) => {
+            Error::Connect(_) | Error::ConnectTimeout | Error::Tls(_) | Error::Protocol(_) => {
                 Self::Failure(Failure::Connect)
             }
             Error::RefusedStream | Error::Reset(_) | Error::UnaskedUpgrade => {
@@ -83,6 +83,8 @@ impl Verdict {
             }
             Error::BadRequest(_)
             | Error::TunnelRefused
+            | Error::Misdirected
+            | Error::TlsUnready
             | Error::NoRoute
             | Error::NoCluster
             | Error::ControlSilent

@@ -11,7 +11,7 @@ mod version2;
 
 use std::io;
 
-use outrigger_config::model::ProxyVersion;
+use outrigger_config::model::{Cluster, ProxyVersion};
 use tokio::{io::AsyncReadExt, net::TcpStream};
 
 pub use header::{Addresses, Malformed, Parsed, parse};
@@ -60,6 +60,12 @@ pub async fn read(stream: &mut TcpStream) -> Result<Option<Addresses>, Failure> 
             header.resize(LONGEST, 0);
         }
     }
+}
+
+/// The header that endpoints of `cluster` want of a connection between these two, if they want any.
+pub fn header(cluster: &Cluster, addresses: Addresses) -> Option<Vec<u8>> {
+    let version = cluster.proxy_protocol?;
+    Some(write(version, Some(addresses)))
 }
 
 /// The header of a connection made for a client; `None`: for ourselves.

@@ -73,7 +73,9 @@ impl Conditions {
     /// Whether this error is one of them.
     pub fn error(&self, error: &Error) -> bool {
         match error {
-            Error::Connect(_) | Error::ConnectTimeout | Error::Protocol(_) => self.connect_failure,
+            Error::Connect(_) | Error::ConnectTimeout | Error::Tls(_) | Error::Protocol(_) => {
+                self.connect_failure
+            }
             Error::RefusedStream => self.refused_stream,
             Error::Reset(_) => self.reset,
             Error::AttemptTimeout => self.attempt_timeout,

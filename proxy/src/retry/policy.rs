@@ -74,5 +74,8 @@ pub fn unsent(result: &Result<Response<Body>, Error>) -> bool {
 
 /// Whether nobody was reached: there was no connection.
 pub fn unmade(result: &Result<Response<Body>, Error>) -> bool {
-    matches!(result, Err(Error::Connect(_) | Error::ConnectTimeout))
+    matches!(
+        result,
+        Err(Error::Connect(_) | Error::ConnectTimeout | Error::Tls(_))
+    )
 }

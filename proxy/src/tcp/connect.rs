@@ -21,13 +21,14 @@ use crate::{
     error::{Error, Retryable},
     limits::connections::{Opening, Slot},
     outlier_detection::{Judgement, Verdict},
-    proxy_protocol::Addresses,
+    proxy_protocol::{self, Addresses},
     snapshot::Fallback,
     stream::Stream,
     telemetry::{
         metrics::{AttemptResult, Label as _, OpenConnection, RetryOutcome, Side},
         trail::{Step, Trail},
     },
+    tls::Offer,
     upstream,
     worker::Worker,
 };
@@ -132,9 +133,16 @@ impl<'a> Connecting<'a> {
         tried.push(endpoint.id);
         let slot = self.slot(&cluster, &endpoint).await?;
         let mut attempt = Attempt::begin(&cluster, &endpoint, probe, permit);
-        let made = upstream::connect::connect(endpoint.address, cluster.config.connect_timeout);
+        let header = proxy_protocol::header(&cluster.config, self.ends);
+        let made = upstream::connect::connect(
+            endpoint.address,
+            header.as_deref(),
+            cluster.tls.as_deref(),
+            Offer::Nothing,
+            cluster.config.connect_timeout,
+        );
         match made.await {
-            Ok(stream) => {
+            Ok((stream, _)) => {
                 self.note(|| Step::Connected);
                 Ok(Connected {
                     stream,

@@ -12,7 +12,7 @@ pub mod trail;
 
 use std::{
     env, io,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -20,7 +20,7 @@ use outrigger_config::model::{self, LogFormat};
 
 use access_log::AccessLog;
 use lines::Writer;
-use metrics::{ProxyMetrics, Registry};
+use metrics::{ProxyMetrics, Registry, TlsMetrics};
 
 /// All of it, for one process.
 pub struct Telemetry {
@@ -28,6 +28,8 @@ pub struct Telemetry {
     pub registry: Registry,
     /// What belongs to no route and no cluster.
     pub metrics: ProxyMetrics,
+    /// Handshakes, certificates and peers.
+    pub tls: Arc<TlsMetrics>,
     /// Where request lines go, if they are wanted.
     pub access_log: Option<AccessLog>,
     /// Writes to stdout until it is dropped.
@@ -61,6 +63,7 @@ impl Telemetry {
             )
         });
         Ok(Self {
+            tls: Arc::new(TlsMetrics::new(&registry)),
             registry,
             metrics,
             access_log,

@@ -12,7 +12,6 @@ use http::{
     uri::{Authority, Scheme},
 };
 use hyper::{body::Incoming, upgrade};
-use outrigger_config::model::Protocol;
 
 use super::{
     Lease, Pool, expect,
@@ -44,15 +43,11 @@ impl Handle for Dispatch {
         if call.method() == Method::CONNECT {
             return tunnel(call, &cluster, &pool).await;
         }
-        let http2 = match cluster.config.protocol {
-            Protocol::Auto => call.survey.grpc,
-            Protocol::Http1 => false,
-            Protocol::Http2 => true,
-        };
+        let http2 = pool.speaks_http2(&cluster, call);
         let idle = call.watch_request();
         let mut answered = pin!(async {
             match http2 {
-                true => over_http2(call, &cluster, &pool).await,
+                true => over_http2(call, &cluster, pool).await,
                 false => over_http1(call, &cluster, pool).await,
             }
         });
@@ -117,13 +112,19 @@ async fn over_http1(
 async fn over_http2(
     call: &mut Call,
     cluster: &Cluster,
-    pool: &Rc<Pool>,
+    pool: Rc<Pool>,
 ) -> Result<Response<Body>, Error> {
+    let scheme = match cluster.tls {
+        Some(_) => Scheme::HTTPS,
+        None => Scheme::HTTP,
+    };
     loop {
-        let stream = pool.http2(cluster, call).await?;
+        let Some(stream) = pool.http2(cluster, call).await? else {
+            return over_http1(call, cluster, pool).await;
+        };
         // An endpoint may refuse a stream that it has no room for, whatever was sent on it.
         call.keep_spare();
-        match stream.send(into_http2(call.take())).await {
+        match stream.send(into_http2(call.take(), scheme.clone())).await {
             Ok(response) => return answer(call, response, Lease::Http2(stream)),
             Err(Failure::Unsent(request)) => {
                 call.put_back(from_http2(*request));
@@ -191,10 +192,10 @@ fn into_http1(request: &mut Request<Body>, cookies: u8) {
 const NO_HOST: &str = "localhost";
 
 /// HTTP/2 has scheme and host in the URI in place of the Host header (RFC 9113, 8.3.1).
-fn into_http2(mut request: Request<Body>) -> Request<Body> {
+fn into_http2(mut request: Request<Body>, scheme: Scheme) -> Request<Body> {
     let host = request.headers_mut().remove(header::HOST);
     let mut parts = std::mem::take(request.uri_mut()).into_parts();
-    parts.scheme = Some(Scheme::HTTP);
+    parts.scheme = Some(scheme);
     let host = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
     parts.authority = Some(host.unwrap_or(Authority::from_static(NO_HOST)));
     if let Ok(uri) = Uri::from_parts(parts) {

@@ -238,30 +238,32 @@ pub struct Multiplexed {
 
 impl Multiplexed {
     /// A stream of a connection that has room. When none has, `open` makes another; requests that come meanwhile wait
-    /// for it, as many as it will likely carry, and share its failure.
+    /// for it, as many as it will likely carry, and share its failure. `None`: the endpoint would rather not speak HTTP/2.
     pub async fn stream(
         &self,
         policy: &PoolPolicy,
-        open: impl AsyncFn() -> Result<Rc<Connection>, Error>,
-    ) -> Result<Stream, Error> {
+        open: impl AsyncFn() -> Result<Option<Rc<Connection>>, Error>,
+    ) -> Result<Option<Stream>, Error> {
         let failures = self.failures.get();
         loop {
             if let Some(stream) = self.with_room(policy) {
-                return Ok(stream);
+                return Ok(Some(stream));
             }
             if self.failures.get() != failures {
                 return Err(self.shared_failure());
             }
             if self.waiting.get() >= self.connecting.get() * self.likely_streams(policy) {
                 let _turn = Turn::new(&self.connecting, &self.changed);
-                let connection = open().await.inspect_err(|error| {
+                let opened = open().await.inspect_err(|error| {
                     // That there may be no more is no failure of the endpoint.
                     if error.blame() == Blame::Upstream {
                         self.failed(error);
                     }
                 })?;
-                self.connections.borrow_mut().push(Rc::clone(&connection));
-                return Ok(Stream::of(&connection));
+                return Ok(opened.map(|connection| {
+                    self.connections.borrow_mut().push(Rc::clone(&connection));
+                    Stream::of(&connection)
+                }));
             }
             let changed = self.changed.notified();
             let _turn = Turn::new(&self.waiting, &self.changed);

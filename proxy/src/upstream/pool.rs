@@ -8,7 +8,7 @@ use std::{
 
 use foldhash::HashMap;
 use http::Method;
-use outrigger_config::model::PoolPolicy;
+use outrigger_config::model::{Alpn, PoolPolicy, Protocol};
 use tokio::time::timeout;
 
 use super::{connect::connect, handover::Got, http1, http2};
@@ -20,12 +20,14 @@ use crate::{
         connections::{Opening, Slot, Waiting},
         queue::{Idle, Place},
     },
+    proxy_protocol::{self, Addresses},
     snapshot::{Cluster, Endpoint},
     stream::Stream,
     telemetry::{
         metrics::{ClusterLimit, Label as _, OpenConnection, Side},
         trail::Step,
     },
+    tls::Offer,
     worker::Shared,
 };
 
@@ -61,6 +63,8 @@ pub struct Pool {
     pub http1: http1::Idle,
     /// HTTP/2 connections.
     pub http2: http2::Multiplexed,
+    /// The endpoint had the choice, by ALPN, and chose HTTP/1.1. Asked again when no such connection is left.
+    http1_chosen: Cell<bool>,
 }
 
 /// What counts a connection, for as long as it is open.
@@ -77,18 +81,19 @@ impl Pool {
         cluster: &Cluster,
         call: &mut Call,
     ) -> Result<Box<http1::Connection>, Error> {
-        if let Some(connection) = self.http1.take(call.now) {
+        let client = client(cluster, call);
+        if let Some(connection) = self.http1.take(call.now, client) {
             return Ok(connection);
         }
         let mut waiting = match self.room(cluster, call, false)? {
-            Room::Slot(slot) => return self.open_http1(cluster, slot).await,
+            Room::Slot(slot) => return self.open_http1(cluster, client, slot).await,
             Room::Wait(waiting) => waiting,
         };
         loop {
             match self.http1.handover.wait(&mut waiting).await {
                 Got::Slot(slot) => {
                     call.wait.end();
-                    return self.open_http1(cluster, slot).await;
+                    return self.open_http1(cluster, client, slot).await;
                 }
                 Got::Handed(mut connection) => {
                     if connection.ready().await {
@@ -104,28 +109,76 @@ impl Pool {
     async fn open_http1(
         &self,
         cluster: &Cluster,
+        client: Option<Addresses>,
         slot: Slot,
     ) -> Result<Box<http1::Connection>, Error> {
-        let stream = connect(self.endpoint.address, cluster.config.connect_timeout).await?;
+        let stream = self.connect(cluster, client, Offer::Http1).await?.0;
         let expires = expiry(&cluster.config.pool);
-        http1::Connection::open(stream, expires, self.opened(slot)).await
+        let mut connection = http1::Connection::open(stream, expires, self.opened(slot)).await?;
+        connection.client = client;
+        Ok(connection)
+    }
+
+    /// A connection of TCP, and TLS on it if the cluster speaks that; then also what the endpoint chose of the offer.
+    async fn connect(
+        &self,
+        cluster: &Cluster,
+        client: Option<Addresses>,
+        offer: Offer,
+    ) -> Result<(Stream, Option<Alpn>), Error> {
+        let patience = cluster.config.connect_timeout;
+        let header = client.and_then(|client| proxy_protocol::header(&cluster.config, client));
+        connect(
+            self.endpoint.address,
+            header.as_deref(),
+            cluster.tls.as_deref(),
+            offer,
+            patience,
+        )
+        .await
+    }
+
+    /// Whether the endpoint is spoken to in HTTP/2, as far as is known: who has the choice may still say no.
+    pub fn speaks_http2(&self, cluster: &Cluster, call: &Call) -> bool {
+        match cluster.config.protocol {
+            // A connection is one client's.
+            _ if cluster.config.proxy_protocol.is_some() => false,
+            Protocol::Http1 => false,
+            Protocol::Http2 => true,
+            Protocol::Auto if cluster.tls.is_none() => call.survey.grpc,
+            // What an HTTP/1.1 connection can be upgraded to has no place in HTTP/2.
+            Protocol::Auto => call.upgrade.is_none() && !self.http1_chosen.get(),
+        }
     }
 
     /// A stream of an HTTP/2 connection, on a new one if need be, or the first that is free if there may be no more.
+    /// `None`: the endpoint had the choice, and chose HTTP/1.1.
     pub async fn http2(
         self: &Rc<Self>,
         cluster: &Cluster,
         call: &mut Call,
-    ) -> Result<http2::Stream, Error> {
+    ) -> Result<Option<http2::Stream>, Error> {
         let policy = &cluster.config.pool;
+        let offer = match (cluster.config.protocol, &cluster.tls) {
+            (Protocol::Auto, Some(_)) => Offer::Either,
+            _ => Offer::Http2,
+        };
         let patience = cluster.config.connect_timeout;
         let connections = &cluster.limits.connections;
         let granted = Cell::new(None);
         let open = async || {
+            if offer == Offer::Either && self.http1_chosen.get() {
+                return Ok(None);
+            }
             let slot = granted.take().or_else(|| connections.open_now());
             let slot = slot.ok_or(Error::from(ClusterLimit::Connections))?;
-            let stream = connect(self.endpoint.address, patience).await?;
+            let (stream, chosen) = self.connect(cluster, None, offer).await?;
             let opened = self.opened(slot);
+            if offer == Offer::Either && chosen != Some(Alpn::Http2) {
+                self.http1_chosen.set(true);
+                self.keep_http1(stream, cluster, opened).await?;
+                return Ok(None);
+            }
             // Until it has said how many streams it takes, the endpoint might as well be dead.
             timeout(
                 patience,
@@ -133,11 +186,15 @@ impl Pool {
             )
             .await
             .unwrap_or(Err(Error::ConnectTimeout))
+            .map(Some)
         };
         let stream = loop {
             match self.http2.stream(policy, open).await {
                 Err(Error::LimitReached(_)) => {}
-                result => break result?,
+                result => match result? {
+                    Some(stream) => break stream,
+                    None => return Ok(None),
+                },
             }
             let slot = match self.room(cluster, call, true)? {
                 Room::Slot(slot) => slot,
@@ -153,10 +210,25 @@ impl Pool {
         match cluster.limits.may_wait() {
             true => {
                 self.share_streams();
-                Ok(stream.of_pool(self))
+                Ok(Some(stream.of_pool(self)))
             }
-            false => Ok(stream),
+            false => Ok(Some(stream)),
         }
+    }
+
+    /// Keeps a connection on which HTTP/1.1 was chosen, for whoever made it.
+    async fn keep_http1(
+        &self,
+        stream: Stream,
+        cluster: &Cluster,
+        opened: Opened,
+    ) -> Result<(), Error> {
+        let policy = &cluster.config.pool;
+        let mut connection = http1::Connection::open(stream, expiry(policy), opened).await?;
+        if connection.ready().await {
+            self.http1.put(connection, policy.max_idle.max(1));
+        }
+        Ok(())
     }
 
     /// A connection of its own, for a tunnel.
@@ -171,14 +243,15 @@ impl Pool {
             Room::Wait(mut waiting) => waiting.slot().await,
         };
         call.wait.end();
-        let stream = connect(self.endpoint.address, cluster.config.connect_timeout).await?;
+        let client = client(cluster, call);
+        let stream = self.connect(cluster, client, Offer::Nothing).await?.0;
         Ok((stream, slot))
     }
 
     /// Room for one more connection, or a turn in the line for it.
     fn room(&self, cluster: &Cluster, call: &mut Call, http2: bool) -> Result<Room, Error> {
         let tunnel = call.method() == Method::CONNECT;
-        let place = match tunnel {
+        let place = match tunnel || cluster.config.proxy_protocol.is_some() {
             true => place_outside(&self.endpoint),
             false => self.place(http2),
         };
@@ -212,11 +285,19 @@ impl Pool {
         }
     }
 
+    /// One that is a client's own is of no use to anybody else.
+    fn place_of(&self, connection: &http1::Connection) -> Place {
+        match connection.client {
+            Some(_) => place_outside(&self.endpoint),
+            None => self.place(false),
+        }
+    }
+
     /// Takes an HTTP/1 connection back after its response ended. `now` in microseconds.
     pub fn give_back(&self, mut connection: Box<http1::Connection>, now: u64) {
         connection.rest(now);
         let cluster = self.cluster.borrow();
-        match cluster.limits.connections.idle(self.place(false)) {
+        match cluster.limits.connections.idle(self.place_of(&connection)) {
             Idle::Keep => self.http1.put(connection, cluster.config.pool.max_idle),
             Idle::Close => connection.slot.tell_to_close(),
             // Who has just left needs it no more, and it makes room for the next.
@@ -232,7 +313,7 @@ impl Pool {
         }
         self.share_streams();
         while let Some(connection) = self.http1.pop_oldest() {
-            match connections.idle(self.place(false)) {
+            match connections.idle(self.place_of(&connection)) {
                 Idle::Keep => {
                     self.http1.put_oldest(connection);
                     break;
@@ -262,9 +343,18 @@ impl Pool {
     fn sweep(self: &Rc<Self>, now: u64) {
         let idle_timeout = clock::micros(self.cluster.borrow().config.pool.idle_timeout);
         self.http1.sweep(now, idle_timeout);
+        if !self.http1.any() {
+            self.http1_chosen.set(false);
+        }
         self.http2.sweep(now, idle_timeout);
         self.make_room();
     }
+}
+
+/// Whose a connection for `call` is, where its endpoint is told so.
+fn client(cluster: &Cluster, call: &Call) -> Option<Addresses> {
+    let told = cluster.config.proxy_protocol.is_some();
+    told.then(|| call.connection.ends())
 }
 
 /// When a connection made now will be too old, in microseconds.
@@ -297,7 +387,7 @@ impl Pools {
     /// The pool of an endpoint of a cluster.
     pub fn get(&self, cluster: &Arc<Cluster>, endpoint: &Arc<Endpoint>) -> Rc<Pool> {
         let mut pools = self.pools.borrow_mut();
-        let pool = pools.entry(endpoint.id).or_insert_with(|| {
+        let new = || {
             Rc::new(Pool {
                 worker: self.worker,
                 endpoint: Arc::clone(endpoint),
@@ -305,8 +395,14 @@ impl Pools {
                 shared: Arc::clone(&self.shared),
                 http1: http1::Idle::default(),
                 http2: http2::Multiplexed::default(),
+                http1_chosen: Cell::new(false),
             })
-        });
+        };
+        let pool = pools.entry(endpoint.id).or_insert_with(new);
+        if !pool.cluster.borrow().speaks_with(cluster.tls.as_ref()) {
+            // What was made by other rules serves those who have it, and nobody else.
+            *pool = new();
+        }
         if !Arc::ptr_eq(&pool.cluster.borrow(), cluster) {
             *pool.cluster.borrow_mut() = Arc::clone(cluster);
         }

@@ -65,13 +65,13 @@ fn listener(body: &[u8]) {
     let again = decode::listener(&resource.body).expect("our own listener is taken");
     assert_eq!(again.model, model);
     if let decode::Routes::Inline(routes) = routes {
-        survive(Listener { routes, ..model });
+        survive(&Listener { routes, ..model });
     }
 }
 
 fn routes(body: &[u8]) {
     if let Some(routes) = taken(decode::routes("fuzzed", body)) {
-        survive(Listener {
+        survive(&Listener {
             routes,
             ..some_listener()
         });
@@ -79,8 +79,8 @@ fn routes(body: &[u8]) {
 }
 
 /// Routes, as those of a listener.
-fn survive(listener: Listener) {
-    let resource = encode::routes(&listener);
+fn survive(listener: &Listener) {
+    let resource = encode::routes(listener);
     let again = decode::routes(&listener.name, &resource.body);
     let again = again.unwrap_or_else(|refused| panic!("our own routes are not taken: {refused}"));
     assert_eq!(again, listener.routes);

@@ -12,9 +12,8 @@ use http::{
 };
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
-use crate::health_check::failure::Failure;
+use crate::{health_check::failure::Failure, stream::Stream};
 
 /// What is read of a body. A health page is short; what an endpoint sends for ever must not fill our memory.
 const MOST_BODY: usize = 64 * 1024;
@@ -28,7 +27,7 @@ pub(super) struct Answer {
 }
 
 /// Over HTTP/1.1. The request's URI is an absolute one.
-pub(super) async fn http1(stream: TcpStream, request: Request<()>) -> Result<Answer, Failure> {
+pub(super) async fn http1(stream: Stream, request: Request<()>) -> Result<Answer, Failure> {
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake::<_, Empty<Bytes>>(TokioIo::new(stream))
             .await
@@ -56,7 +55,7 @@ pub(super) async fn http1(stream: TcpStream, request: Request<()>) -> Result<Ans
 
 /// Over HTTP/2 with prior knowledge.
 pub(super) async fn http2(
-    stream: TcpStream,
+    stream: Stream,
     request: Request<()>,
     question: Bytes,
 ) -> Result<Answer, Failure> {

@@ -13,14 +13,19 @@ use http::{
     header::{CONTENT_TYPE, TE, USER_AGENT},
     uri::{Authority, PathAndQuery, Scheme},
 };
-use outrigger_config::model::{HealthCheck, HttpProbe, Probe, Protocol};
-use tokio::{net::TcpStream, time::timeout};
+use outrigger_config::model::{Alpn, HealthCheck, HttpProbe, Probe, Protocol, ProxyVersion};
+use tokio::time::timeout;
 
 use super::{
     failure::Failure,
     grpc_health::{self, ServingStatus},
 };
-use crate::error::Error;
+use crate::{
+    error::Error,
+    proxy_protocol,
+    tls::{Client, Offer},
+    upstream::connect::connect,
+};
 use exchange::Answer;
 
 /// So that services can tell checks from callers.
@@ -36,44 +41,70 @@ pub async fn probe(
     endpoint: SocketAddr,
     check: &HealthCheck,
     protocol: Protocol,
+    introduced: Option<ProxyVersion>,
+    tls: Option<&Client>,
 ) -> Result<(), Failure> {
-    timeout(check.timeout, ask(endpoint, check, protocol))
-        .await
-        .unwrap_or(Err(Failure::Timeout(check.timeout)))
+    timeout(
+        check.timeout,
+        ask(endpoint, check, protocol, introduced, tls),
+    )
+    .await
+    .unwrap_or(Err(Failure::Timeout(check.timeout)))
 }
 
-async fn ask(endpoint: SocketAddr, check: &HealthCheck, protocol: Protocol) -> Result<(), Failure> {
+async fn ask(
+    endpoint: SocketAddr,
+    check: &HealthCheck,
+    protocol: Protocol,
+    introduced: Option<ProxyVersion>,
+    tls: Option<&Client>,
+) -> Result<(), Failure> {
     let address = SocketAddr::new(endpoint.ip(), check.port.unwrap_or(endpoint.port()));
-    let stream =
-        TcpStream::connect(address)
-            .await
-            .map_err(|error| match Error::connect(error) {
-                Error::OutOfSockets(error) => Failure::OutOfSockets(error),
-                Error::Connect(error) => Failure::Connect(error),
-                other => Failure::NoAnswer(other.into()),
-            })?;
+    let offer = match (&check.probe, protocol) {
+        (Probe::Tcp, _) => Offer::Nothing,
+        (Probe::Grpc { .. }, _) | (_, Protocol::Http2) => Offer::Http2,
+        (_, Protocol::Auto) => Offer::Either,
+        (_, Protocol::Http1) => Offer::Http1,
+    };
+    // Asked for nobody but ourselves.
+    let header = introduced.map(|version| proxy_protocol::write(version, None));
+    let (stream, chosen) = connect(address, header.as_deref(), tls, offer, check.timeout)
+        .await
+        .map_err(|error| match error {
+            Error::OutOfSockets(error) => Failure::OutOfSockets(error),
+            Error::Connect(error) => Failure::Connect(error),
+            Error::ConnectTimeout => Failure::Timeout(check.timeout),
+            Error::Tls(error) => Failure::Tls(error.to_string()),
+            other => Failure::Tls(other.to_string()),
+        })?;
+    let scheme = match tls {
+        Some(_) => Scheme::HTTPS,
+        None => Scheme::HTTP,
+    };
+    let http2 = protocol == Protocol::Http2 || chosen == Some(Alpn::Http2);
     match &check.probe {
         Probe::Tcp => Ok(()),
         Probe::Http(http) => {
-            let request = request(http, address);
-            let answer = match protocol {
-                Protocol::Http2 => exchange::http2(stream, request, Bytes::new()).await?,
-                Protocol::Auto | Protocol::Http1 => exchange::http1(stream, request).await?,
+            let request = request(http, scheme, address);
+            let answer = match http2 {
+                true => exchange::http2(stream, request, Bytes::new()).await?,
+                false => exchange::http1(stream, request).await?,
             };
             judge(&answer, http)
         }
         Probe::Grpc { service } => {
             let question = grpc_health::request(service);
-            let answer = exchange::http2(stream, grpc_request(address), question).await?;
+            let answer = exchange::http2(stream, grpc_request(scheme, address), question).await?;
             judge_grpc(&answer)
         }
     }
 }
 
-fn request(http: &HttpProbe, address: SocketAddr) -> Request<()> {
+fn request(http: &HttpProbe, scheme: Scheme, address: SocketAddr) -> Request<()> {
     let mut request = Request::new(());
     *request.method_mut() = http.method.clone();
     *request.uri_mut() = uri(
+        scheme,
         http.host.clone().or_else(|| authority(address)),
         http.path.parse().ok(),
     );
@@ -83,11 +114,11 @@ fn request(http: &HttpProbe, address: SocketAddr) -> Request<()> {
     request
 }
 
-fn grpc_request(address: SocketAddr) -> Request<()> {
+fn grpc_request(scheme: Scheme, address: SocketAddr) -> Request<()> {
     let mut request = Request::new(());
     *request.method_mut() = Method::POST;
     *request.version_mut() = Version::HTTP_2;
-    *request.uri_mut() = uri(authority(address), Some(CHECK));
+    *request.uri_mut() = uri(scheme, authority(address), Some(CHECK));
     let headers = request.headers_mut();
     headers.insert(CONTENT_TYPE, GRPC);
     headers.insert(TE, TRAILERS);
@@ -99,9 +130,9 @@ fn authority(address: SocketAddr) -> Option<Authority> {
     address.to_string().parse().ok()
 }
 
-fn uri(authority: Option<Authority>, path: Option<PathAndQuery>) -> Uri {
+fn uri(scheme: Scheme, authority: Option<Authority>, path: Option<PathAndQuery>) -> Uri {
     let mut parts = http::uri::Parts::default();
-    parts.scheme = Some(Scheme::HTTP);
+    parts.scheme = Some(scheme);
     parts.authority = authority;
     parts.path_and_query = path;
     // Of parts that were each parsed before, the whole can't be wrong.

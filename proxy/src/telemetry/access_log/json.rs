@@ -17,6 +17,12 @@ pub(super) fn write(entry: &Entry<'_>, line: &mut Vec<u8>) {
     text(line, "host", entry.host);
     text(line, "path", entry.path.as_bytes());
     text(line, "protocol", protocol(entry.protocol).as_bytes());
+    if let Some(version) = entry.tls {
+        text(line, "tls", version.as_bytes());
+    }
+    if let Some(peer) = entry.peer {
+        text(line, "peer", peer.as_bytes());
+    }
     name(line, "status");
     line.extend_from_slice(entry.status.as_str().as_bytes());
     if let Some(status) = entry.grpc_status {

@@ -41,6 +41,10 @@ pub struct Entry<'a> {
     pub host: &'a [u8],
     /// With the query.
     pub path: &'a str,
+    /// The version of TLS that it came by.
+    pub tls: Option<&'static str>,
+    /// Who the caller is by its certificate.
+    pub peer: Option<&'a str>,
     /// Spoken by the caller.
     pub protocol: Version,
     /// Of the response; 499 where the caller went away before one.

@@ -42,6 +42,8 @@ pub(super) fn write(entry: &Entry<'_>, line: &mut Vec<u8>) {
     number(line, entry.bytes_in);
     name(line, "out");
     number(line, entry.bytes_out);
+    plain(line, "tls", entry.tls.map(str::as_bytes));
+    plain(line, "peer", entry.peer.map(str::as_bytes));
     plain(line, "listener", Some(entry.listener.as_bytes()));
     plain(line, "route", entry.route.map(str::as_bytes));
     plain(line, "trace", entry.trace_id.map(|id| &id.as_bytes()[..]));

@@ -21,6 +21,8 @@ labels! {
         ConnectFailure = "connect_failure",
         /// No connection was made in time.
         ConnectTimeout = "connect_timeout",
+        /// A connection was made, but no TLS on it.
+        TlsFailure = "tls_failure",
         /// The connection broke before the response's end.
         Reset = "reset",
         /// The endpoint said that it did not process the request.

@@ -160,6 +160,41 @@ pub const DETECTED: Family<Counter, 1> = Family::new(
 pub const CONNECTIONS: Family<Gauge, 1> =
     Family::new("outrigger_connections", "Open connections.", ["side"]);
 
+/// By [`HandshakeOutcome`](super::HandshakeOutcome); `version` is empty where none was agreed on.
+pub const TLS_HANDSHAKES: Family<Counter, 3> = Family::new(
+    "outrigger_tls_handshakes_total",
+    "TLS handshakes by how they ended.",
+    ["side", "version", "outcome"],
+);
+
+/// By [`Side`](super::Side).
+pub const TLS_HANDSHAKE_DURATION: Family<Histogram, 1> = Family::new(
+    "outrigger_tls_handshake_duration_seconds",
+    "Time of TLS handshakes that ended well.",
+    ["side"],
+);
+
+/// Of what is shown now, by the file that it came from.
+pub const TLS_CERTIFICATE_EXPIRY: Family<Gauge, 1> = Family::new(
+    "outrigger_tls_certificate_expiry_timestamp_seconds",
+    "When a certificate of the proxy's own ends, in Unix time.",
+    ["certificate"],
+);
+
+/// By [`Renewal`](super::Renewal).
+pub const TLS_RELOADS: Family<Counter, 1> = Family::new(
+    "outrigger_tls_reloads_total",
+    "Certificates, roots and revocation lists that changed while the proxy ran.",
+    ["outcome"],
+);
+
+/// Of those who showed a certificate; the first hundred by name, the rest as `other`.
+pub const PEER_REQUESTS: Family<Counter, 1> = Family::new(
+    "outrigger_peer_requests_total",
+    "Requests by who the caller's certificate says it is.",
+    ["peer"],
+);
+
 /// By [`DownstreamError`](super::DownstreamError).
 pub const DOWNSTREAM_ERRORS: Family<Counter, 1> = Family::new(
     "outrigger_downstream_errors_total",

@@ -18,6 +18,8 @@ labels! {
         Timeout = "timeout",
         /// No connection was made.
         ConnectFailure = "connect_failure",
+        /// A connection was made, but no TLS on it.
+        TlsFailure = "tls_failure",
         /// The connection broke, or spoke another protocol.
         Reset = "reset",
         /// Not made: the proxy was out of sockets.

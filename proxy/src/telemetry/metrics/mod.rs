@@ -28,6 +28,7 @@ mod registry;
 mod route;
 mod tcp;
 mod text;
+mod tls;
 
 pub use circuit_breaker::{BreakerState, CircuitBreakerMetrics};
 pub use cluster::{
@@ -53,3 +54,4 @@ pub use registry::{Registry, page};
 pub use route::RouteMetrics;
 pub use tcp::{TcpMetrics, TcpResult};
 pub use text::CONTENT_TYPE;
+pub use tls::{HandshakeOutcome, Renewal, TlsMetrics};

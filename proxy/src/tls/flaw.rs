@@ -1,0 +1,180 @@
+//! Why something that TLS needs can't be used, in words that say what to do about it.
+
+use std::{fmt, io, path::PathBuf, time::Duration};
+
+use httpdate::HttpDate;
+
+/// What is wrong, and with which file.
+#[derive(Debug)]
+pub struct Flaw {
+    /// The file.
+    pub file: PathBuf,
+    /// What is wrong with it.
+    pub kind: Kind,
+}
+
+/// What is wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Kind {
+    /// It can't be read.
+    #[error("can't be read: {0}")]
+    Unreadable(#[source] io::Error),
+    /// Nothing is in it.
+    #[error("the file is empty")]
+    Empty,
+    /// It is not PEM.
+    #[error("no PEM: nothing in it begins with `-----BEGIN`")]
+    NotPem {
+        /// It begins as DER does.
+        der: bool,
+    },
+    /// It is PEM of other things.
+    #[error("no {expected} in it, but {}", found.join(", "))]
+    OtherLabel {
+        /// What is wanted.
+        expected: &'static str,
+        /// What is there.
+        found: Vec<String>,
+    },
+    /// It is PEM cut short, or not base64.
+    #[error("broken PEM: {0}")]
+    BrokenPem(String),
+    /// A key that nobody can open without a password.
+    #[error("the key is encrypted")]
+    Encrypted,
+    /// What is in it is no certificate.
+    #[error("not a certificate: {0}")]
+    Malformed(String),
+    /// A key of a kind that is not known.
+    #[error("the key can't be used: {0}")]
+    BadKey(String),
+    /// They do not belong together.
+    #[error("the key is not that of the certificate {}", certificate.display())]
+    Mismatch {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// It is the key of another certificate in that file: this one from the top, from 1.
+        of_another: Option<usize>,
+    },
+    /// Its time is over.
+    #[error("expired on {}", HttpDate::from(*.0))]
+    Expired(std::time::SystemTime),
+    /// Its time has not come.
+    #[error("not valid before {}", HttpDate::from(*.0))]
+    NotYet(std::time::SystemTime),
+    /// The certificate of an authority, which is no server.
+    #[error(
+        "this is the certificate of an authority (CA:TRUE), and clients refuse it for a server"
+    )]
+    Authority {
+        /// It has signed itself.
+        self_signed: bool,
+    },
+    /// It names no member of a mesh.
+    #[error("no SPIFFE ID in it: it needs exactly one URI, of the form spiffe://domain/path")]
+    NoIdentity,
+    /// The roots can't be used.
+    #[error("not a root of trust: {0}")]
+    BadRoot(String),
+    /// The system has no roots.
+    #[error("the system has no roots of trust{}", reason(.0))]
+    NoSystemRoots(Option<String>),
+    /// The revocation list can't be used.
+    #[error("not a revocation list: {0}")]
+    BadRevocations(String),
+    /// The pieces are right, and do not fit.
+    #[error("{0}")]
+    Unusable(String),
+}
+
+fn reason(reason: &Option<String>) -> String {
+    reason
+        .as_ref()
+        .map(|reason| format!(": {reason}"))
+        .unwrap_or_default()
+}
+
+impl Kind {
+    /// Of this file.
+    pub fn of(self, file: impl Into<PathBuf>) -> Flaw {
+        Flaw {
+            file: file.into(),
+            kind: self,
+        }
+    }
+
+    /// Whether it is the time alone that is wrong.
+    pub fn is_time(&self) -> bool {
+        matches!(self, Self::Expired(_) | Self::NotYet(_))
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Unreadable(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                "the user that the proxy runs as must be able to read it".to_owned()
+            }
+            Self::Unreadable(error) if error.kind() == io::ErrorKind::NotFound => {
+                "a relative path is looked for where the process was started".to_owned()
+            }
+            Self::NotPem { der: true } => {
+                "it looks like DER: `openssl x509 -inform der -in FILE -out FILE.pem` turns a certificate into PEM".to_owned()
+            }
+            Self::OtherLabel { expected, found } => {
+                let holds = |what| found.iter().any(|label| label.contains(what));
+                match *expected {
+                    "certificate" if holds("PRIVATE KEY") => "are `cert` and `key` swapped?".to_owned(),
+                    "private key" if holds("CERTIFICATE") => "are `cert` and `key` swapped?".to_owned(),
+                    "certificate" if holds("CERTIFICATE REQUEST") => {
+                        "a request has to be signed by an authority first".to_owned()
+                    }
+                    _ => return None,
+                }
+            }
+            Self::Encrypted => {
+                "a server has nobody to ask for the password: `openssl pkey -in FILE -out FILE.plain`, for its eyes only".to_owned()
+            }
+            Self::Mismatch { of_another: Some(place), .. } => {
+                format!("it is the key of certificate {place} in that file: the proxy's own comes first, its issuers after it")
+            }
+            Self::Mismatch { of_another: None, .. } => {
+                "they come in pairs: take both from the same issue".to_owned()
+            }
+            Self::NotYet(_) => "is this machine's clock right?".to_owned(),
+            Self::Authority { self_signed: true } => {
+                "for a test, `openssl req -x509 -addext basicConstraints=critical,CA:FALSE` makes one that clients can take"
+                    .to_owned()
+            }
+            Self::Authority { self_signed: false } => {
+                "the proxy's own certificate comes first, its issuers after it".to_owned()
+            }
+            Self::NoSystemRoots(_) => {
+                "install `ca-certificates`, or name a file of roots as `ca`".to_owned()
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// As everywhere: what is wrong, then what to do.
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.file.display(), self.kind)?;
+        match self.kind.hint() {
+            Some(hint) => write!(f, "\n  hint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Flaw {}
+
+/// `12d`, `3h`, `5m`: how long something is still good.
+pub fn rough(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        172_800.. => format!("{}d", seconds / 86_400),
+        7_200.. => format!("{}h", seconds / 3_600),
+        _ => format!("{}m", seconds / 60),
+    }
+}
