@@ -26,6 +26,7 @@ mod process;
 mod rate_limit;
 mod retry;
 mod route;
+mod tcp;
 mod tls;
 
 use std::net::SocketAddr;

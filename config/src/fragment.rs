@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use crate::{
     Config, Problems, file,
-    model::{Cluster, ClusterRef, Destination, Fallback, Listener, Route},
+    model::{Cluster, ClusterRef, Destination, Fallback, Listener, Route, Speaks, Tcp},
     reader::Reader,
     shape::Shape,
     yaml,
@@ -68,8 +68,8 @@ impl Config {
             None if missing.contains(&reference.name) => {}
             None => missing.push(Arc::clone(&reference.name)),
         };
-        let routes = self.listeners.iter_mut().flat_map(|it| &mut it.routes);
-        routes.flat_map(Route::references).for_each(&mut find);
+        let listeners = self.listeners.iter_mut();
+        listeners.flat_map(Listener::references).for_each(&mut find);
         let clusters = self.clusters.iter_mut();
         clusters.filter_map(Cluster::reference).for_each(&mut find);
         match missing.is_empty() {
@@ -88,6 +88,19 @@ impl Config {
             // Nothing can be missing now.
             let _linked = self.link();
         }
+    }
+}
+
+impl Listener {
+    /// The clusters that it names, its routes included.
+    pub fn references(&mut self) -> impl Iterator<Item = &mut ClusterRef> {
+        let tcp = match &mut self.speaks {
+            Speaks::Http => None,
+            Speaks::Tcp(tcp) => Some(tcp),
+            Speaks::Detect(detect) => detect.tcp.as_mut(),
+        };
+        let requests = self.routes.iter_mut().flat_map(Route::references);
+        requests.chain(tcp.into_iter().flat_map(Tcp::references_mut))
     }
 }
 

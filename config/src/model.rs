@@ -19,6 +19,7 @@ mod retry;
 mod route;
 mod selector;
 mod spiffe_id;
+mod tcp;
 mod tls;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -41,6 +42,7 @@ pub use route::{
 };
 pub use selector::Selector;
 pub use spiffe_id::SpiffeId;
+pub use tcp::{Detect, DetectPolicy, ProxyProtocol, ProxyVersion, Speaks, Tcp, TcpPolicy};
 pub use tls::{
     Alpn, Certificate, ClientCa, ClientCertificates, ClientTls, ClusterTls, Identity, ListenerTls,
     ServerTls, TlsVersion, Trust,

@@ -24,6 +24,13 @@ fn cluster(cluster: &str) -> String {
     ))
 }
 
+fn db_listener(listener: &str) -> String {
+    messages(&format!(
+        "clusters: {{ db: {{ endpoints: [127.0.0.1:5432] }} }}\n\
+         listeners:\n  - address: 127.0.0.1:8080\n{listener}"
+    ))
+}
+
 /// Three listeners, each with these lines.
 fn listener(one: &str, two: &str, three: &str) -> String {
     let listeners = [one, two, three].into_iter().zip(8080..);
@@ -85,6 +92,10 @@ golden! {
     bad_hedges: route("      - cluster: cart\n        hedge: { after: p100 }\n      - cluster: cart\n        match: { path: { prefix: /a } }\n        hedge: { after: 95% }\n      - cluster: cart\n        match: { path: { prefix: /b } }\n        hedge: {}\n      - cluster: cart\n        match: { path: { prefix: /c } }\n        timeout: 1s\n        hedge: { after: 2s }\n");
     bad_retry_budgets: cluster("    endpoints: []\n    retry_budget: { percent: 20, min_per_second: -1, window: 0s }\n");
     two_routes_with_one_match: route("      - name: a\n        match: { path: { prefix: /v2 }, methods: [GET, POST] }\n        cluster: cart\n      - name: a\n        match: { methods: [POST, GET], path: { prefix: /v2/ } }\n        cluster: web\n");
+    what_belongs_to_another_protocol: db_listener("    cluster: db\n    detect: {}\n") + "\n\n" + &db_listener("    protocol: tcp\n    cluster: db\n    idle_timeout: 5m\n    via: true\n    detect: {}\n    limits: { requests: 5 }\n    routes: []\n");
+    bad_tcp: db_listener("    protocol: tcp\n") + "\n\n" + &db_listener("    protocol: tls\n") + "\n\n" + &db_listener("    protocol: tcp\n    cluster: db\n    clusters: { db: 1 }\n    sni: { 'a:80': db, '*.b': bd }\n    tcp: { idle_timeout: none, connect_attempts: 0 }\n");
+    bad_detection: db_listener("    protocol: detect\n    detect: { timeout: 10s, server_first_ports: [0, mysql] }\n");
+    bad_proxy_protocols: db_listener("    proxy_protocol: {}\n") + "\n\n" + &db_listener("    proxy_protocol: { trusted: [] }\n") + "\n\n" + &db_listener("    proxy_protocol: true\n") + "\n\n" + &cluster("    endpoints: []\n    proxy_protocol: 2\n") + "\n\n" + &cluster("    endpoints: []\n    protocol: http2\n    proxy_protocol: v2\n");
     two_listeners_at_one_address: messages("admin: { address: 127.0.0.1:1 }\nlisteners:\n  - { name: a, address: 127.0.0.1:80, routes: [] }\n  - { name: a, address: 127.0.0.1:80, routes: [] }\n  - { address: 127.0.0.1:1, routes: [] }\n");
     an_endpoint_listed_twice: cluster("    endpoints: [127.0.0.1:80, { address: 127.0.0.1:80, weight: 2 }]\n");
     endpoints_and_dns: cluster("    endpoints: [127.0.0.1:80]\n    dns: { name: web.internal, port: 80 }\n");

@@ -29,6 +29,7 @@ use crate::{
     rate_limit::RateLimit,
     retry::Policy,
     route::{self, Map, Router, Split},
+    tcp::Destinations,
     telemetry::metrics::{FilterMetrics, Registry, RouteMetrics},
     tls,
 };
@@ -59,6 +60,8 @@ pub struct Listener {
     pub rate_limit: Option<Arc<RateLimit>>,
     /// What may be under way at once.
     pub limits: ListenerLimits,
+    /// Where connections go that are not HTTP, if anywhere.
+    pub tcp: Option<Arc<Destinations>>,
     router: Router,
     routes: Vec<Arc<Route>>,
 }
@@ -191,6 +194,7 @@ impl Listener {
                 .zip(&routes)
                 .all(|(a, b)| Arc::ptr_eq(a, b))
             && before.config.has_ways_of(config)
+            && before.tcp.iter().all(|tcp| tcp.is_still(clusters))
             && tls::same(before.tls.as_ref(), tls)
         {
             return Arc::clone(before);
@@ -203,6 +207,10 @@ impl Listener {
             unrouted: RouteMetrics::new(registry, Arc::clone(name), "".into()),
             rate_limit: rate_limit.into_iter().next(),
             limits: ListenerLimits::new(&config.limits, limits, name, registry),
+            tcp: config
+                .speaks
+                .tcp()
+                .map(|tcp| Destinations::compile(tcp, name, clusters, registry)),
             tls: tls.map(Arc::clone),
             router: Router::new(&config.routes),
             routes,

@@ -17,12 +17,13 @@ use super::{
     outlier_detection::outlier_detection,
     percent::percent,
     retry::retry_budget,
+    tcp::{one_client_a_connection, proxy_version},
     tls::cluster_tls,
 };
 use crate::{
     model::{
         Balancer, CircuitBreaker, Cluster, ClusterLimits, ClusterTls, Dns, Endpoint, Endpoints,
-        HealthCheck, OutlierDetection, PoolPolicy, Protocol, RetryBudget, Zones,
+        HealthCheck, OutlierDetection, PoolPolicy, Protocol, ProxyVersion, RetryBudget, Zones,
         default as defaults,
     },
     problem::Fault,
@@ -38,6 +39,7 @@ struct Keys {
     endpoints: Option<Vec<Endpoint>>,
     dns: Option<Dns>,
     protocol: Protocol,
+    proxy_protocol: Option<ProxyVersion>,
     balancer: Balancer,
     connect_timeout: Duration,
     pool: PoolPolicy,
@@ -83,6 +85,9 @@ pub(crate) fn cluster() -> Shape<Cluster> {
         dns: optional(dns()),
         /// What is spoken to the endpoints.
         protocol: default(protocol(), Protocol::default()),
+        /// The PROXY protocol: each connection begins with a header that tells the endpoint whose it is. Not at all when
+        /// left out.
+        proxy_protocol: optional(proxy_version()),
         /// How an endpoint is picked.
         balancer: default(balancer(), ewma),
         /// To make a connection.
@@ -113,7 +118,9 @@ pub(crate) fn cluster() -> Shape<Cluster> {
         /// `identity`. Cleartext when left out.
         tls: optional(cluster_tls()),
     });
-    keys.rule(one_source).convert(from_keys, to_keys)
+    keys.rule(one_source)
+        .rule(one_client_a_connection)
+        .convert(from_keys, to_keys)
 }
 
 fn from_keys(keys: Keys) -> Cluster {
@@ -122,6 +129,7 @@ fn from_keys(keys: Keys) -> Cluster {
         name: Arc::default(),
         endpoints: keys.dns.map_or(listed, Endpoints::Dns),
         protocol: keys.protocol,
+        proxy_protocol: keys.proxy_protocol,
         tls: keys.tls,
         balancer: keys.balancer,
         connect_timeout: keys.connect_timeout,
@@ -146,6 +154,7 @@ fn to_keys(cluster: &Cluster) -> Keys {
         endpoints,
         dns,
         protocol: cluster.protocol,
+        proxy_protocol: cluster.proxy_protocol,
         balancer: cluster.balancer.clone(),
         connect_timeout: cluster.connect_timeout,
         pool: cluster.pool.clone(),

@@ -9,14 +9,18 @@ use super::{
     matches::identity,
     name::name,
     rate_limit::rate_limit,
-    route::route,
+    route::{cluster, clusters, one_of_several, route},
+    tcp::{self, Kind, detect, kind, only_what_is_spoken, proxy_protocol, sni},
     tls::{listener_tls, redirect_or_routes, redirect_to_https},
 };
+use serde_json::Value;
+
 use crate::{
     Network,
     model::{
-        Destination, Listener, ListenerLimits, ListenerTls, RateLimit, Redirect, Route,
-        default as defaults,
+        ClusterRef, Destination, Detect, DetectPolicy, HostMatch, Listener, ListenerLimits,
+        ListenerTls, ProxyProtocol, RateLimit, Redirect, Route, Speaks, Tcp, TcpPolicy,
+        WeightedCluster, default as defaults,
     },
     problem::Fault,
     reader::Reader,
@@ -29,6 +33,13 @@ use crate::{
 struct Keys {
     name: Option<Arc<str>>,
     address: SocketAddr,
+    protocol: Kind,
+    cluster: Option<WeightedCluster>,
+    clusters: Option<Vec<WeightedCluster>>,
+    sni: Vec<(HostMatch, ClusterRef)>,
+    tcp: TcpPolicy,
+    detect: DetectPolicy,
+    proxy_protocol: Option<ProxyProtocol>,
     tls: Option<ListenerTls>,
     forward_client_cert: bool,
     redirect_to_https: Option<Redirect>,
@@ -51,6 +62,21 @@ pub(crate) fn listener() -> Shape<Listener> {
         name: optional(name()),
         /// Where it listens, as IP:port. Port 0 lets the system choose.
         address: required(bind_address()),
+        /// What is spoken there.
+        protocol: default(kind(), Kind::Http),
+        /// Where connections go that are not HTTP.
+        cluster: optional(cluster()),
+        /// Where connections go that are not HTTP, by weight.
+        clusters: optional(clusters()),
+        /// Where TLS connections go that are passed on as they are, by the name that the client asks for; what is not
+        /// named here goes to `cluster`.
+        sni: default(sni(), Vec::new()),
+        /// How connections that are not HTTP are made and kept.
+        tcp: nested(tcp::tcp()),
+        /// How it is found out what is spoken.
+        detect: nested(detect()),
+        /// The PROXY protocol: who is believed when saying whose a connection is. Nobody when left out.
+        proxy_protocol: optional(proxy_protocol()),
         /// TLS with its callers: certificates, or `mesh` for the process's `identity`. Cleartext when left out.
         tls: optional(listener_tls()),
         /// Whether endpoints are told of the caller's certificate, in `x-forwarded-client-cert`. From callers that are no
@@ -84,14 +110,36 @@ pub(crate) fn listener() -> Shape<Listener> {
         /// goes to the cluster that has the name of its host.
         routes: optional(routes()),
     });
-    keys.rule(redirect_or_routes).convert(from_keys, to_keys)
+    only_spoken(
+        keys.rule(only_what_is_spoken)
+            .rule(one_destination)
+            .rule(redirect_or_routes)
+            .convert(from_keys, to_keys),
+    )
 }
 
 fn from_keys(keys: Keys) -> Listener {
     let name = keys.name.unwrap_or_else(|| keys.address.to_string().into());
+    let single = || keys.cluster.into_iter().collect();
+    let named = Tcp {
+        sni: keys.sni,
+        clusters: keys.clusters.unwrap_or_else(single),
+        policy: keys.tcp,
+    };
     let mut routes = match keys.redirect_to_https {
         Some(redirect) => vec![Route::redirect(redirect)],
         None => keys.routes.unwrap_or_else(by_host),
+    };
+    let speaks = match keys.protocol {
+        Kind::Http => Speaks::Http,
+        Kind::Tcp => {
+            routes.clear();
+            Speaks::Tcp(named)
+        }
+        Kind::Detect => Speaks::Detect(Detect {
+            tcp: Some(named).filter(|tcp| tcp.references().next().is_some()),
+            policy: keys.detect,
+        }),
     };
     for (index, route) in routes.iter_mut().enumerate() {
         if route.name.is_empty() {
@@ -101,6 +149,8 @@ fn from_keys(keys: Keys) -> Listener {
     Listener {
         name,
         address: keys.address,
+        speaks,
+        proxy_protocol: keys.proxy_protocol,
         tls: keys.tls,
         forward_client_cert: keys.forward_client_cert,
         trusted_proxies: keys.trusted_proxies,
@@ -119,9 +169,27 @@ fn from_keys(keys: Keys) -> Listener {
 
 fn to_keys(listener: &Listener) -> Keys {
     let listener = listener.clone();
+    let (protocol, detect) = match &listener.speaks {
+        Speaks::Http => (Kind::Http, None),
+        Speaks::Tcp(_) => (Kind::Tcp, None),
+        Speaks::Detect(detect) => (Kind::Detect, Some(detect.policy.clone())),
+    };
+    let tcp = listener.speaks.tcp().cloned();
+    let tcp = tcp.unwrap_or_else(|| Tcp {
+        sni: Vec::new(),
+        clusters: Vec::new(),
+        policy: TcpPolicy::default(),
+    });
     Keys {
         name: Some(listener.name),
         address: listener.address,
+        protocol,
+        cluster: None,
+        clusters: Some(tcp.clusters).filter(|clusters| !clusters.is_empty()),
+        sni: tcp.sni,
+        tcp: tcp.policy,
+        detect: detect.unwrap_or_default(),
+        proxy_protocol: listener.proxy_protocol,
         tls: listener.tls,
         forward_client_cert: listener.forward_client_cert,
         // A route, by now.
@@ -138,6 +206,34 @@ fn to_keys(listener: &Listener) -> Keys {
         rate_limit: listener.rate_limit,
         routes: Some(listener.routes),
     }
+}
+
+/// Leaves out what means nothing to what is spoken: it would be refused.
+fn only_spoken(shape: Shape<Listener>) -> Shape<Listener> {
+    let without = |keys: &[&str], mut listener: Value| {
+        if let Some(written) = listener.as_object_mut() {
+            written.retain(|key, _| !keys.contains(&key.as_str()));
+        }
+        listener
+    };
+    let (describe, read) = (shape.clone(), shape.clone());
+    Shape::new(
+        move || describe.schema(),
+        move |node, reader| read.read(node, reader),
+        move |listener| {
+            let written = shape.write(listener);
+            match listener.speaks {
+                Speaks::Http => without(&tcp::OF_BYTES, without(&[tcp::DETECT], written)),
+                Speaks::Tcp(_) => without(&tcp::OF_REQUESTS, without(&[tcp::DETECT], written)),
+                Speaks::Detect(_) => written,
+            }
+        },
+    )
+}
+
+fn one_destination(listener: &Node, reader: &mut Reader) {
+    let hint = "`cluster` names one, `clusters` several with their weights";
+    one_of_several(&["cluster", "clusters"], hint, listener, reader);
 }
 
 /// What a sidecar's way out needs: one route that says nothing but `cluster_by: host`.

@@ -21,8 +21,8 @@ use crate::{
     shape::{Shape, default, keys, nested, optional, or_off},
     yaml::Node,
 };
-pub(super) use destination::reference as cluster_reference;
-use destination::{cluster, cluster_by, clusters, one_destination};
+pub(super) use destination::{cluster, clusters, one_of_several, reference as cluster_reference};
+use destination::{cluster_by, one_destination};
 
 struct Keys {
     name: Option<Arc<str>>,

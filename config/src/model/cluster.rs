@@ -5,7 +5,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use http::HeaderName;
 
 use super::{
-    CircuitBreaker, ClusterLimits, ClusterTls, HealthCheck, OutlierDetection, RetryBudget,
+    CircuitBreaker, ClusterLimits, ClusterTls, HealthCheck, OutlierDetection, ProxyVersion,
+    RetryBudget,
 };
 
 /// A named set of endpoints with one policy.
@@ -17,6 +18,8 @@ pub struct Cluster {
     pub endpoints: Endpoints,
     /// What is spoken to them.
     pub protocol: Protocol,
+    /// How its endpoints are told whose a connection is; `None`: not at all.
+    pub proxy_protocol: Option<ProxyVersion>,
     /// What is spoken below that; `None`: nothing, in cleartext.
     pub tls: Option<ClusterTls>,
     /// How one is picked.
@@ -50,6 +53,7 @@ impl Cluster {
             name,
             endpoints: _,
             protocol,
+            proxy_protocol,
             tls,
             balancer,
             connect_timeout,
@@ -65,6 +69,7 @@ impl Cluster {
         } = self;
         *name == other.name
             && *protocol == other.protocol
+            && *proxy_protocol == other.proxy_protocol
             && *tls == other.tls
             && *balancer == other.balancer
             && *connect_timeout == other.connect_timeout

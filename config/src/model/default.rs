@@ -50,6 +50,14 @@ pub const EWMA_DECAY: Duration = Duration::from_secs(10);
 /// As long as Envoy keeps an idle connection (its 5 min for a stream cut quiet event streams and gRPC watches), and an end
 /// to what nobody will ever move again.
 pub const STREAM_IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
+/// Envoy's, and far longer than databases leave a connection in a pool alone.
+pub const TCP_IDLE_TIMEOUT: Duration = STREAM_IDLE_TIMEOUT;
+/// As for requests: first try and two more.
+pub const CONNECT_ATTEMPTS: u32 = RETRY_ATTEMPTS;
+/// A client that speaks first does so within a round trip of the connection; a server's greeting comes late by no more.
+pub const DETECT_TIMEOUT: Duration = Duration::from_millis(100);
+/// FTP, SSH, SMTP, POP3, IMAP, mail submission, MySQL.
+pub const SERVER_FIRST_PORTS: [u16; 7] = [21, 22, 25, 110, 143, 587, 3306];
 /// First try and two more, for what was never sent.
 pub const RETRY_ATTEMPTS: u32 = 3;
 /// Envoy's: long enough for a moment's trouble to pass, short beside what a person notices.

@@ -38,6 +38,7 @@ impl Cluster {
             name,
             endpoints: Endpoints::Static(Vec::new()),
             protocol: Protocol::default(),
+            proxy_protocol: None,
             tls: None,
             balancer: Balancer::PeakEwma {
                 decay: default::EWMA_DECAY,

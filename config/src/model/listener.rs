@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use super::{ListenerLimits, ListenerTls, RateLimit, Route};
+use super::{ListenerLimits, ListenerTls, ProxyProtocol, RateLimit, Route, Speaks};
 use crate::network::Network;
 
 /// A bound address that accepts downstream connections.
@@ -12,6 +12,10 @@ pub struct Listener {
     pub name: Arc<str>,
     /// Where it listens.
     pub address: SocketAddr,
+    /// What its connections speak. What below is about requests has its defaults where there are none.
+    pub speaks: Speaks,
+    /// Whose connections begin with a header that says who is behind them; `None`: nobody's.
+    pub proxy_protocol: Option<ProxyProtocol>,
     /// What its callers have to speak below HTTP; `None`: nothing, in cleartext.
     pub tls: Option<ListenerTls>,
     /// Whether endpoints are told of the caller's certificate, in `x-forwarded-client-cert`.
@@ -47,6 +51,8 @@ impl Listener {
             name,
             address,
             tls,
+            speaks,
+            proxy_protocol,
             forward_client_cert,
             trusted_proxies,
             via,
@@ -63,6 +69,8 @@ impl Listener {
         *name == other.name
             && *address == other.address
             && *tls == other.tls
+            && *speaks == other.speaks
+            && *proxy_protocol == other.proxy_protocol
             && *forward_client_cert == other.forward_client_cert
             && *trusted_proxies == other.trusted_proxies
             && *via == other.via

@@ -1,11 +1,21 @@
 //! The hash behind ring and table.
 
+use std::net::IpAddr;
+
 use twox_hash::XxHash64;
 
 /// The hash of what a request is to stay with its endpoint by: XXH64 with seed 0. Fixed for ever: every proxy, of any
 /// version, must send a key to the same endpoint.
 pub fn hash(bytes: &[u8]) -> u64 {
     seeded(bytes, 0)
+}
+
+/// The same of an address; one of IPv4 is the same in either notation.
+pub fn hash_address(address: IpAddr) -> u64 {
+    match address.to_canonical() {
+        IpAddr::V4(address) => hash(&address.octets()),
+        IpAddr::V6(address) => hash(&address.octets()),
+    }
 }
 
 /// A family of independent hashes.

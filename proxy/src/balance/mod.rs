@@ -26,7 +26,7 @@ use outrigger_config::model;
 
 use crate::endpoint::load::Load;
 
-pub use hash::hash;
+pub use hash::{hash, hash_address};
 pub use seed::seed;
 
 /// One endpoint of the set, as far as it matters to a balancer. It is known by its place in the set from then on.

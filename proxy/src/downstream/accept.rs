@@ -5,7 +5,7 @@ use std::{io, net::SocketAddr, rc::Rc, time::Duration};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{net::TcpListener, sync::oneshot, task::spawn_local};
 
-use super::connection;
+use super::serve::serve;
 use crate::{stack::Stack, telemetry::metrics::DownstreamError, worker::Worker};
 
 /// Connections that the kernel holds while the worker is busy; the kernel's own limit usually is 4096.
@@ -73,7 +73,7 @@ pub async fn accept(
                 });
                 // Closed at once: whoever is over the limit must not cost what those below it need.
                 let Ok(admitted) = admitted else { continue };
-                spawn_local(connection::serve(
+                spawn_local(serve(
                     stream,
                     admitted,
                     peer,

@@ -1,4 +1,4 @@
-//! One downstream connection, from its first byte to its last.
+//! What is known of a downstream connection for as long as it lives, and what it is told.
 
 use std::{
     cell::{Cell, OnceCell, RefCell},
@@ -10,38 +10,18 @@ use std::{
     task::{Poll, Waker},
 };
 
-use bytes::BytesMut;
-use hyper::{
-    server::conn::{http1, http2},
-    service::service_fn,
-};
-use outrigger_config::model::Alpn;
-use tokio::net::TcpStream;
-
-use super::{
-    detect::{Spoken, detect},
-    forwarded::Forwarded,
-    framing::Framing,
-    io::{Io, Phase},
-    secured::{Secured, shake_hands},
-};
+use super::{forwarded::Forwarded, framing::Framing, io::Phase, secured::Secured};
 use crate::{
     clock,
-    limits::gate::Permit,
+    proxy_protocol::Addresses,
     snapshot::Listener,
-    stack::Stack,
-    stream::Stream,
-    telemetry::metrics::{DownstreamError, Side},
-    tls::Server,
-    upstream::http2::LocalExecutor,
+    tcp::{self, Flow},
+    telemetry::metrics::DownstreamError,
     worker::Worker,
 };
 
 /// How long a draining connection waits for a request that may be on its way, in microseconds.
 const LINGER: u64 = 1_000_000;
-
-/// hyper's own lower bound of its read buffer.
-const MIN_BUFFER: usize = 8192;
 
 /// What a connection has been told by its worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,13 +38,20 @@ enum Order {
 pub struct Connection {
     /// What accepted it, as last seen: a reload may change it, or take it away.
     listener: RefCell<Arc<Listener>>,
-    /// Who called.
+    /// Who called, as its peer says if that is trusted.
     pub peer: SocketAddr,
+    /// What was called.
+    local: SocketAddr,
+    /// When it began, in microseconds.
+    pub since: u64,
     /// What is written into forwarding headers.
     pub forwarded: Forwarded,
     /// What TLS says of it, if it speaks that, once hands are shaken.
     secured: OnceCell<Box<Secured>>,
-    phase: Arc<Phase>,
+    /// What its listener's stream and this share.
+    pub(super) phase: Arc<Phase>,
+    /// What moves on it, once it is passed on as bytes.
+    flow: OnceCell<Rc<Flow>>,
     /// Since when it has had no request, in microseconds.
     quiet_since: Cell<u64>,
     /// Since when it has been draining, in microseconds.
@@ -75,7 +62,12 @@ pub struct Connection {
 }
 
 impl Connection {
-    fn new(listener: Arc<Listener>, peer: SocketAddr, worker: Rc<Worker>) -> Rc<Self> {
+    /// Between these two, accepted by `listener`.
+    pub(super) fn new(listener: Arc<Listener>, ends: Addresses, worker: Rc<Worker>) -> Rc<Self> {
+        let Addresses {
+            source: peer,
+            destination: local,
+        } = ends;
         let now = worker.tick();
         let phase = Arc::new(Phase::default());
         // A client that says nothing is as slow as one that never ends its head.
@@ -83,6 +75,9 @@ impl Connection {
         Rc::new(Self {
             listener: RefCell::new(listener),
             peer,
+            local,
+            since: clock::now(),
+            flow: OnceCell::new(),
             forwarded: Forwarded::new(peer),
             secured: OnceCell::new(),
             phase,
@@ -111,9 +106,31 @@ impl Connection {
         self.listener.borrow().config.address
     }
 
+    /// Who called whom.
+    pub fn ends(&self) -> Addresses {
+        Addresses {
+            source: self.peer,
+            destination: self.local,
+        }
+    }
+
+    /// From now on it is passed on as bytes, to `target`; what moves of them.
+    pub fn carries(&self, target: &tcp::Target) -> Rc<Flow> {
+        let flow = || Flow::new(self.worker.tick_handle(), Arc::clone(&target.metrics));
+        Rc::clone(self.flow.get_or_init(flow))
+    }
+
     /// What TLS says of it, if it speaks that.
     pub fn secured(&self) -> Option<&Secured> {
         self.secured.get().map(|secured| &**secured)
+    }
+
+    /// Hands are shaken.
+    pub(super) fn secure(&self, secured: Secured) {
+        let _ = self.secured.set(Box::new(secured));
+        // A head has as much time as a handshake.
+        let head_since = &self.phase.head_since;
+        head_since.store(self.worker.tick().max(1), Relaxed);
     }
 
     /// A request's head has been read; what is known of its framing.
@@ -158,6 +175,9 @@ impl Connection {
     /// Ends it if it has been too slow or too quiet for its listener, or if its client has left a request behind. `now` in
     /// microseconds.
     pub fn check(&self, now: u64) {
+        if let Some(flow) = self.flow.get() {
+            return self.check_flow(flow, now);
+        }
         if self.phase.in_flight.load(Relaxed) > 0 {
             self.phase.probe.store(true, Relaxed);
             return self.wake();
@@ -176,6 +196,17 @@ impl Connection {
             self.tell(Order::Abort);
         } else if now.saturating_sub(self.quiet_since.get()) > clock::micros(config.idle_timeout) {
             self.drain();
+        }
+    }
+
+    /// Ends it if none of its bytes has moved for too long. It knows no goodbye: told to drain, it goes on to its end.
+    fn check_flow(&self, flow: &Flow, now: u64) {
+        let rested = flow.rested(now);
+        let listener = self.listener.borrow();
+        let limit = listener.config.speaks.tcp();
+        let limit = limit.and_then(|tcp| tcp.policy.idle_timeout);
+        if limit.is_some_and(|limit| rested > clock::micros(limit)) {
+            self.tell(Order::Abort);
         }
     }
 
@@ -210,7 +241,7 @@ impl Connection {
     }
 
     /// Runs `work` to its end, or until it is told to stop: `None` if so. When told to drain, `drain` is called, once.
-    async fn run<W: Future>(&self, work: W, drain: impl Fn(Pin<&mut W>)) -> Option<W::Output> {
+    pub async fn run<W: Future>(&self, work: W, drain: impl Fn(Pin<&mut W>)) -> Option<W::Output> {
         let mut work = pin!(work);
         let mut told = false;
         *self.waker.borrow_mut() = None;
@@ -230,116 +261,5 @@ impl Connection {
             work.as_mut().poll(cx).map(Some)
         })
         .await
-    }
-}
-
-/// Shakes hands with the caller of a listener that speaks TLS; what it then speaks, if that was agreed on. `None`: there is
-/// nothing to go on with.
-async fn secure(
-    stream: TcpStream,
-    connection: &Connection,
-    server: &Server,
-) -> Option<(Stream, Option<Spoken>)> {
-    let worker = &connection.worker;
-    let hands = shake_hands(server, stream, connection.peer, worker.tls_metrics());
-    let (stream, secured) = connection.run(hands, |_| ()).await??;
-    let spoken = secured.session.alpn.map(|alpn| match alpn {
-        Alpn::Http2 => Spoken::Http2,
-        Alpn::Http1 => Spoken::Http1,
-    });
-    let _ = connection.secured.set(Box::new(secured));
-    // A head has as much time as a handshake.
-    let head_since = &connection.phase.head_since;
-    head_since.store(worker.tick().max(1), Relaxed);
-    Some((stream, spoken))
-}
-
-/// Serves one connection that the listener at `address` accepted and let in.
-pub async fn serve(
-    stream: TcpStream,
-    _admitted: Option<Permit>,
-    peer: SocketAddr,
-    address: SocketAddr,
-    worker: Rc<Worker>,
-    stack: Rc<Stack>,
-) {
-    let Some(listener) = worker.snapshot().listener(address).cloned() else {
-        return;
-    };
-    let (max_header_bytes, max_streams) = (
-        listener.config.max_header_bytes,
-        listener.config.max_streams,
-    );
-    let server = listener.tls.clone();
-    let connection = Connection::new(listener, peer, Rc::clone(&worker));
-    let _registered = worker.connections.register(&connection);
-    let _open = worker.metrics().connection(Side::Downstream);
-    // Small responses must not wait for an acknowledgement of the last one (Nagle).
-    let _ = stream.set_nodelay(true);
-    let secured = match &server {
-        // Boxed: a connection without it, or past it, should not hold the room for it.
-        Some(server) => Box::pin(secure(stream, &connection, server)).await,
-        None => Some((Stream::Tcp(stream), None)),
-    };
-    let Some((mut stream, agreed)) = secured else {
-        return;
-    };
-    let (spoken, first) = match agreed {
-        Some(spoken) => (spoken, BytesMut::new()),
-        // A drain waits here, too: the first request may be on its way.
-        None => match connection.run(detect(&mut stream), |_| ()).await {
-            Some(Ok(Some(detected))) => detected,
-            _ => return,
-        },
-    };
-    let service = service_fn(|request| {
-        let (stack, connection) = (Rc::clone(&stack), Rc::clone(&connection));
-        async move { stack.serve(request, connection).await }
-    });
-    let served = match spoken {
-        Spoken::Http1 => {
-            let io = Io::http1(
-                stream,
-                first,
-                Arc::clone(&connection.phase),
-                worker.tick_handle(),
-            );
-            let http1 = http1::Builder::new()
-                // Who leaves is found by `check`.
-                .half_close(true)
-                .max_header_size(max_header_bytes)
-                .max_buf_size(max_header_bytes.max(MIN_BUFFER))
-                .serve_connection(io, service)
-                .with_upgrades();
-            // A drain is announced on the next response: a client that is just sending must not be hung up on.
-            connection.run(http1, |_| ()).await
-        }
-        Spoken::Http2 => {
-            connection.phase.head_since.store(0, Relaxed);
-            let phase = Arc::clone(&connection.phase);
-            let io = Io::http2(stream, first, phase, worker.tick_handle());
-            let http2 = http2::Builder::new(LocalExecutor)
-                .max_concurrent_streams(max_streams)
-                .max_header_list_size(u32::try_from(max_header_bytes).unwrap_or(u32::MAX))
-                .serve_connection(io, service);
-            connection
-                .run(http2, |http2| http2.graceful_shutdown())
-                .await
-        }
-    };
-    // What went wrong with a response's body is the endpoint's doing, and counted there.
-    if let Some(Err(error)) = served
-        && !error.is_user()
-    {
-        worker.metrics().downstream_error(failure(&error));
-        tracing::debug!(%peer, %error, "connection failed");
-    }
-}
-
-fn failure(error: &hyper::Error) -> DownstreamError {
-    if error.is_parse() || error.is_parse_too_large() {
-        DownstreamError::BadHead
-    } else {
-        DownstreamError::Reset
     }
 }

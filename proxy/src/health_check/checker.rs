@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use fastrand::Rng;
-use outrigger_config::model::{HealthCheck, Protocol};
+use outrigger_config::model::{HealthCheck, Protocol, ProxyVersion};
 use tokio::{sync::Semaphore, time::sleep};
 
 use super::{failure::Failure, probe::probe, thresholds::Thresholds};
@@ -19,6 +19,7 @@ pub(super) struct Policy {
     pub(super) cluster: Arc<str>,
     pub(super) check: HealthCheck,
     pub(super) protocol: Protocol,
+    pub(super) proxy_protocol: Option<ProxyVersion>,
     pub(super) tls: Option<Arc<Client>>,
     pub(super) metrics: HealthCheckMetrics,
     /// Of the process: who may check now.
@@ -39,6 +40,7 @@ pub(super) async fn check(endpoint: Arc<Endpoint>, policy: Arc<Policy>, mut paus
                 endpoint.address,
                 &policy.check,
                 policy.protocol,
+                policy.proxy_protocol,
                 policy.tls.as_deref(),
             ))
             .await

@@ -120,6 +120,7 @@ impl Policy {
     fn is(&self, cluster: &Cluster, check: &HealthCheck) -> bool {
         self.check == *check
             && self.protocol == cluster.config.protocol
+            && self.proxy_protocol == cluster.config.proxy_protocol
             && cluster.speaks_with(self.tls.as_ref())
     }
 }
@@ -139,6 +140,7 @@ impl Checked {
                 cluster: name,
                 check: check.clone(),
                 protocol: cluster.config.protocol,
+                proxy_protocol: cluster.config.proxy_protocol,
                 tls: cluster.tls.clone(),
                 turns,
             }),

@@ -86,10 +86,7 @@ fn hash(call: &Call, key: &HashKey) -> Option<u64> {
             .get(name)
             .map(|value| balance::hash(value.as_bytes())),
         HashKey::Cookie(name) => cookie(headers, name).map(balance::hash),
-        HashKey::SourceAddress => Some(match call.client {
-            std::net::IpAddr::V4(address) => balance::hash(&address.octets()),
-            std::net::IpAddr::V6(address) => balance::hash(&address.octets()),
-        }),
+        HashKey::SourceAddress => Some(balance::hash_address(call.client)),
     }
 }
 

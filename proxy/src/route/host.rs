@@ -76,7 +76,7 @@ pub(super) fn port(authority: &str) -> Option<u16> {
 
 /// Under which a table of a host is found.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Key {
+pub(crate) enum Key {
     Exact(Box<str>),
     /// With its leading dot.
     Suffix(Box<str>),
@@ -84,7 +84,7 @@ pub(super) enum Key {
 }
 
 /// The keys of a match; a host that is listed twice counts once.
-pub(super) fn keys(hosts: &[HostMatch]) -> impl Iterator<Item = Key> {
+pub(crate) fn keys(hosts: &[HostMatch]) -> impl Iterator<Item = Key> {
     let mut keys: Vec<Key> = hosts
         .iter()
         .map(|host| match host {
@@ -111,7 +111,7 @@ pub(super) fn takes(key: &Key, host: &str) -> bool {
 
 /// What is configured for which hosts.
 #[derive(Debug)]
-pub(super) struct Hosts<T> {
+pub(crate) struct Hosts<T> {
     exact: Map<Box<str>, T>,
     suffix: Map<Box<str>, T>,
     /// Bytes of the longest suffix: a bound on the work that a long host can cause.
@@ -121,7 +121,7 @@ pub(super) struct Hosts<T> {
 
 impl<T> Hosts<T> {
     /// Gathers the parts of each host and makes its table of them.
-    pub(super) fn new<P>(
+    pub(crate) fn new<P>(
         parts: impl Iterator<Item = (Key, P)>,
         table: impl Fn(Vec<P>) -> T,
     ) -> Self {
@@ -147,12 +147,12 @@ impl<T> Hosts<T> {
     }
 
     /// Whether the host of a request matters at all.
-    pub(super) fn tells(&self) -> bool {
+    pub(crate) fn tells(&self) -> bool {
         !self.exact.is_empty() || !self.suffix.is_empty()
     }
 
     /// The tables that take a host in lower case, most specific first.
-    pub(super) fn tables<'a>(&'a self, host: &'a str) -> impl Iterator<Item = &'a T> {
+    pub(crate) fn tables<'a>(&'a self, host: &'a str) -> impl Iterator<Item = &'a T> {
         let wildcards = suffixes(host, self.longest_suffix).filter_map(|s| self.suffix.get(s));
         self.exact
             .get(host)

@@ -31,6 +31,8 @@ pub enum Step {
         /// It was ejected: the request is sent to see whether it is well again.
         probe: bool,
     },
+    /// There is a connection to it, which is all that is wanted.
+    Connected,
     /// An endpoint answered.
     Status(StatusCode),
     /// An attempt failed without a response, or the proxy gave up; the reason of the error.
@@ -134,6 +136,7 @@ impl fmt::Display for Step {
                 estimate: None,
                 ..
             } => write!(f, "pick={endpoint}"),
+            Self::Connected => f.write_str("connected"),
             Self::Status(status) => f.write_str(status.as_str()),
             Self::Error(reason) => f.write_str(reason),
             Self::Panic => f.write_str("panic"),

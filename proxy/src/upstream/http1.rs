@@ -14,7 +14,10 @@ use hyper_util::rt::TokioIo;
 use tokio::task::spawn_local;
 
 use super::{handover::Handover, pool::Opened};
-use crate::{body::Body, clock, error::Error, limits::connections::Slot, stream::Stream};
+use crate::{
+    body::Body, clock, error::Error, limits::connections::Slot, proxy_protocol::Addresses,
+    stream::Stream,
+};
 
 /// What is read at most before it is passed on, and the largest head of a response. hyper's own 400 KiB, times what it
 /// queues, is what a stalled download would hold.
@@ -31,6 +34,8 @@ pub struct Connection {
     pub reused: bool,
     /// Its place among the connections of its cluster.
     pub slot: Arc<Slot>,
+    /// Whose it is, where its endpoint was told so: nobody else may use it.
+    pub client: Option<Addresses>,
 }
 
 /// Why a request got no response.
@@ -71,6 +76,7 @@ impl Connection {
             idle_since: clock::now(),
             reused: false,
             slot,
+            client: None,
         }))
     }
 
@@ -124,15 +130,15 @@ impl Idle {
         !self.connections.borrow().is_empty()
     }
 
-    /// A connection that can take a request now.
-    pub fn take(&self, now: u64) -> Option<Box<Connection>> {
+    /// A connection of this client, or of all, that can take a request now.
+    pub fn take(&self, now: u64, client: Option<Addresses>) -> Option<Box<Connection>> {
         let mut connections = self.connections.borrow_mut();
         let mut at = connections.len();
         while at > 0 {
             at -= 1;
             if !connections[at].usable(now) {
                 connections.remove(at);
-            } else if connections[at].sender.is_ready() {
+            } else if connections[at].client == client && connections[at].sender.is_ready() {
                 return Some(connections.remove(at));
             }
         }

@@ -20,6 +20,7 @@ use crate::{
         connections::{Opening, Slot, Waiting},
         queue::{Idle, Place},
     },
+    proxy_protocol::{self, Addresses},
     snapshot::{Cluster, Endpoint},
     stream::Stream,
     telemetry::{
@@ -35,6 +36,15 @@ const AGE_JITTER: f64 = 0.1;
 
 /// A place where nothing is handed over.
 const NO_WORKER: usize = usize::MAX;
+
+/// The place of a connection to `endpoint` that belongs to no pool.
+pub fn place_outside(endpoint: &Endpoint) -> Place {
+    Place {
+        worker: NO_WORKER,
+        endpoint: endpoint.id,
+        http2: false,
+    }
+}
 
 /// What a request that needs a connection gets at once.
 enum Room {
@@ -71,18 +81,19 @@ impl Pool {
         cluster: &Cluster,
         call: &mut Call,
     ) -> Result<Box<http1::Connection>, Error> {
-        if let Some(connection) = self.http1.take(call.now) {
+        let client = client(cluster, call);
+        if let Some(connection) = self.http1.take(call.now, client) {
             return Ok(connection);
         }
         let mut waiting = match self.room(cluster, call, false)? {
-            Room::Slot(slot) => return self.open_http1(cluster, slot).await,
+            Room::Slot(slot) => return self.open_http1(cluster, client, slot).await,
             Room::Wait(waiting) => waiting,
         };
         loop {
             match self.http1.handover.wait(&mut waiting).await {
                 Got::Slot(slot) => {
                     call.wait.end();
-                    return self.open_http1(cluster, slot).await;
+                    return self.open_http1(cluster, client, slot).await;
                 }
                 Got::Handed(mut connection) => {
                     if connection.ready().await {
@@ -98,22 +109,28 @@ impl Pool {
     async fn open_http1(
         &self,
         cluster: &Cluster,
+        client: Option<Addresses>,
         slot: Slot,
     ) -> Result<Box<http1::Connection>, Error> {
-        let stream = self.connect(cluster, Offer::Http1).await?.0;
+        let stream = self.connect(cluster, client, Offer::Http1).await?.0;
         let expires = expiry(&cluster.config.pool);
-        http1::Connection::open(stream, expires, self.opened(slot)).await
+        let mut connection = http1::Connection::open(stream, expires, self.opened(slot)).await?;
+        connection.client = client;
+        Ok(connection)
     }
 
     /// A connection of TCP, and TLS on it if the cluster speaks that; then also what the endpoint chose of the offer.
     async fn connect(
         &self,
         cluster: &Cluster,
+        client: Option<Addresses>,
         offer: Offer,
     ) -> Result<(Stream, Option<Alpn>), Error> {
         let patience = cluster.config.connect_timeout;
+        let header = client.and_then(|client| proxy_protocol::header(&cluster.config, client));
         connect(
             self.endpoint.address,
+            header.as_deref(),
             cluster.tls.as_deref(),
             offer,
             patience,
@@ -124,6 +141,8 @@ impl Pool {
     /// Whether the endpoint is spoken to in HTTP/2, as far as is known: who has the choice may still say no.
     pub fn speaks_http2(&self, cluster: &Cluster, call: &Call) -> bool {
         match cluster.config.protocol {
+            // A connection is one client's.
+            _ if cluster.config.proxy_protocol.is_some() => false,
             Protocol::Http1 => false,
             Protocol::Http2 => true,
             Protocol::Auto if cluster.tls.is_none() => call.survey.grpc,
@@ -153,7 +172,7 @@ impl Pool {
             }
             let slot = granted.take().or_else(|| connections.open_now());
             let slot = slot.ok_or(Error::from(ClusterLimit::Connections))?;
-            let (stream, chosen) = self.connect(cluster, offer).await?;
+            let (stream, chosen) = self.connect(cluster, None, offer).await?;
             let opened = self.opened(slot);
             if offer == Offer::Either && chosen != Some(Alpn::Http2) {
                 self.http1_chosen.set(true);
@@ -224,14 +243,18 @@ impl Pool {
             Room::Wait(mut waiting) => waiting.slot().await,
         };
         call.wait.end();
-        let stream = self.connect(cluster, Offer::Nothing).await?.0;
+        let client = client(cluster, call);
+        let stream = self.connect(cluster, client, Offer::Nothing).await?.0;
         Ok((stream, slot))
     }
 
     /// Room for one more connection, or a turn in the line for it.
     fn room(&self, cluster: &Cluster, call: &mut Call, http2: bool) -> Result<Room, Error> {
         let tunnel = call.method() == Method::CONNECT;
-        let place = self.place(http2, tunnel);
+        let place = match tunnel || cluster.config.proxy_protocol.is_some() {
+            true => place_outside(&self.endpoint),
+            false => self.place(http2),
+        };
         match cluster.limits.connections.open(place, clock::now()) {
             Opening::Slot(slot) => Ok(Room::Slot(slot)),
             Opening::Wait(waiting) => {
@@ -254,11 +277,19 @@ impl Pool {
         }
     }
 
-    fn place(&self, http2: bool, tunnel: bool) -> Place {
+    fn place(&self, http2: bool) -> Place {
         Place {
-            worker: if tunnel { NO_WORKER } else { self.worker },
+            worker: self.worker,
             endpoint: self.endpoint.id,
             http2,
+        }
+    }
+
+    /// One that is a client's own is of no use to anybody else.
+    fn place_of(&self, connection: &http1::Connection) -> Place {
+        match connection.client {
+            Some(_) => place_outside(&self.endpoint),
+            None => self.place(false),
         }
     }
 
@@ -266,7 +297,7 @@ impl Pool {
     pub fn give_back(&self, mut connection: Box<http1::Connection>, now: u64) {
         connection.rest(now);
         let cluster = self.cluster.borrow();
-        match cluster.limits.connections.idle(self.place(false, false)) {
+        match cluster.limits.connections.idle(self.place_of(&connection)) {
             Idle::Keep => self.http1.put(connection, cluster.config.pool.max_idle),
             Idle::Close => connection.slot.tell_to_close(),
             // Who has just left needs it no more, and it makes room for the next.
@@ -282,7 +313,7 @@ impl Pool {
         }
         self.share_streams();
         while let Some(connection) = self.http1.pop_oldest() {
-            match connections.idle(self.place(false, false)) {
+            match connections.idle(self.place_of(&connection)) {
                 Idle::Keep => {
                     self.http1.put_oldest(connection);
                     break;
@@ -291,7 +322,7 @@ impl Pool {
                 Idle::Hand(ticket) => drop(self.http1.handover.give(ticket, connection)),
             }
         }
-        while self.http2.any_idle() && connections.idle(self.place(true, false)) == Idle::Close {
+        while self.http2.any_idle() && connections.idle(self.place(true)) == Idle::Close {
             self.http2.close_idle();
         }
     }
@@ -302,7 +333,7 @@ impl Pool {
         let connections = &cluster.limits.connections;
         while connections.pressed()
             && let Some(stream) = self.http2.with_room(&cluster.config.pool)
-            && let Some(ticket) = connections.hand(self.place(true, false))
+            && let Some(ticket) = connections.hand(self.place(true))
         {
             drop(self.http2.handover.give(ticket, stream.of_pool(self)));
         }
@@ -318,6 +349,12 @@ impl Pool {
         self.http2.sweep(now, idle_timeout);
         self.make_room();
     }
+}
+
+/// Whose a connection for `call` is, where its endpoint is told so.
+fn client(cluster: &Cluster, call: &Call) -> Option<Addresses> {
+    let told = cluster.config.proxy_protocol.is_some();
+    told.then(|| call.connection.ends())
 }
 
 /// When a connection made now will be too old, in microseconds.

@@ -12,13 +12,13 @@ use crate::{
 use serde_json::json;
 
 /// One cluster that takes all.
-pub(super) fn cluster() -> Shape<WeightedCluster> {
+pub(in crate::file) fn cluster() -> Shape<WeightedCluster> {
     let all = |cluster| WeightedCluster { cluster, weight: 1 };
     reference().convert(all, |weighted| weighted.cluster.clone())
 }
 
 /// Clusters by weight.
-pub(super) fn clusters() -> Shape<Vec<WeightedCluster>> {
+pub(in crate::file) fn clusters() -> Shape<Vec<WeightedCluster>> {
     let into = |pairs: Vec<(ClusterRef, u32)>| {
         let pairs = pairs.into_iter();
         pairs
@@ -60,24 +60,32 @@ pub(in crate::file) fn reference() -> Shape<ClusterRef> {
 
 /// Rule of a route: it goes somewhere, and nobody has to guess where.
 pub(super) fn one_destination(route: &Node, reader: &mut Reader) {
-    let keys = ["cluster", "clusters", "cluster_by"];
-    let entries = route.entries().iter();
-    let mut given = entries.filter(|entry| keys.contains(&entry.key.as_str()));
-    match (given.next(), given.next()) {
-        (Some(first), Some(second)) => {
-            let (one, other) = (&first.key, &second.key);
-            let fault = Fault::new(format!("`{one}` and `{other}` exclude each other"))
-                .hint("`cluster` names one, `clusters` several with their weights; with `cluster_by: host` each request names its own");
-            reader.clash(&second.key_span, fault, &first.key_span, "first here");
-        }
-        (None, _) if route.is_mapping() && !route.get("filters").is_some_and(answer) => {
-            let fault = Fault::new("this route goes nowhere").hint(
-                "give it `cluster`, `clusters`, `cluster_by: host`, or a filter that answers (`redirect`, `respond`)",
-            );
-            reader.report(&route.span, fault);
-        }
-        _ => {}
+    let hint = "`cluster` names one, `clusters` several with their weights; with `cluster_by: host` each request names its own";
+    let given = one_of_several(&["cluster", "clusters", "cluster_by"], hint, route, reader);
+    if !given && route.is_mapping() && !route.get("filters").is_some_and(answer) {
+        let fault = Fault::new("this route goes nowhere").hint(
+            "give it `cluster`, `clusters`, `cluster_by: host`, or a filter that answers (`redirect`, `respond`)",
+        );
+        reader.report(&route.span, fault);
     }
+}
+
+/// Rule of keys of which no more than one may be given; whether any is.
+pub(in crate::file) fn one_of_several(
+    keys: &[&str],
+    hint: &str,
+    node: &Node,
+    reader: &mut Reader,
+) -> bool {
+    let entries = node.entries().iter();
+    let mut given = entries.filter(|entry| keys.contains(&entry.key.as_str()));
+    let first = given.next();
+    if let (Some(first), Some(second)) = (first, given.next()) {
+        let (one, other) = (&first.key, &second.key);
+        let fault = Fault::new(format!("`{one}` and `{other}` exclude each other")).hint(hint);
+        reader.clash(&second.key_span, fault, &first.key_span, "first here");
+    }
+    first.is_some()
 }
 
 fn some_weight(node: &Node, reader: &mut Reader) {

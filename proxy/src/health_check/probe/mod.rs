@@ -13,7 +13,7 @@ use http::{
     header::{CONTENT_TYPE, TE, USER_AGENT},
     uri::{Authority, PathAndQuery, Scheme},
 };
-use outrigger_config::model::{Alpn, HealthCheck, HttpProbe, Probe, Protocol};
+use outrigger_config::model::{Alpn, HealthCheck, HttpProbe, Probe, Protocol, ProxyVersion};
 use tokio::time::timeout;
 
 use super::{
@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     error::Error,
+    proxy_protocol,
     tls::{Client, Offer},
     upstream::connect::connect,
 };
@@ -40,17 +41,22 @@ pub async fn probe(
     endpoint: SocketAddr,
     check: &HealthCheck,
     protocol: Protocol,
+    introduced: Option<ProxyVersion>,
     tls: Option<&Client>,
 ) -> Result<(), Failure> {
-    timeout(check.timeout, ask(endpoint, check, protocol, tls))
-        .await
-        .unwrap_or(Err(Failure::Timeout(check.timeout)))
+    timeout(
+        check.timeout,
+        ask(endpoint, check, protocol, introduced, tls),
+    )
+    .await
+    .unwrap_or(Err(Failure::Timeout(check.timeout)))
 }
 
 async fn ask(
     endpoint: SocketAddr,
     check: &HealthCheck,
     protocol: Protocol,
+    introduced: Option<ProxyVersion>,
     tls: Option<&Client>,
 ) -> Result<(), Failure> {
     let address = SocketAddr::new(endpoint.ip(), check.port.unwrap_or(endpoint.port()));
@@ -60,7 +66,9 @@ async fn ask(
         (_, Protocol::Auto) => Offer::Either,
         (_, Protocol::Http1) => Offer::Http1,
     };
-    let (stream, chosen) = connect(address, tls, offer, check.timeout)
+    // Asked for nobody but ourselves.
+    let header = introduced.map(|version| proxy_protocol::write(version, None));
+    let (stream, chosen) = connect(address, header.as_deref(), tls, offer, check.timeout)
         .await
         .map_err(|error| match error {
             Error::OutOfSockets(error) => Failure::OutOfSockets(error),

@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 use outrigger_config::model::{
     Admin, ClusterRef, Destination, Drain, Filter, HeaderEdits, HostMatch, ListenerLimits, Match,
     MemoryBound, Overload, PathMatch, PathRewrite, Redirect, Respond, Rewrite, Route, Scheme,
-    ValueMatch, WeightedCluster,
+    Speaks, ValueMatch, WeightedCluster,
 };
 use proptest::prelude::*;
 
@@ -21,6 +21,7 @@ fn config(routes: Vec<Route>) -> Config {
         },
         access_log: None,
         zone: None,
+        identity: None,
         drain: Drain {
             delay: Duration::ZERO,
             timeout: Duration::ZERO,
@@ -35,6 +36,10 @@ fn config(routes: Vec<Route>) -> Config {
             forward_client_cert: false,
             name: "edge".into(),
             address: ([0, 0, 0, 0], 8080).into(),
+            tls: None,
+            forward_client_cert: false,
+            speaks: Speaks::Http,
+            proxy_protocol: None,
             trusted_proxies: Vec::new(),
             via: false,
             connect: false,

@@ -67,20 +67,20 @@ pub(super) fn write(entry: &Entry<'_>, line: &mut Vec<u8>) {
     line.push(b'}');
 }
 
-fn name(line: &mut Vec<u8>, name: &str) {
+pub(super) fn name(line: &mut Vec<u8>, name: &str) {
     line.extend_from_slice(b",\"");
     line.extend_from_slice(name.as_bytes());
     line.extend_from_slice(b"\":");
 }
 
-fn text(line: &mut Vec<u8>, field: &str, value: &[u8]) {
+pub(super) fn text(line: &mut Vec<u8>, field: &str, value: &[u8]) {
     name(line, field);
     line.push(b'"');
     escape(line, value, Spaces::Stay);
     line.push(b'"');
 }
 
-fn shown(line: &mut Vec<u8>, field: &str, value: impl Display) {
+pub(super) fn shown(line: &mut Vec<u8>, field: &str, value: impl Display) {
     name(line, field);
     quoted(line, value);
 }

@@ -1,8 +1,9 @@
-//! The access log: a line a request, when it is on.
+//! The access log: a line a request, or a connection that has none, when it is on.
 //!
 //! Formatted by us in the worker, into a buffer that is used again: as an event of `tracing` it would cost several times as
 //! much. When it is off there is no [`AccessLog`], and a request pays for the test of an `Option`.
 
+mod connection;
 mod escape;
 mod json;
 mod text;
@@ -19,6 +20,7 @@ use std::{
 use http::{Method, StatusCode, Version};
 use outrigger_config::model::LogFormat;
 
+pub use connection::ConnectionEntry;
 use escape::{Spaces, escape, is_plain};
 
 use super::{lines::Lines, trace::TraceId, trail::Trail};
@@ -96,6 +98,19 @@ impl AccessLog {
         LINE.with_borrow_mut(|line| {
             line.clear();
             entry.format(self.format, line);
+            self.lines.push(line);
+        });
+    }
+
+    /// One connection that had no requests.
+    pub fn write_connection(&self, entry: &ConnectionEntry<'_>) {
+        LINE.with_borrow_mut(|line| {
+            line.clear();
+            match self.format {
+                LogFormat::Text => entry.text(line),
+                LogFormat::Json => entry.json(line),
+            }
+            line.push(b'\n');
             self.lines.push(line);
         });
     }

@@ -59,13 +59,13 @@ pub(super) fn write(entry: &Entry<'_>, line: &mut Vec<u8>) {
     quoted(line, entry.trail);
 }
 
-fn name(line: &mut Vec<u8>, name: &str) {
+pub(super) fn name(line: &mut Vec<u8>, name: &str) {
     line.push(b' ');
     line.extend_from_slice(name.as_bytes());
     line.push(b'=');
 }
 
-fn plain(line: &mut Vec<u8>, field: &str, value: Option<&[u8]>) {
+pub(super) fn plain(line: &mut Vec<u8>, field: &str, value: Option<&[u8]>) {
     if let Some(value) = value {
         name(line, field);
         escape(line, value, Spaces::Escaped);

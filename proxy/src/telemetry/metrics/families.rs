@@ -121,6 +121,41 @@ pub const HEALTH_CHECKS: Family<Counter, 2> = Family::new(
     ["cluster", "result"],
 );
 
+/// By [`TcpResult`](super::TcpResult); `cluster` is empty for those that went nowhere.
+pub const TCP_CONNECTIONS: Family<Counter, 3> = Family::new(
+    "outrigger_tcp_connections_total",
+    "Connections passed on as bytes that are over.",
+    ["listener", "cluster", "result"],
+);
+
+/// Of those that are known to go to a cluster.
+pub const TCP_OPEN_CONNECTIONS: Family<Gauge, 2> = Family::new(
+    "outrigger_tcp_open_connections",
+    "Connections that are passed on as bytes.",
+    ["listener", "cluster"],
+);
+
+/// `direction` is `in`, from callers to endpoints, or `out`.
+pub const TCP_BYTES: Family<Counter, 3> = Family::new(
+    "outrigger_tcp_bytes_total",
+    "Bytes passed on, while they are.",
+    ["listener", "cluster", "direction"],
+);
+
+/// By cluster.
+pub const TCP_CONNECTION_DURATION: Family<Histogram, 2> = Family::new(
+    "outrigger_tcp_connection_duration_seconds",
+    "From a connection's start to its end.",
+    ["listener", "cluster"],
+);
+
+/// By [`DetectedProtocol`](super::DetectedProtocol).
+pub const DETECTED: Family<Counter, 1> = Family::new(
+    "outrigger_detected_total",
+    "Connections whose protocol was detected.",
+    ["protocol"],
+);
+
 /// By [`Side`](super::Side).
 pub const CONNECTIONS: Family<Gauge, 1> =
     Family::new("outrigger_connections", "Open connections.", ["side"]);

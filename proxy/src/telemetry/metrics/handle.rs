@@ -12,6 +12,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub struct Counter(Arc<AtomicU64>);
 
 impl Counter {
+    /// So many more.
+    pub fn add(&self, count: u64) {
+        self.0.fetch_add(count, Relaxed);
+    }
+
     /// One more.
     pub fn increment(&self) {
         self.0.fetch_add(1, Relaxed);

@@ -26,6 +26,7 @@ mod proxy;
 mod recorder;
 mod registry;
 mod route;
+mod tcp;
 mod text;
 mod tls;
 
@@ -46,8 +47,11 @@ pub use limit::{
     OverloadReason,
 };
 pub use on_demand::{Answer, OnDemandMetrics};
-pub use proxy::{DownstreamError, OpenConnection, ProxyMetrics, ReloadOutcome, Side};
+pub use proxy::{
+    DetectedProtocol, DownstreamError, OpenConnection, ProxyMetrics, ReloadOutcome, Side,
+};
 pub use registry::{Registry, page};
 pub use route::RouteMetrics;
+pub use tcp::{TcpMetrics, TcpResult};
 pub use text::CONTENT_TYPE;
 pub use tls::{HandshakeOutcome, Renewal, TlsMetrics};

@@ -44,6 +44,24 @@ labels! {
         Reset = "reset",
         /// Nobody read the response.
         Unread = "unread",
+        /// A trusted peer did not say, or not well, whose the connection is.
+        ProxyProtocol = "proxy_protocol",
+    }
+}
+
+labels! {
+    /// What a connection was found to speak.
+    pub enum DetectedProtocol {
+        /// HTTP/1.
+        Http1 = "http1",
+        /// HTTP/2.
+        Http2 = "http2",
+        /// TLS.
+        Tls = "tls",
+        /// Something else.
+        Opaque = "opaque",
+        /// The server spoke first.
+        ServerFirst = "server_first",
     }
 }
 
@@ -56,6 +74,7 @@ pub struct ProxyMetrics {
     reloads: [Counter; 2],
     config_timestamp: Gauge,
     downstream_errors: ByLabel<DownstreamError, Counter>,
+    detected: ByLabel<DetectedProtocol, Counter>,
     errors: CounterTable<&'static str>,
     _build_info: Gauge,
 }
@@ -76,6 +95,7 @@ impl ProxyMetrics {
             ],
             config_timestamp: registry.handle(&families::CONFIG_TIMESTAMP, []),
             downstream_errors: ByLabel::new(),
+            detected: ByLabel::new(),
             errors: CounterTable::default(),
             registry: registry.clone(),
             _build_info: build_info,
@@ -84,9 +104,13 @@ impl ProxyMetrics {
 
     /// One more open connection, for as long as what is returned lives.
     pub fn connection(&self, side: Side) -> OpenConnection {
-        let gauge = self.connections[side.index()].clone();
-        gauge.add(1.0);
-        OpenConnection(gauge)
+        OpenConnection::counted(&self.connections[side.index()])
+    }
+
+    /// A connection was found to speak this.
+    pub fn detected(&self, protocol: DetectedProtocol) {
+        let register = |label| self.registry.handle(&families::DETECTED, [label]);
+        self.detected.get(protocol, register).increment();
     }
 
     /// A connection, or the head of a request, that went wrong before a route was found.
@@ -125,6 +149,14 @@ impl ProxyMetrics {
 /// Counts as open until dropped, whichever way the connection's task ends.
 #[derive(Debug)]
 pub struct OpenConnection(Gauge);
+
+impl OpenConnection {
+    /// One more of what `gauge` counts.
+    pub(super) fn counted(gauge: &Gauge) -> Self {
+        gauge.add(1.0);
+        Self(gauge.clone())
+    }
+}
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {

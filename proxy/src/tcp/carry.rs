@@ -1,0 +1,205 @@
+//! Bytes both ways until both sides have ended.
+//!
+//! One buffer a worker: what is read goes out at once, and only what the other side does not take is kept, so that a
+//! connection at rest holds no memory for it. A side's end is passed on when all before it has gone out, and the other way
+//! goes on (half-close). One that breaks ends the way to it; what it had sent before still arrives.
+
+use std::{
+    cell::RefCell,
+    future::poll_fn,
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::Flow;
+
+/// What is read at once. More spares no system calls that show: see docs/tcp.md.
+const CHUNK: usize = 64 * 1024;
+
+thread_local! {
+    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; CHUNK].into_boxed_slice());
+}
+
+/// The side that broke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// The caller's.
+    Downstream,
+    /// The endpoint's.
+    Upstream,
+}
+
+/// Carries bytes between a caller and an endpoint, each with what has been read of it.
+pub(super) async fn carry<D, U>(
+    (downstream, first): (&mut D, Bytes),
+    (upstream, greeting): (&mut U, Bytes),
+    flow: &Flow,
+) -> Result<(), Broken>
+where
+    D: AsyncRead + AsyncWrite + Unpin,
+    U: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut inward = Way::with(first);
+    let mut outward = Way::with(greeting);
+    let mut inward_first = false;
+    poll_fn(|cx| {
+        let mut there =
+            |cx: &mut _, d: &mut D, u: &mut U| inward.poll(cx, d, u, |bytes| flow.received(bytes));
+        let mut back =
+            |cx: &mut _, d: &mut D, u: &mut U| outward.poll(cx, u, d, |bytes| flow.sent(bytes));
+        // By turns: the one that is first may use up the time that a task has.
+        inward_first = !inward_first;
+        let (there, back) = if inward_first {
+            let there = there(cx, downstream, upstream);
+            (there, back(cx, downstream, upstream))
+        } else {
+            let back = back(cx, downstream, upstream);
+            (there(cx, downstream, upstream), back)
+        };
+        match (there, back) {
+            // Nothing can come of the other way any more.
+            (Poll::Ready(End::Unreadable), _) => Poll::Ready(Err(Broken::Downstream)),
+            (_, Poll::Ready(End::Unreadable)) => Poll::Ready(Err(Broken::Upstream)),
+            (Poll::Ready(there), Poll::Ready(back)) => Poll::Ready(match (there, back) {
+                (End::Unwritable, _) => Err(Broken::Upstream),
+                (_, End::Unwritable) => Err(Broken::Downstream),
+                _ => Ok(()),
+            }),
+            _ => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// One of the two ways.
+struct Way {
+    /// Read, and not taken by the other side yet.
+    held: Bytes,
+    /// Something was written since the last flush.
+    unflushed: bool,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy)]
+enum Stage {
+    Open,
+    /// The reading side has ended.
+    Ending,
+    Over(End),
+}
+
+/// How a way ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// The end was passed on.
+    Orderly,
+    /// What is read broke.
+    Unreadable,
+    /// What is written to broke.
+    Unwritable,
+}
+
+impl Way {
+    fn with(held: Bytes) -> Self {
+        Self {
+            held,
+            unflushed: false,
+            stage: Stage::Open,
+        }
+    }
+
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut (impl AsyncRead + Unpin),
+        to: &mut (impl AsyncWrite + Unpin),
+        passed: impl Fn(usize),
+    ) -> Poll<End> {
+        if let Stage::Over(end) = self.stage {
+            return Poll::Ready(end);
+        }
+        let end = match ready!(self.advance(cx, from, to, passed)) {
+            Ok(()) => End::Orderly,
+            Err(end) => end,
+        };
+        self.stage = Stage::Over(end);
+        self.held = Bytes::new();
+        Poll::Ready(end)
+    }
+
+    fn advance(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut (impl AsyncRead + Unpin),
+        to: &mut (impl AsyncWrite + Unpin),
+        passed: impl Fn(usize),
+    ) -> Poll<Result<(), End>> {
+        loop {
+            while !self.held.is_empty() {
+                let written = ready!(write(cx, to, &self.held))?;
+                self.held.advance(written);
+                self.unflushed = true;
+                passed(written);
+            }
+            if let Stage::Ending = self.stage {
+                let ended = ready!(Pin::new(&mut *to).poll_shutdown(cx));
+                return Poll::Ready(ended.map_err(|_| End::Unwritable));
+            }
+            let read = BUFFER.with_borrow_mut(|buffer| {
+                let mut buffer = ReadBuf::new(buffer);
+                let read = Pin::new(&mut *from).poll_read(cx, &mut buffer);
+                read.map_ok(|()| self.pass(cx, to, buffer.filled(), &passed))
+            });
+            match read {
+                Poll::Ready(Ok(passed)) => passed?,
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(End::Unreadable)),
+                Poll::Pending => {
+                    if self.unflushed && Pin::new(&mut *to).poll_flush(cx).is_ready() {
+                        self.unflushed = false;
+                    }
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// Passes `bytes` on, which were just read; keeps what is not taken at once. None: the end.
+    fn pass(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: &mut (impl AsyncWrite + Unpin),
+        mut bytes: &[u8],
+        passed: &impl Fn(usize),
+    ) -> Result<(), End> {
+        if bytes.is_empty() {
+            self.stage = Stage::Ending;
+        }
+        while !bytes.is_empty() {
+            let Poll::Ready(written) = write(cx, to, bytes) else {
+                self.held = Bytes::copy_from_slice(bytes);
+                break;
+            };
+            let written = written?;
+            self.unflushed = true;
+            passed(written);
+            bytes = &bytes[written..];
+        }
+        Ok(())
+    }
+}
+
+fn write(
+    cx: &mut Context<'_>,
+    to: &mut (impl AsyncWrite + Unpin),
+    bytes: &[u8],
+) -> Poll<Result<usize, End>> {
+    let written: Poll<io::Result<usize>> = Pin::new(to).poll_write(cx, bytes);
+    written.map(|written| match written {
+        Ok(written @ 1..) => Ok(written),
+        Ok(0) | Err(_) => Err(End::Unwritable),
+    })
+}

@@ -1,0 +1,102 @@
+//! Where the connections of a listener go, compiled.
+
+use std::sync::Arc;
+
+use outrigger_config::model::{self, ClusterRef, TcpPolicy};
+
+use crate::{
+    cluster::Cluster,
+    route::{
+        Split,
+        host::{self, Hosts},
+    },
+    telemetry::metrics::{Registry, TcpMetrics},
+};
+
+/// See the module.
+pub struct Destinations {
+    /// By the name that a TLS client asks for.
+    names: Hosts<Target>,
+    /// All others, by weight.
+    split: Split,
+    others: Vec<Target>,
+    /// All of these clusters, and where they stand in the table.
+    all: Vec<(usize, Arc<Cluster>)>,
+    /// Of connections that go nowhere.
+    pub nowhere: Arc<TcpMetrics>,
+    /// How connections are made.
+    pub policy: TcpPolicy,
+}
+
+/// A cluster that connections go to.
+#[derive(Clone)]
+pub struct Target {
+    /// The cluster.
+    pub cluster: Arc<Cluster>,
+    /// Of what comes there by this listener.
+    pub metrics: Arc<TcpMetrics>,
+}
+
+impl Destinations {
+    /// Of a listener of this name.
+    pub fn compile(
+        config: &model::Tcp,
+        listener: &Arc<str>,
+        clusters: &[Arc<Cluster>],
+        registry: &Registry,
+    ) -> Arc<Self> {
+        let target = |reference: &ClusterRef| {
+            let cluster = &clusters[reference.index];
+            let name = Arc::clone(&cluster.config.name);
+            Target {
+                metrics: TcpMetrics::new(registry, Arc::clone(listener), name),
+                cluster: Arc::clone(cluster),
+            }
+        };
+        let names = config.sni.iter().flat_map(|(host, cluster)| {
+            let keys = host::keys(std::slice::from_ref(host));
+            keys.map(|key| (key, target(cluster)))
+        });
+        let others = config.clusters.iter();
+        let all = config.references().map(|reference| {
+            let cluster = Arc::clone(&clusters[reference.index]);
+            (reference.index, cluster)
+        });
+        Arc::new(Self {
+            all: all.collect(),
+            names: Hosts::new(names, |mut same| same.swap_remove(0)),
+            split: Split::new(&config.clusters),
+            others: others.map(|weighted| target(&weighted.cluster)).collect(),
+            nowhere: TcpMetrics::new(registry, Arc::clone(listener), "".into()),
+            policy: config.policy.clone(),
+        })
+    }
+
+    /// Whether these are still the clusters that it was compiled for.
+    pub fn is_still(&self, clusters: &[Arc<Cluster>]) -> bool {
+        let mut targets = self.all.iter();
+        targets.all(|(index, cluster)| {
+            let now = clusters.get(*index);
+            now.is_some_and(|now| Arc::ptr_eq(now, cluster))
+        })
+    }
+
+    /// Whether it matters which name a client asks for.
+    pub fn by_name(&self) -> bool {
+        self.names.tells()
+    }
+
+    /// Where a connection goes that asks for `name`, if it asks for any.
+    pub fn find(&self, name: Option<&str>, rng: &mut fastrand::Rng) -> Option<Target> {
+        let named = name.and_then(|name| self.names.tables(name).next());
+        let other = || self.split.pick(rng).map(|index| &self.others[index]);
+        named.or_else(other).cloned()
+    }
+}
+
+impl Target {
+    /// Whether its connections go to `cluster`.
+    pub fn is(&self, cluster: &Arc<Cluster>) -> bool {
+        Arc::ptr_eq(&self.cluster, cluster)
+    }
+}

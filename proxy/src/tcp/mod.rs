@@ -1,0 +1,184 @@
+//! Connections of which nothing but bytes is known: each is passed on to one endpoint, and back.
+//!
+//! The same clusters as for requests, with the same balancers, ejections, breakers and limits; a connection counts there as
+//! a request does, its connect as the attempt. In order: where to (`destinations.rs`, for TLS by the name in its first
+//! message, `client_hello.rs`), to which endpoint (`connect.rs`), then bytes both ways (`carry.rs`) until both sides have
+//! ended or nothing has moved for too long (`flow.rs`). What came of it is one line and a few numbers (`account.rs`).
+
+mod account;
+mod carry;
+pub mod client_hello;
+mod connect;
+mod destinations;
+mod flow;
+
+use std::{io, rc::Rc, sync::Arc};
+
+use bytes::BytesMut;
+use socket2::SockRef;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+pub use connect::Connected;
+pub use destinations::{Destinations, Target};
+pub use flow::Flow;
+
+use crate::{
+    downstream::Connection,
+    error::Error,
+    stream::Stream,
+    telemetry::{
+        metrics::{DownstreamError, Label as _, TcpResult},
+        trail::Step,
+    },
+    worker::Worker,
+};
+use account::Account;
+use carry::{Broken, carry};
+use client_hello::Hello;
+use connect::Connecting;
+
+/// A fatal `unrecognized_name` (RFC 6066, 3): the client learns why it is turned away.
+const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 1, 0, 2, 2, 112];
+
+/// What a hello usually fits into.
+const HELLO: usize = 2048;
+
+/// A caller, with what was read of it.
+pub struct Caller {
+    /// Its connection.
+    pub stream: Stream,
+    /// Read before it was known what is done with it.
+    pub first: BytesMut,
+}
+
+/// Passes `caller` on to where its listener says, over `ready` if there is one already.
+pub async fn serve(
+    mut caller: Caller,
+    connection: &Rc<Connection>,
+    destinations: &Arc<Destinations>,
+    worker: &Rc<Worker>,
+    ready: Option<Connected>,
+) {
+    let name = match destinations.by_name() {
+        true => match connection.run(hello(&mut caller), |_| ()).await {
+            Some(Ok(name)) => name,
+            Some(Err(_)) => return worker.metrics().downstream_error(DownstreamError::Reset),
+            None => return,
+        },
+        false => None,
+    };
+    let target = destinations.find(name.as_deref(), &mut worker.rng.borrow_mut());
+    let metrics = target
+        .as_ref()
+        .map_or(&destinations.nowhere, |it| &it.metrics);
+    let mut account = Account::open(worker, connection, Arc::clone(metrics), name);
+    let Some(target) = target else {
+        if account.name().is_some() {
+            let _ = caller.stream.write_all(&UNRECOGNIZED_NAME).await;
+        }
+        return account.refused(&Error::NoRoute);
+    };
+    // From now on it is not waited for a head, but for anything.
+    let flow = connection.carries(&target);
+    worker.begin();
+    let connected = match ready.filter(|ready| target.is(ready.cluster())) {
+        Some(ready) => Ok(ready),
+        None => reach(&target, destinations, connection, worker, &mut account).await,
+    };
+    match connected {
+        Ok(connected) => {
+            account.connected();
+            let result = pass_on(caller, connected, connection, &flow).await;
+            account.end(result, &flow);
+        }
+        Err(error) => {
+            reset(&caller.stream);
+            account.refused(&error);
+        }
+    }
+    worker.end();
+}
+
+/// The connection to the default cluster, for a caller that says nothing: its server may be the one to speak.
+pub async fn ahead(
+    connection: &Rc<Connection>,
+    destinations: &Destinations,
+    worker: &Rc<Worker>,
+) -> Option<Connected> {
+    let target = destinations.find(None, &mut worker.rng.borrow_mut())?;
+    let mut connecting = Connecting::of(connection, worker, false);
+    let attempts = destinations.policy.connect_attempts;
+    connecting.connect(&target.cluster, attempts).await.ok()
+}
+
+/// A connection to an endpoint of `target`.
+async fn reach(
+    target: &Target,
+    destinations: &Destinations,
+    connection: &Rc<Connection>,
+    worker: &Rc<Worker>,
+    account: &mut Account<'_>,
+) -> Result<Connected, Error> {
+    let mut connecting = Connecting::of(connection, worker, account.is_logged());
+    connecting.note(|| Step::Cluster(Arc::clone(&target.cluster.config.name)));
+    let result = match worker.overloaded() {
+        Some(reason) => {
+            connecting.note(|| Step::Refused("overload"));
+            Err(Error::Overloaded(reason.as_str()))
+        }
+        None => {
+            let attempts = destinations.policy.connect_attempts;
+            connecting.connect(&target.cluster, attempts).await
+        }
+    };
+    account.trail = connecting.trail;
+    result
+}
+
+/// The name that a client asks for, if it speaks TLS and asks for one.
+async fn hello(caller: &mut Caller) -> io::Result<Option<String>> {
+    loop {
+        match client_hello::read(&caller.first) {
+            Hello::Whole(name) => return Ok(name),
+            Hello::Foreign => return Ok(None),
+            Hello::Part if caller.first.len() > 2 * client_hello::LONGEST => return Ok(None),
+            Hello::Part => {}
+        }
+        caller.first.reserve(HELLO);
+        if caller.stream.read_buf(&mut caller.first).await? == 0 {
+            return Ok(None);
+        }
+    }
+}
+
+/// Carries bytes until it is over.
+async fn pass_on(
+    caller: Caller,
+    connected: Connected,
+    connection: &Connection,
+    flow: &Flow,
+) -> TcpResult {
+    let Caller { mut stream, first } = caller;
+    let (mut upstream, greeting) = (connected.stream, connected.first);
+    let carried = carry(
+        (&mut stream, first.freeze()),
+        (&mut upstream, greeting.freeze()),
+        flow,
+    );
+    let result = match connection.run(carried, |_| ()).await {
+        Some(Ok(())) => return TcpResult::Closed,
+        Some(Err(Broken::Downstream)) => TcpResult::DownstreamReset,
+        Some(Err(Broken::Upstream)) => TcpResult::UpstreamReset,
+        None => TcpResult::IdleTimeout,
+    };
+    // What was cut off must not look as if it had come to its end.
+    reset(&stream);
+    reset(&upstream);
+    result
+}
+
+/// Has the connection be reset, not ended, when it is closed.
+fn reset(stream: &Stream) {
+    // A socket that is gone already needs no telling.
+    let _ = SockRef::from(stream.socket()).set_linger(Some(std::time::Duration::ZERO));
+}

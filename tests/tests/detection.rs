@@ -1,0 +1,169 @@
+//! One port for whatever comes: HTTP by its routes, all else to one cluster, whoever speaks first.
+
+use std::time::{Duration, Instant};
+
+use outrigger_tests::{Client, Endpoint, Proxy, Raw, RawEndpoint, eventually};
+
+/// A table of one listener that detects, before an HTTP cluster `web` and a cluster `db` for all else.
+fn table(web: &Endpoint, db: &RawEndpoint, listener: &str) -> String {
+    format!(
+        "admin: {{ address: $ADMIN }}\n\
+         listeners:\n  - name: edge\n    address: $LISTEN\n    protocol: detect\n\
+         \x20   routes: [{{ cluster: web }}]\n{listener}\n\
+         clusters:\n  web: {{ endpoints: [{}] }}\n  db: {{ endpoints: [{}] }}\n",
+        web.address, db.address
+    )
+}
+
+/// Repeats what it hears.
+async fn echo() -> RawEndpoint {
+    RawEndpoint::serve(|mut raw, _| async move {
+        loop {
+            let heard = raw.read_some().await;
+            if heard.is_empty() {
+                return;
+            }
+            raw.write(&heard).await;
+        }
+    })
+    .await
+}
+
+/// Greets, then repeats what it hears, as MySQL and SMTP would.
+async fn greeting() -> RawEndpoint {
+    RawEndpoint::serve(|mut raw, _| async move {
+        raw.write("220 hello\r\n").await;
+        loop {
+            let heard = raw.read_some().await;
+            if heard.is_empty() {
+                return;
+            }
+            raw.write(&heard).await;
+        }
+    })
+    .await
+}
+
+async fn detected(proxy: &Proxy, protocol: &str) -> f64 {
+    let labels = [("protocol", protocol)];
+    proxy
+        .metrics()
+        .await
+        .sum("outrigger_detected_total", &labels)
+}
+
+#[tokio::test]
+async fn each_protocol_goes_its_way() {
+    let (web, db) = (Endpoint::named("web").await, echo().await);
+    let proxy = Proxy::start(table(&web, &db, "    cluster: db")).await;
+    let reply = Client::http1(proxy.address).await.get("/").await;
+    assert_eq!(reply.text(), "web");
+    let reply = Client::http2(proxy.address).await.get("/").await;
+    assert_eq!(reply.text(), "web");
+    for first in [
+        &b"GET key\r\n"[..],
+        b"\0\0\0\x08\x04\xd2\x16\x2f",
+        b"\x16\x03\x01\x00\x01\x01",
+    ] {
+        let mut client = Raw::connect(proxy.address).await;
+        client.write(first).await;
+        assert_eq!(client.read_exactly(first.len()).await, first);
+    }
+    for (protocol, count) in [
+        ("http1", 1.0),
+        ("http2", 1.0),
+        ("opaque", 2.0),
+        ("tls", 1.0),
+    ] {
+        assert_eq!(detected(&proxy, protocol).await, count, "{protocol}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_first_is_heard_after_a_moment() {
+    let (web, db) = (Endpoint::named("web").await, greeting().await);
+    let proxy = Proxy::start(table(&web, &db, "    cluster: db")).await;
+    let start = Instant::now();
+    let mut client = Raw::connect(proxy.address).await;
+    assert_eq!(client.read_until("\n").await, "220 hello\r\n");
+    let took = start.elapsed();
+    assert!(
+        took >= Duration::from_millis(95),
+        "{took:?}: nothing was waited for"
+    );
+    client.write("EHLO me\r\n").await;
+    assert_eq!(client.read_until("\n").await, "EHLO me\r\n");
+    assert_eq!(detected(&proxy, "server_first").await, 1.0);
+}
+
+#[tokio::test]
+async fn on_a_listed_port_nothing_is_waited_for() {
+    let (web, db) = (Endpoint::named("web").await, greeting().await);
+    // A time-out that the test would not survive.
+    let detect = |port: u16| {
+        format!("    cluster: db\n    detect: {{ timeout: 1s, server_first_ports: [{port}] }}")
+    };
+    let proxy = Proxy::start(table(&web, &db, &detect(1))).await;
+    proxy
+        .reload(table(&web, &db, &detect(proxy.address.port())))
+        .await;
+    let start = Instant::now();
+    let mut client = Raw::connect(proxy.address).await;
+    assert_eq!(client.read_until("\n").await, "220 hello\r\n");
+    assert!(
+        start.elapsed() < Duration::from_millis(900),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn an_http_client_that_takes_its_time_is_still_an_http_client() {
+    let (web, db) = (Endpoint::named("web").await, echo().await);
+    let proxy = Proxy::start(table(&web, &db, "    cluster: db")).await;
+    let mut client = Raw::connect(proxy.address).await;
+    eventually("the other server had its chance", async || {
+        db.connections() == 1
+    })
+    .await;
+    client.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    let reply = client.read_reply().await.expect("a reply");
+    assert_eq!((reply.status, &*reply.body), (200, &b"web"[..]));
+    // The same for one that speaks neither: over the connection that is there.
+    let mut client = Raw::connect(proxy.address).await;
+    eventually("it has its chance again", async || db.connections() == 2).await;
+    client.write("get key\r\n").await;
+    assert_eq!(client.read_until("\n").await, "get key\r\n");
+    assert_eq!(db.connections(), 2);
+}
+
+#[tokio::test]
+async fn without_a_cluster_for_it_what_is_not_http_is_closed() {
+    let (web, db) = (Endpoint::named("web").await, echo().await);
+    let proxy = Proxy::start(table(&web, &db, "")).await;
+    let mut client = Raw::connect(proxy.address).await;
+    client.write("get key\r\n").await;
+    assert_eq!(client.read_to_end().await, b"");
+    assert_eq!(db.connections(), 0);
+    let mut late = Raw::connect(proxy.address).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    late.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    assert_eq!(late.read_reply().await.expect("a reply").status, 200);
+}
+
+#[tokio::test]
+async fn one_who_stops_in_the_middle_of_a_word_goes_where_it_seems_to_belong() {
+    let (web, db) = (Endpoint::named("web").await, echo().await);
+    let proxy = Proxy::start(table(&web, &db, "    cluster: db")).await;
+    let mut client = Raw::connect(proxy.address).await;
+    client.write("GE").await;
+    assert_eq!(client.read_exactly(2).await, b"GE", "a word of nobody's");
+    let mut client = Raw::connect(proxy.address).await;
+    client.write("GET /slow").await;
+    eventually("it is told", async || {
+        detected(&proxy, "http1").await == 1.0
+    })
+    .await;
+    client.write("ly HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    assert_eq!(client.read_reply().await.expect("a reply").status, 200);
+}
