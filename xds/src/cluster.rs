@@ -6,6 +6,7 @@ mod health_check;
 mod limits;
 mod outlier_detection;
 mod protocol;
+mod proxy_protocol;
 
 use std::sync::Arc;
 
@@ -15,12 +16,9 @@ use serde_json::{Value, json};
 
 use crate::{
     Kind, Refused, Resource, any, endpoints, parts,
-    pb::envoy::config::{
-        cluster::v3::{
-            Cluster,
-            cluster::{ClusterDiscoveryType, DiscoveryType, EdsClusterConfig},
-        },
-        core::v3::TransportSocket,
+    pb::envoy::config::cluster::v3::{
+        Cluster,
+        cluster::{ClusterDiscoveryType, DiscoveryType, EdsClusterConfig},
     },
     refused::Within,
     remainder::{self, Keys},
@@ -69,6 +67,7 @@ fn standard(cluster: &model::Cluster) -> Cluster {
             .iter()
             .map(|check| health_check::to_wire(check, cluster.protocol))
             .collect(),
+        transport_socket: cluster.proxy_protocol.map(proxy_protocol::to_wire),
         ..Cluster::default()
     };
     match &cluster.endpoints {
@@ -127,8 +126,8 @@ fn eds_name(message: &Cluster) -> Option<Arc<str>> {
 
 /// What the standard fields say.
 fn keys(message: &Cluster) -> Result<Keys, Refused> {
-    cleartext(message)?;
     let mut keys = Keys::new();
+    transport(message, &mut keys)?;
     discovery(message, &mut keys)?;
     if let Some(timeout) = message.connect_timeout.as_ref().filter(|it| !is_zero(it)) {
         let timeout = written_time(timeout).within("connect_timeout")?;
@@ -195,15 +194,20 @@ fn discovery(message: &Cluster, keys: &mut Keys) -> Result<(), Refused> {
 }
 
 /// To send cleartext where TLS is meant would be the worst of misunderstandings.
-fn cleartext(message: &Cluster) -> Result<(), Refused> {
+fn transport(message: &Cluster, keys: &mut Keys) -> Result<(), Refused> {
     let sockets = message.transport_socket_matches.iter();
     let sockets = sockets.filter_map(|it| it.transport_socket.as_ref());
-    let mut sockets = sockets.chain(&message.transport_socket);
-    match sockets.find(|socket| !source::is_cleartext(socket)) {
-        Some(TransportSocket { name, .. }) => {
+    for socket in sockets.chain(&message.transport_socket) {
+        let introduced = proxy_protocol::from_wire(socket);
+        let within = introduced.as_ref().map_or(socket, |(_, within)| within);
+        if !source::is_cleartext(within) {
+            let name = &within.name;
             let reason = format!("`{name}` is not supported: endpoints are spoken to in cleartext");
-            Err(Refused::new(reason)).within("transport_socket")
+            return Err(Refused::new(reason)).within("transport_socket");
         }
-        None => Ok(()),
+        if let Some((version, _)) = introduced {
+            keys.insert("proxy_protocol".to_owned(), version.into());
+        }
     }
+    Ok(())
 }

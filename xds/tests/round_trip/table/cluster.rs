@@ -38,6 +38,7 @@ pub(super) fn cluster() -> BoxedStrategy<Value> {
             "protocol",
             any_of(vec![json!("auto"), json!("http1"), json!("http2")]),
         ),
+        ("proxy_protocol", any_of(vec![json!("v1"), json!("v2")])),
         ("balancer", any_of(balancers)),
         ("connect_timeout", time()),
         (
