@@ -1,6 +1,7 @@
 //! Connections passed on as bytes: balanced, half-closed, limited, timed out, retried, drained.
 
 mod client_hello;
+mod tls;
 
 use std::{net::SocketAddr, time::Duration};
 
