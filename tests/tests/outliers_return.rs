@@ -7,7 +7,7 @@ use std::sync::{
 
 use http::Response;
 use outrigger_tests::{
-    Client, Endpoint, Load, Proxy, Serve, Table, body, eventually, get_with, spread,
+    Client, Endpoint, Load, Proxy, Serve, Table, body, eventually, get, get_with, spread,
 };
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -178,4 +178,33 @@ async fn an_ejection_outlives_a_reload_but_not_the_detection() {
     proxy.reload(table(&good, &moody, "off")).await;
     is(&proxy, "ready").await;
     assert_eq!(spread(proxy.address, 1, 100).await.failures.len(), 50);
+}
+
+/// Two restart one after the other: the second goes while the first is still ejected for having been away.
+#[tokio::test]
+async fn an_ejected_endpoint_is_asked_before_its_time_when_nobody_else_is_left() {
+    let first = Endpoint::named("first").await;
+    let second = Endpoint::named("second").await;
+    let (away, later) = (first.address, second.address);
+    let detection = "outlier_detection: { base_ejection_time: 30s }";
+    let table = Table::to([&first, &second]).cluster(detection);
+    let proxy = Proxy::start(table).await;
+    let mut client = Client::http1(proxy.address).await;
+    drop(first);
+    eventually("it is ejected", async || {
+        client.request(get("/")).await;
+        let clusters: Value = proxy.admin_get("/clusters").await.json();
+        clusters["web"]["endpoints"][0]["state"] == "ejected"
+    })
+    .await;
+    let first = Endpoint::named_at("first", away).await;
+    drop(second);
+    for _ in 0..20 {
+        let reply = client.request(get("/")).await;
+        assert_eq!((reply.status.as_u16(), &*reply.text()), (200, "first"));
+    }
+    drop(first);
+    let _second = Endpoint::named_at("second", later).await;
+    let reply = client.request(get("/")).await;
+    assert_eq!((reply.status.as_u16(), &*reply.text()), (200, "second"));
 }

@@ -102,11 +102,11 @@ impl Condition {
         });
     }
 
-    /// Asks to be the one request that is sent to see whether it is well again; the request is given up for lost at
-    /// `lost`. Of several that ask, one is told yes.
-    pub fn probe(&self, now: u64, lost: u64) -> bool {
+    /// Asks to be the one request that is sent to see whether it is well again, if it is ejected until `by` or before;
+    /// the request is given up for lost at `lost`. Of several that ask, one is told yes.
+    pub fn probe(&self, by: u64, lost: u64) -> bool {
         self.change(|seen| match seen.state {
-            State::Ejected { until } if until <= now && !seen.down => {
+            State::Ejected { until } if until <= by && !seen.down => {
                 let state = State::Probing { until: lost };
                 Some(Seen { state, ..seen })
             }
@@ -114,10 +114,10 @@ impl Condition {
         })
     }
 
-    /// Its probe came to nothing: another may go at once.
-    pub fn probe_again(&self, now: u64) -> bool {
+    /// Its probe came to nothing: another may go from then on.
+    pub fn probe_again(&self, at: u64) -> bool {
         self.change(|seen| {
-            let state = State::Ejected { until: now };
+            let state = State::Ejected { until: at };
             matches!(seen.state, State::Probing { .. }).then_some(Seen { state, ..seen })
         })
     }

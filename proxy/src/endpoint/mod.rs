@@ -7,6 +7,7 @@ mod attempt;
 pub mod condition;
 pub mod load;
 mod partition;
+mod pick;
 mod plan;
 mod set;
 pub mod slow_start;
@@ -14,7 +15,6 @@ pub mod slow_start;
 use std::{
     net::SocketAddr,
     sync::{Arc, OnceLock},
-    time::Duration,
 };
 
 use arc_swap::ArcSwap;
@@ -27,18 +27,15 @@ use crate::{
     control::Counts,
     health_check::Report,
     outlier_detection::{Strikes, Tally},
-    telemetry::metrics::{ClusterMetrics, EndpointState, Label as _, Locality},
+    telemetry::metrics::{ClusterMetrics, EndpointState, Label as _},
 };
 use atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use attempt::Attempt;
 use condition::{Condition, Seen, State};
 use load::Load;
+pub use pick::{PROBE_LOST, Picked};
 use set::Rules;
 pub use set::Set;
 use slow_start::SlowStart;
-
-/// When a probe that nothing was heard of is given up for lost: its request may be a long one.
-pub const PROBE_LOST: Duration = Duration::from_secs(10);
 
 /// One address of a cluster, for as long as the cluster lists it.
 pub struct Endpoint {
@@ -95,18 +92,6 @@ pub struct Endpoints {
     set: ArcSwap<Set>,
     /// When the next ejected endpoint may be probed, in microseconds. At most a tending late.
     next_probe: AtomicU64,
-}
-
-/// What a pick came to.
-pub struct Picked {
-    /// Whose turn it is.
-    pub endpoint: Arc<Endpoint>,
-    /// Whether it is in the proxy's own zone; `None` where zones mean nothing.
-    pub locality: Option<Locality>,
-    /// The request is sent to see whether an ejected endpoint is well again.
-    pub probe: bool,
-    /// All were taken for available, because next to none is.
-    pub panic: bool,
 }
 
 impl Endpoints {
@@ -178,69 +163,10 @@ impl Endpoints {
             .collect()
     }
 
-    /// Picks an endpoint for an attempt; one whose id is in `tried` only if there is no other. `now` is in microseconds,
-    /// `key` the hash of what the request is to stay with its endpoint by.
-    pub fn pick(
-        &self,
-        now: u64,
-        key: Option<u64>,
-        tried: &[u64],
-        rng: &mut fastrand::Rng,
-    ) -> Option<Picked> {
-        let set = self.set.load();
-        let mut attempt = Attempt {
-            tried,
-            now,
-            slow_start: self.slow_start,
-            panic: set.plan().panic(),
-        };
-        let due = now >= self.next_probe.load(Relaxed) && tried.is_empty();
-        let probed = due.then(|| self.probe(&set, now)).flatten();
-        let picked = probed.or_else(|| set.pick(attempt, key, rng));
-        // The last one may have gone since the plan was made.
-        let picked = picked.or_else(|| {
-            attempt.panic = self.rules.panic_threshold > 0.0;
-            attempt.panic.then(|| set.pick(attempt, key, rng)).flatten()
-        })?;
-        let (endpoint, _) = set.members().get(picked)?;
-        Some(Picked {
-            endpoint: Arc::clone(endpoint),
-            locality: set.locality(picked),
-            probe: probed.is_some(),
-            panic: attempt.panic,
-        })
-    }
-
-    /// Whether an attempt could go to an endpoint whose id is not in `tried`.
-    pub fn untried(&self, tried: &[u64]) -> bool {
-        self.set.load().members().iter().any(|(endpoint, listed)| {
-            let Seen { down, state } = endpoint.condition.load();
-            let takes = !down && matches!(state, State::Ready | State::Warming { .. });
-            takes && listed.weight > 0 && !tried.contains(&endpoint.id)
-        })
-    }
-
-    /// An ejected endpoint whose time is up: the request that asks becomes its probe.
-    fn probe(&self, set: &Set, now: u64) -> Option<usize> {
-        let lost = now + clock::micros(PROBE_LOST);
-        let probed = set.members().iter().position(|(endpoint, listed)| {
-            listed.weight > 0 && endpoint.condition.probe(now, lost)
-        });
-        self.next_probe.store(set.next_probe(), Relaxed);
-        probed
-    }
-
     /// Ejects an endpoint until then, in microseconds.
     pub fn eject(&self, endpoint: &Endpoint, until: u64) {
         endpoint.condition.eject(until);
         self.next_probe.fetch_min(until, Relaxed);
-    }
-
-    /// The probe of an endpoint came to nothing: the next request is another one.
-    pub fn probe_again(&self, endpoint: &Endpoint, now: u64) {
-        if endpoint.condition.probe_again(now) {
-            self.next_probe.fetch_min(now, Relaxed);
-        }
     }
 
     /// What changes with time alone. `now` is in microseconds.

@@ -128,6 +128,12 @@ impl Set {
         reserve
     }
 
+    /// Whether a member, by its place, is one of those with these ids.
+    pub(super) fn is_among(&self, member: usize, ids: &[u64]) -> bool {
+        let member = self.members.get(member);
+        member.is_some_and(|(endpoint, _)| ids.contains(&endpoint.id))
+    }
+
     /// When the next of its ejected endpoints may be probed, in microseconds.
     pub(super) fn next_probe(&self) -> u64 {
         let times =

@@ -1,6 +1,6 @@
 //! Picks from real sets: zones, levels of failover, panic, slow start, with every balancer.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use outrigger_config::model::{Balancer, HashKey};
 use proptest::prelude::*;

@@ -129,6 +129,9 @@ impl OutlierDetection {
 
     /// The single request that was sent to an ejected endpoint is over.
     fn probed(&self, cluster: &Cluster, endpoint: &Endpoint, now: u64, verdict: Verdict) {
+        // Before its time if a request had nobody else to go to, see `Endpoints::pick`.
+        let time = self.ejection(endpoint.id).map(|ejection| ejection.until);
+        let time = time.unwrap_or_default().max(now);
         let failure = match verdict {
             Verdict::Success => return self.restore(cluster, endpoint, now, "its probe went well"),
             Verdict::Failure(failure) => failure,
@@ -136,8 +139,12 @@ impl OutlierDetection {
             Verdict::Abandoned if self.lock().ejections.is_answered(endpoint.id) => {
                 return self.restore(cluster, endpoint, now, "its probe was answered");
             }
-            Verdict::Abandoned => return cluster.endpoints.probe_again(endpoint, now),
+            Verdict::Abandoned => return cluster.endpoints.probe_again(endpoint, time),
         };
+        // That says nothing new: what was to come comes as planned.
+        if time > now {
+            return cluster.endpoints.probe_again(endpoint, time);
+        }
         match &cluster.config.outlier_detection {
             Some(policy) => self.eject(cluster, policy, endpoint, now, Cause::Probe(failure)),
             None => self.restore(cluster, endpoint, now, "outlier detection is off"),

@@ -95,10 +95,14 @@ impl Stage {
     }
 
     fn pick(&self, now: u64) -> Picked {
-        let picked = self
-            .cluster
-            .endpoints
-            .pick(now, None, &[], &mut fastrand::Rng::with_seed(1));
+        self.pick_but(now, &[])
+    }
+
+    /// For a request that these have failed.
+    fn pick_but(&self, now: u64, tried: &[usize]) -> Picked {
+        let tried: Vec<u64> = tried.iter().map(|it| self.endpoint(*it).id).collect();
+        let mut rng = fastrand::Rng::with_seed(1);
+        let picked = self.cluster.endpoints.pick(now, None, &tried, &mut rng);
         picked.unwrap()
     }
 
@@ -242,6 +246,31 @@ fn a_probe_that_fails_ejects_for_longer() {
     assert_eq!((record.reason.as_str(), record.times), ("probe_failed", 2));
     assert!(!stage.pick(record.until - 1).probe);
     assert!(stage.pick(record.until).probe);
+}
+
+#[test]
+fn whom_all_others_have_failed_asks_an_ejected_one_before_its_time() {
+    let stage = stage(3, "");
+    let until = stage.ejects_the_first();
+    let first = stage.endpoint(0).id;
+    let now = until - 100;
+    assert_ne!(stage.pick_but(now, &[1]).endpoint.id, first);
+    let picked = stage.pick_but(now, &[1, 2]);
+    assert!(picked.probe && picked.endpoint.id == first);
+    let second = stage.pick_but(now, &[1, 2]);
+    assert!(
+        !second.probe && second.endpoint.id != first,
+        "one at a time"
+    );
+    let before = stage.record(0);
+    stage.judge(0, now + 1, Verdict::Failure(Failure::Connect), true);
+    assert_eq!(stage.state(0), State::Ejected { until });
+    assert_eq!(stage.record(0), before, "nothing new is known");
+    assert!(!stage.pick_but(now, &[0, 1, 2]).probe, "it was asked");
+    assert!(!stage.pick(until - 1).probe);
+    assert!(stage.pick_but(now + 2, &[1, 2]).probe);
+    stage.judge(0, now + 3, Verdict::Success, true);
+    assert_eq!(stage.ejected(), [0; 0]);
 }
 
 #[test]

@@ -94,7 +94,7 @@ impl<S: Handle> Retry<S> {
         }
         let now = clock::now();
         // Nobody has processed it, and somebody has not been asked yet.
-        let fresh = policy::unsent(result) && cluster.endpoints.untried(&call.tried);
+        let fresh = policy::unsent(result) && cluster.endpoints.untried_or_ejected(&call.tried);
         let wait = match fresh {
             true => Some(Duration::ZERO),
             false => self.wait(call, policy, result),
