@@ -3,7 +3,7 @@
 use std::{fs, net::IpAddr, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, Result};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType};
 use rustls::{
     ClientConfig, RootCertStore,
     client::Resumption,
@@ -34,6 +34,10 @@ impl Certificates {
         };
         let mut authority = CertificateParams::default();
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        // Names that differ: OpenSSL takes a certificate that was issued by its own name for one of an authority.
+        authority
+            .distinguished_name
+            .push(DnType::CommonName, "bench authority");
         let key = KeyPair::generate()?;
         let root = authority.self_signed(&key)?;
         let issuer = Issuer::new(authority, key);
@@ -43,6 +47,7 @@ impl Certificates {
             SanType::IpAddress(IpAddr::from([127, 0, 0, 1])),
             SanType::URI("spiffe://bench/proxy".try_into()?),
         ];
+        leaf.distinguished_name.push(DnType::CommonName, NAME);
         let key = KeyPair::generate()?;
         let leaf = leaf.signed_by(&key, &issuer)?.pem();
         let key = key.serialize_pem();
