@@ -48,7 +48,7 @@ async fn instructions(
         format!("--callgrind-out-file={}", counts.display()),
     ];
     let stand = Stand::start(peer, job, endpoints, &wrapper).await?;
-    let fleet = Fleet::connect(job.target(stand.address)?, job.connections).await?;
+    let fleet = Fleet::connect(stand.target()?, job.connections).await?;
     let plan = Plan {
         pace: Pace::Closed,
         duration: RUN_LIMIT,

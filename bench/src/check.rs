@@ -101,7 +101,7 @@ async fn measure(peer: Peer) -> Result<BTreeMap<String, u64>> {
     let endpoints = Endpoints::start(&[&["--name", "a"], &["--name", "b"]]).await?;
     let mut measured = BTreeMap::new();
     for path in PATHS {
-        if let Some(reason) = peer.refuses(path.upstream) {
+        if let Some(reason) = peer.refuses(path) {
             println!("{:12} skipped: {reason}", path.name);
             continue;
         }

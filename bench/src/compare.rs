@@ -16,7 +16,7 @@ use tokio::task::LocalSet;
 
 use crate::{
     callgrind,
-    job::{self, Job},
+    job::{self, Job, Way},
     load::Pace,
     machine,
     peer::Peer,
@@ -121,7 +121,7 @@ async fn compare(
     let mut samples: BTreeMap<Peer, Vec<Sample>> = BTreeMap::new();
     for round in 1..=arguments.rounds {
         for &(peer, _) in peers {
-            if let Some(reason) = peer.refuses(job.upstream) {
+            if let Some(reason) = peer.refuses(job) {
                 table.skip(peer, reason);
                 continue;
             }
@@ -136,7 +136,8 @@ async fn compare(
     }
     for (peer, samples) in samples {
         let mut row = Row::new(peer, &samples);
-        if peer != Peer::Direct && job.pace == Pace::Closed && !arguments.no_instructions {
+        let counts = job.pace == Pace::Closed && job.way != Way::Pair && !arguments.no_instructions;
+        if peer != Peer::Direct && counts {
             let count = callgrind::instructions_a_request(peer, job, &endpoints.addresses).await;
             match count {
                 Ok(count) => row.instructions = Some(count),

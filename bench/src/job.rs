@@ -19,6 +19,37 @@ pub enum Version {
     Http2,
 }
 
+/// What is below HTTP between client and proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Nothing.
+    Cleartext,
+    /// TLS 1.3.
+    Tls(Handshakes),
+}
+
+/// How often TLS begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handshakes {
+    /// Once: connections are kept.
+    Once,
+    /// Each request has a connection of its own, and nothing is resumed.
+    Full,
+    /// The same, resumed by the ticket of an earlier one.
+    Resumed,
+}
+
+/// What lies between client and endpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// A proxy that looks at each request.
+    Proxy,
+    /// A proxy that passes bytes on.
+    Bytes,
+    /// Two proxies, as the sidecars of two pods: mutual TLS between them.
+    Pair,
+}
+
 /// What the client sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ask {
@@ -41,6 +72,10 @@ pub struct Job {
     pub downstream: Version,
     /// Between proxy and endpoints.
     pub upstream: Version,
+    /// Below HTTP, between client and proxy.
+    pub transport: Transport,
+    /// What is between client and endpoints.
+    pub way: Way,
     /// Connections of the client.
     pub connections: usize,
     /// Requests at a time on each of them.
@@ -98,6 +133,8 @@ pub const SMALL_GET: Job = Job {
     about: "HTTP/1.1, 64 keep-alive connections, small GET, closed loop",
     downstream: Version::Http1,
     upstream: Version::Http1,
+    transport: Transport::Cleartext,
+    way: Way::Proxy,
     connections: 64,
     streams: 1,
     path: "/",
@@ -154,6 +191,49 @@ pub const JOBS: &[Job] = &[
         connections: 16,
         path: "/bytes/1048576",
         sample: 50,
+        ..SMALL_GET
+    },
+    Job {
+        name: "tls",
+        about: "TLS 1.3, HTTP/1.1, 64 keep-alive connections, small GET, closed loop",
+        transport: Transport::Tls(Handshakes::Once),
+        ..SMALL_GET
+    },
+    Job {
+        name: "tls-full",
+        about: "TLS 1.3, a connection and a full handshake for each small GET, 16 at a time",
+        transport: Transport::Tls(Handshakes::Full),
+        connections: 16,
+        sample: 100,
+        ..SMALL_GET
+    },
+    Job {
+        name: "tls-resumed",
+        about: "TLS 1.3, a connection and a resumed handshake for each small GET, 16 at a time",
+        transport: Transport::Tls(Handshakes::Resumed),
+        connections: 16,
+        sample: 100,
+        ..SMALL_GET
+    },
+    Job {
+        name: "mtls-pair",
+        about: "two proxies, mutual TLS between them, 64 keep-alive connections, small GET, closed loop; both together",
+        way: Way::Pair,
+        ..SMALL_GET
+    },
+    Job {
+        name: "tcp-1m",
+        about: "bytes passed on, of GETs of 1 MiB on 16 connections, closed loop; a request's us are 0.95 ms a GB",
+        way: Way::Bytes,
+        connections: 16,
+        path: "/bytes/1048576",
+        sample: 50,
+        ..SMALL_GET
+    },
+    Job {
+        name: "tcp-64",
+        about: "bytes passed on, of small GETs on 64 keep-alive connections, closed loop",
+        way: Way::Bytes,
         ..SMALL_GET
     },
 ];

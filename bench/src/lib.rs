@@ -20,3 +20,4 @@ pub mod process;
 pub mod scenario;
 pub mod simulate;
 pub mod stand;
+mod tls;

@@ -11,12 +11,16 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
+    rc::Rc,
 };
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 
-use crate::job::Version;
+use crate::{
+    job::{Job, Transport, Version, Way},
+    tls::Certificates,
+};
 pub use policy::{Balancer, Policy, Retry};
 
 /// A job made concrete: listen here, balance over those, keep connections alive on both sides, one worker, no access log.
@@ -31,13 +35,38 @@ pub struct Setup {
     pub downstream: Version,
     /// Spoken by the endpoints.
     pub upstream: Version,
+    /// Whether requests are looked at, or bytes passed on.
+    pub bytes: bool,
+    /// What callers have to speak below that.
+    pub(crate) front: Wire,
+    /// What endpoints are spoken to in.
+    pub(crate) back: Wire,
+    /// What is shown there.
+    pub(crate) certificates: Option<Rc<Certificates>>,
     /// What to do about failures; without one each peer does what it does by default.
     pub policy: Option<Policy>,
     /// For the configuration and whatever else the proxy writes.
     pub directory: PathBuf,
 }
 
+/// What is below HTTP on one side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wire {
+    /// Nothing.
+    Cleartext,
+    /// TLS, in which the one that is called shows a certificate.
+    Tls,
+    /// TLS in which both do.
+    Mutual,
+}
+
 impl Setup {
+    /// The certificates for a side that wants some.
+    fn shown(&self, wire: Wire) -> Option<&Certificates> {
+        let certificates = self.certificates.as_deref();
+        certificates.filter(|_| wire != Wire::Cleartext)
+    }
+
     /// Whether another list of endpoints will have to be taken over while it runs.
     fn reloads(&self) -> bool {
         self.policy.is_some_and(|policy| policy.reload)
@@ -83,9 +112,27 @@ impl Peer {
     }
 
     /// Why it cannot do this job, if it cannot.
-    pub fn refuses(self, upstream: Version) -> Option<&'static str> {
-        (self == Self::Nginx && upstream == Version::Http2)
-            .then_some("nginx 1.22 speaks HTTP/2 to endpoints only for gRPC")
+    pub fn refuses(self, job: &Job) -> Option<&'static str> {
+        match self {
+            Self::Nginx if job.upstream == Version::Http2 => {
+                Some("nginx 1.22 speaks HTTP/2 to endpoints only for gRPC")
+            }
+            Self::Nginx if job.way == Way::Bytes && !nginx::has_streams() => {
+                Some("nginx's module for streams is not installed")
+            }
+            Self::Direct if job.transport != Transport::Cleartext => {
+                Some("endpoints speak cleartext")
+            }
+            _ => None,
+        }
+    }
+
+    /// What two of it speak to each other in a pair: the best that it can.
+    pub(crate) fn between(self) -> Version {
+        match self {
+            Self::Nginx => Version::Http1,
+            Self::Direct | Self::Haproxy | Self::Envoy | Self::Outrigger => Version::Http2,
+        }
     }
 
     /// What its configuration is called.
@@ -181,4 +228,5 @@ fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;

@@ -4,6 +4,7 @@ use std::{
     fs,
     net::SocketAddr,
     path::PathBuf,
+    rc::Rc,
     time::{Duration, Instant},
 };
 
@@ -16,10 +17,11 @@ use tokio::{
 };
 
 use crate::{
-    job::{Job, Version},
-    load::{Fleet, Pace, Plan},
-    peer::{Peer, Setup},
+    job::{Job, Transport, Way},
+    load::{Fleet, Pace, Plan, Target},
+    peer::{Peer, Setup, Wire},
     process::{Process, free_address},
+    tls::Certificates,
 };
 
 /// How long a proxy may take to its first 200; under callgrind it starts fifty times slower.
@@ -77,6 +79,9 @@ pub fn scratch() -> Result<TempDir> {
 pub struct Stand {
     peer: Peer,
     proxy: Option<Process>,
+    /// The proxy behind it, of a pair.
+    second: Option<Process>,
+    job: Job,
     setup: Setup,
     directory: TempDir,
     /// Where to send requests.
@@ -98,18 +103,33 @@ impl Stand {
         wrapper: &[String],
     ) -> Result<Self> {
         let directory = scratch()?;
-        let setup = Setup {
+        let secure = job.transport != Transport::Cleartext || job.way == Way::Pair;
+        let certificates = secure.then(Certificates::new).transpose()?.map(Rc::new);
+        let mut setup = Setup {
             address: free_address()?,
             admin: free_address()?,
             endpoints: endpoints.to_vec(),
             downstream: job.downstream,
             upstream: job.upstream,
+            bytes: job.way == Way::Bytes,
+            front: match job.transport {
+                Transport::Cleartext => Wire::Cleartext,
+                Transport::Tls(_) => Wire::Tls,
+            },
+            back: Wire::Cleartext,
+            certificates,
             policy: job.policy,
             directory: directory.path().to_owned(),
+        };
+        let second = match job.way {
+            Way::Pair => Self::start_second(peer, &mut setup)?,
+            Way::Proxy | Way::Bytes => None,
         };
         let mut stand = Self {
             peer,
             proxy: None,
+            second,
+            job: *job,
             directory,
             address: setup.address,
             admin: setup.admin,
@@ -127,10 +147,49 @@ impl Stand {
                     false => Process::start,
                 };
                 stand.proxy = Some(start(&command, &stand.log())?);
-                stand.until_it_serves(job.downstream, started).await?;
+                stand.until_it_serves(started).await?;
             }
         }
         Ok(stand)
+    }
+
+    /// The proxy beside the endpoints, of a pair; from then on `setup` is that of the one before it.
+    fn start_second(peer: Peer, setup: &mut Setup) -> Result<Option<Process>> {
+        let directory = setup.directory.join("second");
+        fs::create_dir(&directory)?;
+        let between = peer.between();
+        let second = Setup {
+            address: free_address()?,
+            admin: free_address()?,
+            endpoints: setup.endpoints.clone(),
+            downstream: between,
+            front: Wire::Mutual,
+            certificates: setup.certificates.clone(),
+            policy: None,
+            directory: directory.clone(),
+            ..*setup
+        };
+        setup.endpoints = vec![second.address];
+        setup.upstream = between;
+        setup.back = Wire::Mutual;
+        let command = peer.prepare(&second)?;
+        let start = |command: Vec<String>| Process::start(&command, &directory.join("output.log"));
+        command.map(start).transpose()
+    }
+
+    /// The requests of this stand's job.
+    pub(crate) fn target(&self) -> Result<Target> {
+        self.target_of(&self.job)
+    }
+
+    fn target_of(&self, job: &Job) -> Result<Target> {
+        let target = job.target(self.address)?;
+        match (job.transport, &self.setup.certificates) {
+            (Transport::Tls(handshakes), Some(certificates)) => {
+                Ok(target.secured(certificates.dial(job.downstream, handshakes)?))
+            }
+            _ => Ok(target),
+        }
     }
 
     /// Gives the proxy another list of endpoints while it serves; its policy must have announced that.
@@ -143,9 +202,10 @@ impl Stand {
         }
     }
 
-    async fn until_it_serves(&mut self, version: Version, started: Instant) -> Result<()> {
+    async fn until_it_serves(&mut self, started: Instant) -> Result<()> {
         let probe = Job {
-            downstream: version,
+            downstream: self.job.downstream,
+            transport: self.job.transport,
             ..crate::job::SMALL_GET
         };
         let once = Plan {
@@ -155,7 +215,7 @@ impl Stand {
         };
         loop {
             // Endpoints refuse nothing, so any failure here is the proxy's, not serving yet.
-            let missing = match Fleet::connect(probe.target(self.address)?, 1).await {
+            let missing = match Fleet::connect(self.target_of(&probe)?, 1).await {
                 Err(error) => error.to_string(),
                 Ok(fleet) => {
                     let report = fleet.run(once).await?;
@@ -177,9 +237,10 @@ impl Stand {
         }
     }
 
-    /// The proxy's process id; none without a proxy.
-    pub fn id(&self) -> Result<Option<u32>> {
-        self.proxy.as_ref().map(Process::id).transpose()
+    /// The process ids of the proxy, or of both; none without a proxy.
+    pub fn ids(&self) -> Result<Vec<u32>> {
+        let proxies = self.proxy.iter().chain(&self.second);
+        proxies.map(Process::id).collect()
     }
 
     /// A place for files of this run; it is removed with the stand.
@@ -189,7 +250,7 @@ impl Stand {
 
     /// Ends the proxy: SIGTERM where it has something to write first, SIGKILL where it has not.
     pub async fn stop(mut self, signal: Signal) -> Result<TempDir> {
-        if let Some(proxy) = self.proxy.take() {
+        for proxy in self.proxy.take().into_iter().chain(self.second.take()) {
             proxy.stop(signal).await?;
         }
         Ok(self.directory)

@@ -49,12 +49,18 @@ pub(super) async fn take(
     duration: Duration,
 ) -> Result<Sample> {
     let stand = Stand::start(peer, job, endpoints, &[]).await?;
-    let proxy = stand.id()?;
+    let proxies = stand.ids()?;
+    let proxied = !proxies.is_empty();
     let resident = || -> Result<Option<f64>> {
-        let size = proxy.map(tree::resident).transpose()?;
-        Ok(size.map(|size| size as f64))
+        let sizes = proxies.iter().map(|proxy| tree::resident(*proxy));
+        let size = sizes.sum::<Result<u64>>()?;
+        Ok(proxied.then_some(size as f64))
     };
-    let cpu = || proxy.map(tree::cpu).transpose();
+    let cpu = || -> Result<Option<tree::Cpu>> {
+        let trees = proxies.iter().map(|proxy| tree::cpu(*proxy));
+        let cpu = trees.sum::<Result<tree::Cpu>>()?;
+        Ok(proxied.then_some(cpu))
+    };
     let plan = |duration| Plan {
         pace: job.pace,
         duration,
@@ -62,17 +68,17 @@ pub(super) async fn take(
     };
 
     let idle = resident()?;
-    let fleet = Fleet::connect(job.target(stand.address)?, job.connections).await?;
+    let fleet = Fleet::connect(stand.target()?, job.connections).await?;
     fleet.run(plan(WARM_UP)).await?;
     let before = cpu()?;
     let report = fleet.run(plan(duration)).await?;
     let used = before.zip(cpu()?).map(|(before, after)| after - before);
     let loaded = resident()?;
-    let calls = match proxy {
-        Some(proxy) => syscalls::a_request(proxy, &fleet, plan(TRACED)).await,
-        None => None,
+    let calls = match proxied {
+        true => syscalls::a_request(&proxies, &fleet, plan(TRACED)).await,
+        false => None,
     };
-    let start = proxy.map(|_| stand.start_time.as_secs_f64() * 1000.0);
+    let start = proxied.then_some(stand.start_time.as_secs_f64() * 1000.0);
     drop(fleet);
     stand.stop(Signal::KILL).await?;
 

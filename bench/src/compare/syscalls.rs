@@ -15,9 +15,9 @@ use crate::{
 const ATTACH: Duration = Duration::from_millis(200);
 
 /// Counts while `fleet` sends by `plan`; says once on standard error why it cannot.
-pub(super) async fn a_request(proxy: u32, fleet: &Fleet, plan: Plan) -> Option<f64> {
+pub(super) async fn a_request(proxies: &[u32], fleet: &Fleet, plan: Plan) -> Option<f64> {
     static SAID: Once = Once::new();
-    match count(proxy, fleet, plan).await {
+    match count(proxies, fleet, plan).await {
         Ok(calls) => Some(calls),
         Err(error) => {
             SAID.call_once(|| eprintln!("SKIPPED system calls: {error:#}"));
@@ -26,10 +26,10 @@ pub(super) async fn a_request(proxy: u32, fleet: &Fleet, plan: Plan) -> Option<f
     }
 }
 
-async fn count(proxy: u32, fleet: &Fleet, plan: Plan) -> Result<f64> {
-    match traced(PERF, proxy, fleet, plan).await {
+async fn count(proxies: &[u32], fleet: &Fleet, plan: Plan) -> Result<f64> {
+    match traced(PERF, proxies, fleet, plan).await {
         Ok(calls) => Ok(calls),
-        Err(perf) => traced(STRACE, proxy, fleet, plan)
+        Err(perf) => traced(STRACE, proxies, fleet, plan)
             .await
             .with_context(|| format!("perf: {perf:#}; strace")),
     }
@@ -62,9 +62,10 @@ const STRACE: Tracer = Tracer {
     },
 };
 
-async fn traced(tracer: Tracer, proxy: u32, fleet: &Fleet, plan: Plan) -> Result<f64> {
-    let members = tree::members(proxy)?;
-    let members: Vec<String> = members.iter().map(ToString::to_string).collect();
+async fn traced(tracer: Tracer, proxies: &[u32], fleet: &Fleet, plan: Plan) -> Result<f64> {
+    let trees = proxies.iter().map(|proxy| tree::members(*proxy));
+    let members: Vec<Vec<u32>> = trees.collect::<Result<_>>()?;
+    let members: Vec<String> = members.iter().flatten().map(ToString::to_string).collect();
     let child = Command::new(tracer.program)
         .args(tracer.arguments)
         .arg(members.join(","))

@@ -8,7 +8,13 @@ use http::{HeaderValue, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, sync::Mutex, task::spawn_local};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    sync::Mutex,
+    task::spawn_local,
+};
+use tokio_rustls::TlsConnector;
 
 use super::{
     tally::Failure,
@@ -57,7 +63,7 @@ impl Link {
     pub(crate) async fn exchange(&self) -> Result<Answer, Failure> {
         let request = self.target.request();
         let mut sender = self.sender.lock().await;
-        if sender.is_closed() {
+        if sender.is_closed() || self.target.anew() {
             *sender = Sender::connect(&self.target).await?;
         }
         let response = match &mut *sender {
@@ -92,6 +98,21 @@ impl Sender {
             .await
             .map_err(|_| Failure::Connect)?;
         stream.set_nodelay(true).map_err(|_| Failure::Connect)?;
+        match &target.dial {
+            None => Self::speak(stream, target).await,
+            Some(dial) => {
+                let connector = TlsConnector::from(dial.config.clone());
+                let stream = Box::pin(connector.connect(dial.name.clone(), stream)).await;
+                let stream = stream.map_err(|_| Failure::Connect)?;
+                Box::pin(Self::speak(stream, target)).await
+            }
+        }
+    }
+
+    async fn speak<S>(stream: S, target: &Target) -> Result<Self, Failure>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
+    {
         let io = TokioIo::new(stream);
         match target.protocol {
             Protocol::Http1 => {

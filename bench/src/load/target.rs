@@ -7,6 +7,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, header};
 use http_body_util::Full;
 
+use crate::tls::Dial;
+
 /// What the client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
@@ -28,6 +30,8 @@ pub struct Target {
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
+    /// How it is called; in cleartext without.
+    pub(super) dial: Option<Dial>,
 }
 
 impl Target {
@@ -58,6 +62,7 @@ impl Target {
             uri,
             headers,
             body: Bytes::new(),
+            dial: None,
         })
     }
 
@@ -84,6 +89,17 @@ impl Target {
         self.headers
             .insert(header::HOST, HeaderValue::from_str(host)?);
         Ok(self)
+    }
+
+    /// Through TLS.
+    pub(crate) fn secured(mut self, dial: Dial) -> Self {
+        self.dial = Some(dial);
+        self
+    }
+
+    /// Whether each request is to have a connection of its own.
+    pub(super) fn anew(&self) -> bool {
+        self.dial.as_ref().is_some_and(|dial| dial.anew)
     }
 
     /// How many requests one connection carries at a time.

@@ -1,6 +1,7 @@
 //! Envoy: one worker thread beside its main thread.
 
 mod policy;
+mod tls;
 
 use std::path::PathBuf;
 
@@ -94,16 +95,33 @@ pub(super) fn config(setup: &Setup) -> String {
         }]},
         "http_filters": filters,
     });
+    let mut chain = match setup.bytes {
+        true => json!({ "filters": [{
+            "name": "envoy.filters.network.tcp_proxy",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+                "stat_prefix": "front",
+                "cluster": CLUSTER,
+            },
+        }]}),
+        false => json!({ "filters": [{
+            "name": "envoy.filters.network.http_connection_manager",
+            "typed_config": connection_manager,
+        }]}),
+    };
+    if let Some(socket) = tls::front(setup) {
+        chain["transport_socket"] = socket;
+    }
+    if let Some(socket) = tls::back(setup) {
+        cluster["transport_socket"] = socket;
+    }
     let config = json!({
         "node": { "id": "bench", "cluster": "bench" },
         "static_resources": {
             "listeners": [{
                 "name": "front",
                 "address": address(&setup.address),
-                "filter_chains": [{ "filters": [{
-                    "name": "envoy.filters.network.http_connection_manager",
-                    "typed_config": connection_manager,
-                }]}],
+                "filter_chains": [chain],
             }],
             "clusters": [cluster],
         },

@@ -1,11 +1,11 @@
 //! HAProxy: one process, one thread; a master beside it where it has to load another configuration.
 
 use super::{
-    Balancer, Policy, Retry, Setup,
+    Balancer, Policy, Retry, Setup, Wire,
     policy::{ATTEMPTS, CONNECT_TIMEOUT, FAILURES, milliseconds},
     words,
 };
-use crate::job::Version;
+use crate::{job::Version, tls::NAME};
 
 pub(super) fn command(file: &str, setup: &Setup) -> Vec<String> {
     let mut command = words(["haproxy", "-db", "-f", file]);
@@ -19,12 +19,12 @@ pub(super) fn config(setup: &Setup) -> String {
     let Setup {
         address, directory, ..
     } = setup;
-    let protocol = |version| match version {
-        Version::Http1 => "",
-        Version::Http2 => " proto h2",
+    let downstream = front(setup);
+    let upstream = back(setup);
+    let mode = match setup.bytes {
+        true => "tcp",
+        false => "http\n  option forwardfor\n  http-reuse always",
     };
-    let downstream = protocol(setup.downstream);
-    let upstream = protocol(setup.upstream);
     let policy = setup.policy.as_ref();
     let connect = policy.map_or("5s".to_owned(), |_| milliseconds(CONNECT_TIMEOUT));
     let server = policy.map_or("60s".to_owned(), |policy| {
@@ -55,12 +55,10 @@ pub(super) fn config(setup: &Setup) -> String {
   nbthread 1
   maxconn 4096
 {of_process}defaults
-  mode http
+  mode {mode}
   timeout connect {connect}
   timeout client 60s
   timeout server {server}
-  option forwardfor
-  http-reuse always
 frontend front
   bind {address}{downstream} backlog 4096
   default_backend endpoints
@@ -68,6 +66,48 @@ backend endpoints
   balance {pick}
 {of_backend}{servers}"
     )
+}
+
+/// What callers have to speak.
+fn front(setup: &Setup) -> String {
+    let alpn = match setup.downstream {
+        Version::Http1 => "http/1.1",
+        Version::Http2 => "h2",
+    };
+    let Some(shown) = setup.shown(setup.front) else {
+        return proto(setup.downstream).to_owned();
+    };
+    let callers = match setup.front {
+        Wire::Mutual => format!(" verify required ca-file {}", shown.ca().display()),
+        Wire::Cleartext | Wire::Tls => String::new(),
+    };
+    format!(
+        " ssl crt {} ssl-min-ver TLSv1.2 alpn {alpn}{callers}",
+        shown.both().display()
+    )
+}
+
+/// What endpoints are spoken to in.
+fn back(setup: &Setup) -> String {
+    let Some(shown) = setup.shown(setup.back) else {
+        return proto(setup.upstream).to_owned();
+    };
+    let alpn = match setup.upstream {
+        Version::Http1 => "http/1.1",
+        Version::Http2 => "h2",
+    };
+    format!(
+        " ssl verify required ca-file {} crt {} sni str({NAME}) verifyhost {NAME} alpn {alpn}",
+        shown.ca().display(),
+        shown.both().display()
+    )
+}
+
+fn proto(version: Version) -> &'static str {
+    match version {
+        Version::Http1 => "",
+        Version::Http2 => " proto h2",
+    }
 }
 
 /// The policy, where it is said: for the backend, at each server. HAProxy has no limit that finds itself and no budget,

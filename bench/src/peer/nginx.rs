@@ -1,11 +1,16 @@
 //! nginx: one process, no master, unless it has to load another configuration.
 
+use std::path::Path;
+
 use super::{
-    Balancer, Policy, Retry, Setup,
+    Balancer, Policy, Retry, Setup, Wire,
     policy::{ATTEMPTS, CONNECT_TIMEOUT, FAILURES, OUT, milliseconds},
     words,
 };
-use crate::job::Version;
+use crate::{
+    job::Version,
+    tls::{Certificates, NAME},
+};
 
 pub(super) fn command(file: &str, setup: &Setup) -> Vec<String> {
     let directory = setup.directory.display().to_string();
@@ -32,9 +37,16 @@ pub(super) fn config(setup: &Setup) -> String {
         .iter()
         .map(|endpoint| format!("    server {endpoint}{of_server};\n"))
         .collect();
+    let front = setup.shown(setup.front);
+    let ssl = front.map_or("", |_| " ssl");
+    let of_server = front.map_or_else(String::new, |shown| front_tls(shown, setup.front));
+    let (scheme, of_back) = match setup.shown(setup.back) {
+        Some(shown) => ("https", back_tls(shown)),
+        None => ("http", String::new()),
+    };
     // Started as root it would drop to `nobody`, who may not write into the directory: hence `user`.
     // A keep-alive connection is closed after 1,000 requests by default: the others have no such limit.
-    format!(
+    let process = format!(
         "daemon off;
 master_process {master};
 user root;
@@ -42,7 +54,24 @@ pid {directory}/nginx.pid;
 error_log stderr crit;
 worker_rlimit_nofile 65536;
 events {{ worker_connections 16384; }}
-http {{
+"
+    );
+    if setup.bytes {
+        return format!(
+            "load_module {STREAMS};
+{process}stream {{
+  upstream endpoints {{
+{servers}  }}
+  server {{
+    listen {address} backlog=4096;
+    proxy_pass endpoints;
+  }}
+}}
+"
+        );
+    }
+    format!(
+        "{process}http {{
   access_log off;
   client_body_temp_path {directory}/body;
   proxy_temp_path {directory}/proxy;
@@ -56,17 +85,61 @@ http {{
     keepalive_requests 1000000000;
   }}
   server {{
-    listen {address}{http2} backlog=4096;
-    location / {{
-      proxy_pass http://endpoints;
+    listen {address}{ssl}{http2} backlog=4096;
+{of_server}    location / {{
+      proxy_pass {scheme}://endpoints;
       proxy_http_version 1.1;
       proxy_set_header Connection \"\";
       proxy_set_header Host $host;
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-{of_location}    }}
+{of_back}{of_location}    }}
   }}
 }}
 "
+    )
+}
+
+/// Its module for passing bytes on, of a package of its own.
+const STREAMS: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
+
+/// Whether it can pass bytes on.
+pub(super) fn has_streams() -> bool {
+    Path::new(STREAMS).exists()
+}
+
+fn front_tls(shown: &Certificates, wire: Wire) -> String {
+    let (cert, key, ca) = (shown.cert(), shown.key(), shown.ca());
+    let mut text = format!(
+        "    ssl_certificate {};
+    ssl_certificate_key {};
+    ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_session_cache shared:sessions:10m;
+",
+        cert.display(),
+        key.display()
+    );
+    if wire == Wire::Mutual {
+        text.push_str(&format!(
+            "    ssl_verify_client on;\n    ssl_client_certificate {};\n",
+            ca.display()
+        ));
+    }
+    text
+}
+
+fn back_tls(shown: &Certificates) -> String {
+    format!(
+        "      proxy_ssl_certificate {};
+      proxy_ssl_certificate_key {};
+      proxy_ssl_trusted_certificate {};
+      proxy_ssl_verify on;
+      proxy_ssl_name {NAME};
+      proxy_ssl_server_name on;
+      proxy_ssl_protocols TLSv1.3;
+",
+        shown.cert().display(),
+        shown.key().display(),
+        shown.ca().display()
     )
 }
 

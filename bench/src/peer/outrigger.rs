@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 
 use super::{
-    Balancer, Policy, Retry, Setup,
+    Balancer, Policy, Retry, Setup, Wire,
     policy::{ATTEMPTS, milliseconds},
     words,
 };
@@ -42,17 +42,41 @@ pub fn config(setup: &Setup) -> String {
     };
     let route = setup.policy.as_ref().map(of_route).unwrap_or_default();
     let cluster = setup.policy.as_ref().map(of_cluster).unwrap_or_default();
+    let identity = match setup.shown(setup.front).or(setup.shown(setup.back)) {
+        Some(shown) if setup.front == Wire::Mutual || setup.back == Wire::Mutual => format!(
+            "identity: {{ cert: {}, key: {}, ca: {} }}\n",
+            shown.cert().display(),
+            shown.key().display(),
+            shown.ca().display()
+        ),
+        _ => String::new(),
+    };
+    let front = match (setup.front, setup.shown(setup.front)) {
+        (Wire::Tls, Some(shown)) => format!(
+            "    tls: {{ certificates: [{{ cert: {}, key: {} }}] }}\n",
+            shown.cert().display(),
+            shown.key().display()
+        ),
+        (Wire::Mutual, _) => "    tls: mesh\n".to_owned(),
+        _ => String::new(),
+    };
+    let back = match setup.back {
+        Wire::Mutual => "    tls: mesh\n".to_owned(),
+        Wire::Cleartext | Wire::Tls if setup.bytes => String::new(),
+        Wire::Cleartext | Wire::Tls => format!("    protocol: {protocol}\n"),
+    };
+    let serves = match setup.bytes {
+        true => "    protocol: tcp\n    cluster: web\n".to_owned(),
+        false => format!("    routes:\n      - cluster: web\n{route}"),
+    };
     format!(
         "admin: {{ address: {admin} }}
-listeners:
+{identity}listeners:
   - address: {address}
-    routes:
-      - cluster: web
-{route}clusters:
+{front}{serves}clusters:
   web:
     endpoints: [{endpoints}]
-    protocol: {protocol}
-{cluster}"
+{back}{cluster}"
     )
 }
 

@@ -21,6 +21,10 @@ fn setup(policy: Option<Policy>) -> Setup {
         endpoints: vec![([127, 0, 0, 1], 3).into(), ([127, 0, 0, 1], 4).into()],
         downstream: Version::Http1,
         upstream: Version::Http1,
+        bytes: false,
+        front: Wire::Cleartext,
+        back: Wire::Cleartext,
+        certificates: None,
         policy,
         directory: PathBuf::from("/nowhere"),
     }
@@ -90,4 +94,26 @@ fn envoy_reads_its_endpoints_from_a_file_only_where_they_will_change() {
     assert!(changing.contains(envoy::ENDPOINTS) && !changing.contains("lb_endpoints"));
     let listed = envoy::endpoints(&setup(Some(reload)));
     assert!(listed.contains("lb_endpoints"), "{listed}");
+}
+
+#[test]
+fn outrigger_accepts_its_ways_of_speaking_tls() {
+    let certificates = Rc::new(Certificates::new().unwrap());
+    for (front, back, bytes) in [
+        (Wire::Tls, Wire::Cleartext, false),
+        (Wire::Cleartext, Wire::Mutual, false),
+        (Wire::Mutual, Wire::Cleartext, false),
+        (Wire::Cleartext, Wire::Cleartext, true),
+    ] {
+        let setup = Setup {
+            front,
+            back,
+            bytes,
+            certificates: Some(Rc::clone(&certificates)),
+            ..setup(None)
+        };
+        let config = outrigger::config(&setup);
+        let parsed = outrigger_config::parse("outrigger.yaml", &config);
+        assert!(parsed.is_ok(), "{config}\n{:?}", parsed.err());
+    }
 }

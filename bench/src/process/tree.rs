@@ -28,6 +28,16 @@ impl Cpu {
     }
 }
 
+impl std::iter::Sum for Cpu {
+    fn sum<I: Iterator<Item = Self>>(trees: I) -> Self {
+        trees.fold(Self::default(), |sum, tree| Self {
+            microseconds: sum.microseconds + tree.microseconds,
+            user_ticks: sum.user_ticks + tree.user_ticks,
+            system_ticks: sum.system_ticks + tree.system_ticks,
+        })
+    }
+}
+
 impl std::ops::Sub for Cpu {
     type Output = Self;
 

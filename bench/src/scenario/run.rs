@@ -41,7 +41,7 @@ pub(super) async fn run(scenario: &Scenario, contestant: Contestant) -> Result<R
     let mut stand = Stand::start(contestant.peer, &job, listed, &[]).await?;
 
     let start = Instant::now() + WARM_UP;
-    let mut client = Client::new(job.target(stand.address)?, start);
+    let mut client = Client::new(stand.target()?, start);
     let load = async {
         for (until, rate) in scenario.timeline.rates(scenario.rate) {
             client.send(rate, start + until).await?;
