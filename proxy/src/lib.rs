@@ -15,6 +15,7 @@ pub mod downstream;
 pub mod endpoint;
 pub mod error;
 pub mod fault;
+pub mod handover;
 pub mod health_check;
 pub mod hedge;
 pub mod idle_timeout;

@@ -216,6 +216,13 @@ pub const CONFIG_RELOADS: Family<Counter, 1> = Family::new(
     ["outcome"],
 );
 
+/// By [`HandoverOutcome`](super::HandoverOutcome).
+pub const HANDOVERS: Family<Counter, 1> = Family::new(
+    "outrigger_handovers_total",
+    "Listening sockets handed over between two processes, and when that came to nothing.",
+    ["outcome"],
+);
+
 /// Falls behind when tables are refused.
 pub const CONFIG_TIMESTAMP: Family<Gauge, 0> = Family::new(
     "outrigger_config_timestamp_seconds",

@@ -48,7 +48,8 @@ pub use limit::{
 };
 pub use on_demand::{Answer, OnDemandMetrics};
 pub use proxy::{
-    DetectedProtocol, DownstreamError, OpenConnection, ProxyMetrics, ReloadOutcome, Side,
+    DetectedProtocol, DownstreamError, HandoverOutcome, OpenConnection, ProxyMetrics,
+    ReloadOutcome, Side,
 };
 pub use registry::{Registry, page};
 pub use route::RouteMetrics;
