@@ -23,6 +23,7 @@ mod framing;
 mod fuzz;
 mod grpc;
 mod grpc_health;
+mod handover;
 mod headers;
 mod health_checks;
 mod hedging;
