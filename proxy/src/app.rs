@@ -24,7 +24,7 @@ use tokio::{
 };
 
 use crate::{
-    admin,
+    acme, admin,
     cli::Serve,
     clock, cluster,
     control::{self, Control, Merged, Standing, Table, on_demand::OnDemand},
@@ -144,6 +144,7 @@ struct App {
     /// Is closed when the last worker has ended.
     running: mpsc::Receiver<()>,
     tls: tls::Store,
+    acme: acme::Keeper,
     discovery: discovery::Discovery,
     health_checks: HealthChecks,
     signals: Signals,
@@ -198,7 +199,9 @@ impl App {
             what: "admin".to_owned(),
             error,
         })?;
-        let mut tls = tls::Store::new(Arc::clone(&telemetry.tls));
+        let challenges = Arc::<acme::Challenges>::default();
+        let mut tls = tls::Store::new(Arc::clone(&challenges), Arc::clone(&telemetry.tls));
+        let acme = acme::Keeper::new(challenges, Arc::clone(&telemetry.tls));
         let material = tls.take(&config, may_wait(&file))?;
         let (bound, left_out) = sockets.bind(&mut config, sources::pushed(&file), count)?;
         sockets.put(bound);
@@ -246,6 +249,7 @@ impl App {
             workers,
             running,
             tls,
+            acme,
             discovery: discovery::Discovery::default(),
             health_checks: HealthChecks::default(),
             signals,
@@ -323,6 +327,7 @@ impl App {
             status,
             sockets,
             succession,
+            acme,
             workers,
             mut running,
             mut signals,
@@ -332,6 +337,8 @@ impl App {
         let end = Instant::now() + timeout;
         status.draining();
         notify::notify(notify::STOPPING);
+        // What is wanted from now on is another process's affair.
+        drop(acme);
         // Whoever comes now starts on its own.
         let _metrics = succession.end();
         tracing::info!(?delay, ?timeout, "draining");

@@ -1,5 +1,6 @@
 //! The data plane of Outrigger: see `stack.rs` for the way of a request, and ARCHITECTURE.md for the map.
 
+pub mod acme;
 pub mod admin;
 pub mod app;
 pub mod balance;

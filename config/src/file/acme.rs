@@ -30,8 +30,9 @@ pub(super) fn acme() -> Shape<Acme> {
     let keys = keys!(Keys {
         /// That you have read the authority's terms of service, and agree to them: Let's Encrypt's are at
         /// https://letsencrypt.org/repository/.
-        terms_agreed: required(agreed())
-            .hint("read the authority's terms of service; if you agree to them, say `terms_agreed: true`"),
+        terms_agreed: required(agreed()).hint(
+            "read the authority's terms of service; if you agree to them, say `terms_agreed: true`"
+        ),
         /// Mail addresses that the authority may write to.
         contact: default(list(mail()), Vec::new()),
         /// The authority: the URL of its directory. Let's Encrypt's when left out.
@@ -41,7 +42,10 @@ pub(super) fn acme() -> Shape<Acme> {
         /// A directory of the proxy's own, for the account's key and the certificates.
         storage: default(file(), PathBuf::from(defaults::ACME_STORAGE)),
         /// How it is proven whose the hosts are. When one fails the next is tried.
-        challenges: default(list(challenge()).refine(some, Clone::clone), defaults::ACME_CHALLENGES.to_vec()),
+        challenges: default(
+            list(challenge()).refine(some, Clone::clone),
+            defaults::ACME_CHALLENGES.to_vec()
+        ),
     });
     keys.convert(
         |keys| Acme {
@@ -91,7 +95,8 @@ fn mail() -> Shape<String> {
 }
 
 fn url() -> Shape<String> {
-    let schema = json!({"type": "string", "pattern": "^https://", "examples": [defaults::ACME_DIRECTORY]});
+    let schema =
+        json!({"type": "string", "pattern": "^https://", "examples": [defaults::ACME_DIRECTORY]});
     let parse = |text: &str| {
         let fault = || Fault::new(format!("{} is no URL of a directory", quote(text)));
         match text.parse::<Uri>() {
@@ -101,7 +106,9 @@ fn url() -> Shape<String> {
             Ok(url) if url.scheme_str() == Some("http") => {
                 Err(fault().hint("authorities speak TLS only: `https://`"))
             }
-            _ => Err(fault().hint("one like `https://acme-staging-v02.api.letsencrypt.org/directory`, for tests")),
+            _ => Err(fault().hint(
+                "one like `https://acme-staging-v02.api.letsencrypt.org/directory`, for tests",
+            )),
         }
     };
     parsed("the URL of a directory", schema, parse, String::clone)
@@ -141,7 +148,10 @@ fn host() -> Shape<String> {
     let allowed = |host: String| {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         if host.contains('_') || !host.contains('.') {
-            let fault = Fault::new(format!("no authority gives a certificate for {}", quote(&host)));
+            let fault = Fault::new(format!(
+                "no authority gives a certificate for {}",
+                quote(&host)
+            ));
             return Err(fault.hint("a host that the whole internet knows, like `shop.example.com`"));
         }
         Ok(host)
@@ -159,7 +169,12 @@ pub(super) fn asked_of_somebody(node: &Node, reader: &mut Reader) {
         let Some(asked) = listener.get("tls").and_then(|tls| tls.entry("acme")) else {
             continue;
         };
-        let steps: [Step; 4] = ["listeners".into(), index.into(), "tls".into(), "acme".into()];
+        let steps: [Step; 4] = [
+            "listeners".into(),
+            index.into(),
+            "tls".into(),
+            "acme".into(),
+        ];
         let fault = Fault::new("this file does not say where certificates are got")
             .hint("at its top: `acme: { terms_agreed: true, contact: [ops@example.com] }`");
         reader.within(&steps, |reader| reader.report(&asked.key_span, fault));

@@ -54,6 +54,7 @@ pub(crate) fn document() -> Shape<Parts> {
         zone: process("a control plane does not set a proxy's zone"),
         /// Belongs to each proxy's own file.
         identity: process("a control plane does not set who a proxy is"),
+        /// Belongs to each proxy's own file.
         acme: process("a control plane does not set where a proxy gets its certificates"),
     });
     keys.rule(distinct_names)

@@ -41,7 +41,10 @@ impl Challenge {
 impl Acme {
     /// Where the certificate of a host lies, and its key: in one file, so that no moment sees one of each kind.
     pub fn certificate(&self, host: &str) -> Certificate {
-        let file = self.storage.join("certificates").join(format!("{host}.pem"));
+        let file = self
+            .storage
+            .join("certificates")
+            .join(format!("{host}.pem"));
         Certificate {
             cert: file.clone(),
             key: file,

@@ -8,8 +8,8 @@ use std::{
 use http::StatusCode;
 
 use super::{
-    Alpn, Challenge, FailurePercent, LogFormat, MemoryBound, OutlierDetection, RetryOn, SlowAnswers,
-    StatusRange, SuccessRate,
+    Alpn, Challenge, FailurePercent, LogFormat, MemoryBound, OutlierDetection, RetryOn,
+    SlowAnswers, StatusRange, SuccessRate,
 };
 
 /// Loopback: it shows internals. Linkerd's port.

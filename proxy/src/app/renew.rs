@@ -100,6 +100,9 @@ impl App {
             self.shared.snapshot.store(Arc::clone(&next));
             before.retire(&next);
             self.sockets.put(bound);
+            if self.sockets.are_open() {
+                self.acme.follow(&next.config);
+            }
             for address in old.into_iter().filter(|address| !new.contains(address)) {
                 self.sockets.close(address);
             }

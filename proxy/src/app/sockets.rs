@@ -130,6 +130,11 @@ impl Sockets {
         }
     }
 
+    /// Whether workers accept.
+    pub fn are_open(&self) -> bool {
+        self.open
+    }
+
     /// Each socket must have a worker, whose queue would fill up else; each worker a socket, its own if there are enough.
     fn hand_out(&self, address: SocketAddr, sockets: &[TcpListener]) {
         let (all, workers) = (sockets.iter().cycle(), self.workers.iter().cycle());

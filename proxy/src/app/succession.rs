@@ -125,6 +125,7 @@ impl App {
             self.succession.asks = Some(asks);
             tokio::spawn(door.watch(process));
         }
+        self.acme.follow(&self.shared.snapshot.load().config);
         self.status.serving();
         notify(notify::READY);
         let (workers, admin) = (self.workers.len(), self.succession.admin.0);

@@ -188,6 +188,13 @@ pub const TLS_RELOADS: Family<Counter, 1> = Family::new(
     ["outcome"],
 );
 
+/// By host and [`OrderOutcome`](super::OrderOutcome).
+pub const ACME_ORDERS: Family<Counter, 2> = Family::new(
+    "outrigger_acme_orders_total",
+    "Certificates that were ordered from an authority.",
+    ["host", "outcome"],
+);
+
 /// Of those who showed a certificate; the first hundred by name, the rest as `other`.
 pub const PEER_REQUESTS: Family<Counter, 1> = Family::new(
     "outrigger_peer_requests_total",

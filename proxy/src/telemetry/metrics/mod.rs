@@ -55,4 +55,4 @@ pub use registry::{Registry, page};
 pub use route::RouteMetrics;
 pub use tcp::{TcpMetrics, TcpResult};
 pub use text::CONTENT_TYPE;
-pub use tls::{HandshakeOutcome, Renewal, TlsMetrics};
+pub use tls::{HandshakeOutcome, OrderOutcome, Renewal, TlsMetrics};
