@@ -1,12 +1,12 @@
 //! Certificates that the proxy gets for itself, and the listeners that ask for some.
 
-use std::path::PathBuf;
+use std::{net::IpAddr, path::PathBuf};
 
 use http::Uri;
 use serde_json::json;
 
 use super::{
-    name::dns_name,
+    name::parse_host,
     tls::{file, files},
 };
 use crate::{
@@ -145,18 +145,28 @@ pub(super) fn hosts() -> Shape<Vec<String>> {
 }
 
 fn host() -> Shape<String> {
-    let allowed = |host: String| {
-        let host = host.trim_end_matches('.').to_ascii_lowercase();
-        if host.contains('_') || !host.contains('.') {
-            let fault = Fault::new(format!(
-                "no authority gives a certificate for {}",
-                quote(&host)
+    let schema = json!({"type": "string", "examples": ["shop.example.com"]});
+    let parse = |text: &str| {
+        let fault = || Fault::new(format!("{} can't be proven to be yours", quote(text)));
+        if text.starts_with("*.") {
+            return Err(fault().hint(
+                "a wildcard takes a challenge by DNS, which is not spoken here: list the hosts",
             ));
-            return Err(fault.hint("a host that the whole internet knows, like `shop.example.com`"));
+        }
+        let host = parse_host(text)?;
+        if host.parse::<IpAddr>().is_ok() || host.contains(['_', '[']) || !host.contains('.') {
+            return Err(
+                fault().hint("name a host that the whole internet knows, like `shop.example.com`")
+            );
         }
         Ok(host)
     };
-    dns_name().refine(allowed, String::clone)
+    parsed(
+        "a host like `shop.example.com`",
+        schema,
+        parse,
+        String::clone,
+    )
 }
 
 /// Rule of a file: who asks for certificates has said where they are got.

@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import socket
+import socketserver
 import ssl
 import stat
 import subprocess
@@ -12,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.error
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
@@ -24,24 +26,45 @@ class Names:
     """A name server for which every host is this machine."""
 
     def __enter__(self):
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        threading.Thread(target=self.serve, daemon=True).start()
-        return f"127.0.0.1:{self.socket.getsockname()[1]}"
-
-    def serve(self):
-        with contextlib.suppress(OSError):
-            while True:
-                query, peer = self.socket.recvfrom(1500)
-                end = query.index(b"\0", 12) + 5
-                question = query[12:end]
-                a = question[-4:-2] == b"\0\1"
-                answer = b"\xc0\x0c\0\1\0\1\0\0\0\1\0\4\x7f\0\0\1" if a else b""
-                head = query[:2] + b"\x81\x80\0\1" + (b"\0\1" if a else b"\0\0") + b"\0\0\0\0"
-                self.socket.sendto(head + question + answer, peer)
+        port = free_port()
+        self.servers = [
+            socketserver.ThreadingUDPServer(("127.0.0.1", port), Datagram),
+            socketserver.ThreadingTCPServer(("127.0.0.1", port), Stream),
+        ]
+        for server in self.servers:
+            server.daemon_threads = True
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"127.0.0.1:{port}"
 
     def __exit__(self, *_):
-        self.socket.close()
+        for server in self.servers:
+            server.shutdown()
+            server.server_close()
+
+
+def answer(query):
+    """One address to who asks for one, and nothing to the others."""
+    question = query[12 : query.index(b"\0", 12) + 5]
+    a = question[-4:-2] == b"\0\1"
+    head = query[:2] + b"\x81\x80\0\1" + (b"\0\1" if a else b"\0\0") + b"\0\0\0\0"
+    return head + question + (b"\xc0\x0c\0\1\0\1\0\0\0\1\0\4\x7f\0\0\1" if a else b"")
+
+
+class Datagram(socketserver.BaseRequestHandler):
+    """As most ask."""
+
+    def handle(self):
+        query, socket = self.request
+        socket.sendto(answer(query), self.client_address)
+
+
+class Stream(socketserver.StreamRequestHandler):
+    """As newer Pebbles ask."""
+
+    def handle(self):
+        while length := self.rfile.read(2):
+            reply = answer(self.rfile.read(int.from_bytes(length, "big")))
+            self.wfile.write(len(reply).to_bytes(2, "big") + reply)
 
 
 class Pebble(Process):
@@ -70,7 +93,8 @@ class Pebble(Process):
         }
         with open(self.path("pebble.json"), "w") as file:
             json.dump({"pebble": settings}, file)
-        environment = {**os.environ, "PEBBLE_VA_NOSLEEP": "1"}
+        # One nonce in a hundred is refused for nothing, which is to be borne; more of them in a row end an order.
+        environment = {**os.environ, "PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "1"}
         super().__init__(pebble, "-config", self.path("pebble.json"), "-dnsserver", names, env=environment)
 
     def path(self, name):

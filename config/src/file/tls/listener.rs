@@ -10,7 +10,9 @@ use crate::{
     },
     problem::Fault,
     reader::Reader,
-    shape::{Shape, choice, default, flag, keys, list, optional, required, split, whole, word},
+    shape::{
+        Shape, absent, choice, default, flag, keys, list, optional, required, split, whole, word,
+    },
     yaml::{Content, Node},
 };
 
@@ -54,7 +56,7 @@ fn own() -> Shape<ServerTls> {
         /// What it shows: the certificate that has the name that a caller asks for; the first is for all others.
         certificates: default(list(certificate()), Vec::new()),
         /// Hosts whose certificates the proxy gets for itself, as `acme` at the top of the file says; after those above.
-        acme: default(hosts(), Vec::new()),
+        acme: absent(hosts(), Vec::new()),
         /// Whether callers show a certificate.
         client_certificates: default(ask(), Ask::Off),
         /// Who vouches for callers: one file of roots or several.
