@@ -2,6 +2,7 @@
 //!
 //! A file a subject. Each declares the shape of its part (see [`crate::shape`]) and the rules that span several keys.
 
+mod acme;
 mod address;
 mod balancer;
 mod circuit_breaker;
@@ -81,6 +82,9 @@ fn whole_file() -> Shape<Config> {
         zone: optional(name::name()),
         /// Who it is in its mesh: what `tls: mesh` shows, and whom it believes.
         identity: optional(tls::identity()),
+        /// How certificates are got for the hosts that `tls: { acme: [...] }` of a listener names. A listener in cleartext
+        /// answers the authority's questions, too.
+        acme: optional(acme::acme()),
         /// Addresses that accept connections, with their routes.
         listeners: required(list(listener::listener()))
             .hint("what is to be served; `listeners: []` when a control plane has all of it"),
@@ -90,6 +94,7 @@ fn whole_file() -> Shape<Config> {
     keys.rule(distinct_names)
         .rule(distinct_addresses)
         .rule(tls::mesh_has_identity)
+        .rule(acme::asked_of_somebody)
 }
 
 fn distinct_names(node: &Node, reader: &mut Reader) {

@@ -3,6 +3,7 @@
 //! "Parse, don't validate": nothing here is a string that might be wrong, an integer of unnamed unit, or an
 //! `Option` that means "default". Each default is a constant with one sentence of reason.
 
+mod acme;
 mod circuit_breaker;
 mod cluster;
 pub mod default;
@@ -24,6 +25,7 @@ mod tls;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+pub use acme::{Acme, Challenge};
 pub use circuit_breaker::{CircuitBreaker, Fallback, SlowCall};
 pub use cluster::{
     Balancer, Cluster, Dns, DnsRecord, Endpoint, Endpoints, HashKey, PoolPolicy, Protocol, Zones,
@@ -63,6 +65,8 @@ pub struct Config {
     pub zone: Option<Arc<str>>,
     /// Who the process is in its mesh; `None`: it is in none.
     pub identity: Option<Identity>,
+    /// How it gets certificates for itself; `None`: it does not.
+    pub acme: Option<Acme>,
     /// Bound addresses, in file order.
     pub listeners: Vec<Listener>,
     /// Sets of endpoints, in file order. A [`ClusterRef`] is an index into this.

@@ -5,6 +5,7 @@
 mod renew;
 mod sockets;
 mod sources;
+mod succession;
 
 use std::{
     io,
@@ -23,12 +24,12 @@ use tokio::{
 };
 
 use crate::{
-    admin,
+    acme, admin,
     cli::Serve,
     clock, cluster,
     control::{self, Control, Merged, Standing, Table, on_demand::OnDemand},
     discovery,
-    downstream::accept::bind,
+    handover::{self, Given, notify},
     health_check::HealthChecks,
     overload::Overload,
     snapshot::Snapshot,
@@ -39,6 +40,7 @@ use crate::{
 };
 use sockets::Sockets;
 use sources::{File, News, Sources};
+use succession::{Heritage, Succession};
 
 /// How often series whose route or cluster is gone are looked for; scraping does it, too.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -70,6 +72,9 @@ pub enum Failure {
         /// Why not.
         error: io::Error,
     },
+    /// The sockets of the running process can't be had.
+    #[error("no hand-over: {0}")]
+    Handover(#[from] handover::Failure),
     /// What TLS needs is not right.
     #[error("{0}")]
     Tls(#[from] tls::store::Mistakes),
@@ -116,7 +121,15 @@ pub fn run(args: &Serve) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(async { App::start(args, file, config, options)?.serve().await })
+    runtime.block_on(async {
+        let (heritage, inherited) = match args.handover() {
+            Some(path) => Heritage::find(&path).await?,
+            None => (Heritage::None, Given::default()),
+        };
+        let sockets = Sockets::new(inherited, handover::systemd::sockets());
+        let app = App::start(args, file, config, options, (sockets, heritage))?;
+        app.serve().await
+    })
 }
 
 struct App {
@@ -125,10 +138,13 @@ struct App {
     file: Config,
     shared: Arc<Shared>,
     status: Arc<Status>,
+    sockets: Sockets,
+    succession: Succession,
     workers: Vec<mpsc::UnboundedSender<Order>>,
     /// Is closed when the last worker has ended.
     running: mpsc::Receiver<()>,
     tls: tls::Store,
+    acme: acme::Keeper,
     discovery: discovery::Discovery,
     health_checks: HealthChecks,
     signals: Signals,
@@ -151,6 +167,7 @@ impl App {
         path: Option<PathBuf>,
         file: Config,
         options: Option<control::Options>,
+        (mut sockets, heritage): (Sockets, Heritage),
     ) -> Result<Self, Failure> {
         let telemetry = Telemetry::start(args.log_format.into(), file.access_log.as_ref())?;
         let signals = Signals {
@@ -160,7 +177,7 @@ impl App {
         };
         let count = args.workers();
         let admin = args.admin.unwrap_or(file.admin.address);
-        let sources = path.clone().map(|path| File::new(path, args.zone()));
+        let sources = path.map(|path| File::new(path, args.zone()));
         // Before anything else: whoever waits for this proxy should not wait for a control plane.
         let pushed = match &options {
             Some(options) => control::last_good(options.cache.as_deref()),
@@ -177,14 +194,17 @@ impl App {
         });
         let status = Arc::new(Status::new(standing.clone()));
         let (ask_drain, drain_asked) = mpsc::channel(1);
-        let admin_socket = bind(admin, 1).map_err(|error| Failure::Bind {
+        let admin_sockets = sockets.at(admin, 1).map_err(|error| Failure::Bind {
             address: admin,
             what: "admin".to_owned(),
             error,
         })?;
-        let mut tls = tls::Store::new(Arc::clone(&telemetry.tls));
+        let challenges = Arc::<acme::Challenges>::default();
+        let mut tls = tls::Store::new(Arc::clone(&challenges), Arc::clone(&telemetry.tls));
+        let acme = acme::Keeper::new(challenges, Arc::clone(&telemetry.tls));
         let material = tls.take(&config, may_wait(&file))?;
-        let (sockets, left_out) = Sockets::bind(&mut config, &[], sources::pushed(&file), count)?;
+        let (bound, left_out) = sockets.bind(&mut config, sources::pushed(&file), count)?;
+        sockets.put(bound);
         let (unbound, why): (Vec<_>, Vec<_>) = left_out.into_iter().unzip();
         clashes.extend(why);
 
@@ -203,15 +223,11 @@ impl App {
             on_demand,
             telemetry,
         });
-        admin::start(
-            admin_socket,
-            &admin::State {
-                shared: Arc::clone(&shared),
-                status: Arc::clone(&status),
-                drain: ask_drain,
-            },
-        )?;
-
+        let state = admin::State {
+            shared: Arc::clone(&shared),
+            status: Arc::clone(&status),
+            drain: ask_drain,
+        };
         let (alive, running) = mpsc::channel(1);
         let mut workers = Vec::new();
         for index in 0..count {
@@ -219,7 +235,6 @@ impl App {
             worker::spawn(index, Arc::clone(&shared), received, alive.clone())?;
             workers.push(orders);
         }
-        sockets.hand_out(&workers);
         let control = options.zip(wanted).zip(standing);
         let control = control.map(|((options, wanted), standing)| {
             Control::start(options, pushed.clone(), wanted, &shared, &standing)
@@ -229,9 +244,12 @@ impl App {
             file,
             shared,
             status,
+            sockets,
+            succession: Succession::new(heritage, (admin, admin_sockets), state),
             workers,
             running,
             tls,
+            acme,
             discovery: discovery::Discovery::default(),
             health_checks: HealthChecks::default(),
             signals,
@@ -241,9 +259,6 @@ impl App {
         };
         app.sources.in_force(&clashes);
         app.discover();
-        app.status.serving();
-        let config = path.unwrap_or_default();
-        tracing::info!(workers = count, %admin, config = %config.display(), "serving");
         Ok(app)
     }
 
@@ -251,9 +266,12 @@ impl App {
         let mut sweep = interval(SWEEP);
         let mut tend = interval(cluster::TEND);
         tend.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
+        let delay = loop {
             tokio::select! {
-                _ = tend.tick() => self.tend(),
+                _ = tend.tick() => {
+                    self.tend();
+                    self.open().await?;
+                }
                 _ = sweep.tick() => self.shared.telemetry.registry.sweep(std::time::Instant::now()),
                 news = self.sources.changed() => match news {
                     News::File => self.reload(),
@@ -261,12 +279,16 @@ impl App {
                 },
                 files = self.tls.changed() => self.tls.renew(&files),
                 _ = self.signals.hangup.recv() => self.reload(),
-                _ = self.signals.terminate.recv() => break,
-                _ = self.signals.interrupt.recv() => break,
-                Some(()) = self.drain_asked.recv() => break,
+                _ = self.signals.terminate.recv() => break self.delay(),
+                _ = self.signals.interrupt.recv() => break self.delay(),
+                Some(()) = self.drain_asked.recv() => break self.delay(),
+                ask = self.succession.asked() => if self.answer(ask) {
+                    // Nobody has to find out that this process goes.
+                    break Duration::ZERO;
+                }
             }
-        }
-        self.drain().await
+        };
+        self.drain(delay).await
     }
 
     /// Lets time do its work.
@@ -293,23 +315,36 @@ impl App {
             .follow(&self.shared.snapshot.load(), &self.status);
     }
 
+    fn delay(&self) -> Duration {
+        self.shared.snapshot.load().config.drain.delay
+    }
+
     /// `/ready` fails at once, new connections are refused after the delay, and what is under way may finish until the
     /// time-out. Metrics stay up to the end.
-    async fn drain(self) -> Result<(), Failure> {
+    async fn drain(self, delay: Duration) -> Result<(), Failure> {
         let Self {
             shared,
             status,
+            sockets,
+            succession,
+            acme,
             workers,
             mut running,
             mut signals,
             ..
         } = self;
-        let Drain { delay, timeout } = shared.snapshot.load().config.drain;
+        let Drain { timeout, .. } = shared.snapshot.load().config.drain;
         let end = Instant::now() + timeout;
         status.draining();
+        notify::notify(notify::STOPPING);
+        // What is wanted from now on is another process's affair.
+        drop(acme);
+        // Whoever comes now starts on its own.
+        let _metrics = succession.end();
         tracing::info!(?delay, ?timeout, "draining");
         let drained = async {
             sleep(delay).await;
+            drop(sockets);
             tell(&workers, || Order::Drain);
             // Nobody sends: it ends when the last worker does.
             let _ended = running.recv().await;

@@ -52,6 +52,14 @@ pub struct Serve {
     /// The zone that the process runs in, in place of the file's.
     #[arg(long, env = "OUTRIGGER_ZONE", value_name = "NAME")]
     pub zone: Option<Arc<str>>,
+    /// Where the next process comes by for the listening sockets of this one, which goes by for those of the one before.
+    #[arg(
+        long,
+        env = "OUTRIGGER_HANDOVER",
+        value_name = "PATH",
+        value_parser = optional::<PathBuf>
+    )]
+    handover: Option<Optional<PathBuf>>,
     /// How the process's own log looks.
     #[arg(
         long,
@@ -154,6 +162,11 @@ impl Serve {
     /// The file, if there is one.
     pub fn file(&self) -> Option<PathBuf> {
         self.config.clone().flatten()
+    }
+
+    /// Where sockets are handed over, if they are.
+    pub fn handover(&self) -> Option<PathBuf> {
+        self.handover.clone().flatten()
     }
 
     /// As asked for, else the CPUs that the cgroup and the affinity mask allow.

@@ -1,5 +1,6 @@
 //! The data plane of Outrigger: see `stack.rs` for the way of a request, and ARCHITECTURE.md for the map.
 
+pub mod acme;
 pub mod admin;
 pub mod app;
 pub mod balance;
@@ -15,6 +16,7 @@ pub mod downstream;
 pub mod endpoint;
 pub mod error;
 pub mod fault;
+pub mod handover;
 pub mod health_check;
 pub mod hedge;
 pub mod idle_timeout;

@@ -23,6 +23,7 @@ pub use crate::{
 pub use clusters::{Clusters, Fallback};
 
 use crate::{
+    acme::Challenges,
     fault::Fault,
     hedge,
     limits::ListenerLimits,
@@ -54,6 +55,8 @@ pub struct Listener {
     pub config: model::Listener,
     /// What its callers have to speak below HTTP; `None`: nothing.
     pub tls: Option<Arc<tls::Server>>,
+    /// What is answered when an authority asks whose a host is; `None`: it is not asked here.
+    pub acme: Option<Arc<Challenges>>,
     /// Of requests that no route took.
     pub unrouted: RouteMetrics,
     /// Of all its requests.
@@ -125,7 +128,6 @@ impl Snapshot {
                     let named = || before.named(&listener.name);
                     before.listener(listener.address).or_else(named)
                 });
-                let tls = tls.server(listener.address);
                 Listener::compile(listener, tls, &clusters, before, registry)
             })
             .collect();
@@ -166,12 +168,14 @@ impl Snapshot {
 impl Listener {
     fn compile(
         config: &model::Listener,
-        tls: Option<&Arc<tls::Server>>,
+        tls: &tls::Material,
         clusters: &[Arc<Cluster>],
         before: Option<&Arc<Self>>,
         registry: &Registry,
     ) -> Arc<Self> {
         let name = &config.name;
+        let acme = tls.challenges(config);
+        let tls = tls.server(config.address);
         let known = before.filter(|before| before.config.name == *name);
         let known: Map<_, _> = known
             .into_iter()
@@ -196,6 +200,7 @@ impl Listener {
             && before.config.has_ways_of(config)
             && before.tcp.iter().all(|tcp| tcp.is_still(clusters))
             && tls::same(before.tls.as_ref(), tls)
+            && tls::same(before.acme.as_ref(), acme)
         {
             return Arc::clone(before);
         }
@@ -212,6 +217,7 @@ impl Listener {
                 .tcp()
                 .map(|tcp| Destinations::compile(tcp, name, clusters, registry)),
             tls: tls.map(Arc::clone),
+            acme: acme.map(Arc::clone),
             router: Router::new(&config.routes),
             routes,
             // Each route has its own part of the file.

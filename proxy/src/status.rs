@@ -52,7 +52,14 @@ impl Status {
             Some("draining".into())
         } else if !self.serving.load(Relaxed) {
             Some("starting".into())
-        } else if let Some(why) = self.control().and_then(Standing::unready) {
+        } else {
+            self.lacks()
+        }
+    }
+
+    /// What the process waits for before it can serve as its table says.
+    pub fn lacks(&self) -> Option<Cow<'static, str>> {
+        if let Some(why) = self.control().and_then(Standing::unready) {
             Some(why.into())
         } else if self.unresolved.load(Relaxed) > 0 {
             Some("resolving names".into())
@@ -61,7 +68,7 @@ impl Status {
         }
     }
 
-    /// All listeners are bound.
+    /// Workers accept.
     pub fn serving(&self) {
         self.serving.store(true, Relaxed);
     }

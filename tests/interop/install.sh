@@ -20,6 +20,12 @@ if [[ ! -x $INTEROP_HOME/bin/h2spec ]]; then
         loudly "h2spec could not be installed"
 fi
 
+# Debian's if it is there.
+if ! command -v pebble >/dev/null; then
+    GOBIN=$INTEROP_HOME/bin go install github.com/letsencrypt/pebble/v2/cmd/pebble@latest >&2 ||
+        loudly "Pebble could not be installed: apt-get install pebble"
+fi
+
 # What speaks xDS is pinned: a release of a control plane's clients may change what is asked on the wire.
 (cd "$here/go" && go build -o "$INTEROP_HOME/bin/" ./...) >&2 ||
     loudly "go-control-plane and grpc-go could not be built"

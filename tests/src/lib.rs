@@ -32,7 +32,7 @@ pub use http2::{Frame, RawHttp2};
 pub use load::{Load, Tally, spread};
 pub use metrics::Metrics;
 pub use ports::{free_address, refusing_address};
-pub use proxy::{Finished, Proxy, outrigger};
+pub use proxy::{Finished, Proxy, outrigger, terminate};
 pub use raw::{Raw, RawEndpoint, RawReply};
 pub use switched::{Side, Switched};
 pub use table::Table;

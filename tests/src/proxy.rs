@@ -73,6 +73,19 @@ impl Proxy {
         Self::launch(command, directory, address, admin)
     }
 
+    /// Starts another process for the same addresses, with a directory of its own, and waits for nothing.
+    pub fn beside(&self, table: impl Into<String>, arguments: &[&str]) -> Self {
+        let directory = TempDir::new().unwrap();
+        let table = filled(&table.into(), self.address, self.admin);
+        fs::write(directory.path().join("outrigger.yaml"), table).unwrap();
+        let mut command = outrigger();
+        command
+            .current_dir(&directory)
+            .args(["--config", "outrigger.yaml"])
+            .args(arguments);
+        Self::launch(command, directory, self.address, self.admin)
+    }
+
     /// Starts the process without a file, under these control planes, and waits for nothing. Where it listens is theirs to
     /// say: an address to say is reserved.
     pub fn controlled(servers: &[SocketAddr], arguments: &[&str]) -> Self {
@@ -224,6 +237,11 @@ impl Proxy {
         self.signal(Signal::HUP);
     }
 
+    /// Ends it at once.
+    pub fn sigkill(&self) {
+        self.signal(Signal::KILL);
+    }
+
     fn signal(&self, signal: Signal) {
         self::signal(self.pid(), signal);
     }
@@ -266,6 +284,11 @@ pub fn outrigger() -> Command {
     let mut command = Command::new(binary("outrigger", "OUTRIGGER_BIN"));
     without_settings(&mut command);
     command
+}
+
+/// Asks a process to end.
+pub fn terminate(id: u32) {
+    signal(id, Signal::TERM);
 }
 
 /// What the caller's shell has set is not part of a test.

@@ -2,6 +2,7 @@
 //!
 //! All but `stage` need the binary: `cargo build -p outrigger` first, as `make test` does.
 
+mod acme;
 mod balancing;
 mod by_host;
 mod circuit_breaker;
@@ -23,6 +24,7 @@ mod framing;
 mod fuzz;
 mod grpc;
 mod grpc_health;
+mod handover;
 mod headers;
 mod health_checks;
 mod hedging;

@@ -29,6 +29,7 @@ struct Keys {
     overload: (),
     zone: (),
     identity: (),
+    acme: (),
 }
 
 pub(crate) fn document() -> Shape<Parts> {
@@ -53,6 +54,8 @@ pub(crate) fn document() -> Shape<Parts> {
         zone: process("a control plane does not set a proxy's zone"),
         /// Belongs to each proxy's own file.
         identity: process("a control plane does not set who a proxy is"),
+        /// Belongs to each proxy's own file.
+        acme: process("a control plane does not set where a proxy gets its certificates"),
     });
     keys.rule(distinct_names)
         .rule(distinct_addresses)
@@ -78,6 +81,7 @@ fn to_keys(parts: &Parts) -> Keys {
         overload: (),
         zone: (),
         identity: (),
+        acme: (),
     }
 }
 

@@ -91,7 +91,7 @@ fn parse_match(text: &str) -> Result<HostMatch, Fault> {
 }
 
 /// In lower case, without port.
-fn parse_host(text: &str) -> Result<String, Fault> {
+pub(super) fn parse_host(text: &str) -> Result<String, Fault> {
     let fault = || Fault::new(format!("{} is not a host", quote(text)));
     let bracketed = text
         .strip_prefix('[')

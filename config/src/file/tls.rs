@@ -95,7 +95,7 @@ fn certificate() -> Shape<Certificate> {
 }
 
 /// One file, or several.
-fn files() -> Shape<Vec<PathBuf>> {
+pub(super) fn files() -> Shape<Vec<PathBuf>> {
     let one = file().convert(
         |file| vec![file],
         |files: &Vec<PathBuf>| files.first().cloned().unwrap_or_default(),
@@ -113,7 +113,7 @@ fn files() -> Shape<Vec<PathBuf>> {
 }
 
 /// The path of a file; a relative one is looked for where the process runs.
-fn file() -> Shape<PathBuf> {
+pub(super) fn file() -> Shape<PathBuf> {
     let schema = json!({"type": "string", "minLength": 1, "examples": ["/etc/tls/tls.crt"]});
     let parse = |text: &str| match text {
         "" => Err(Fault::new("a path can't be empty")),

@@ -8,8 +8,8 @@ use std::{
 use http::StatusCode;
 
 use super::{
-    Alpn, FailurePercent, LogFormat, MemoryBound, OutlierDetection, RetryOn, SlowAnswers,
-    StatusRange, SuccessRate,
+    Alpn, Challenge, FailurePercent, LogFormat, MemoryBound, OutlierDetection, RetryOn,
+    SlowAnswers, StatusRange, SuccessRate,
 };
 
 /// Loopback: it shows internals. Linkerd's port.
@@ -189,3 +189,9 @@ pub const BREAKER_MAX_OPEN_TIME: Duration = Duration::from_secs(60);
 pub const BREAKER_PROBES: u32 = 3;
 /// A fault that says no share is for every request: so it is seen at once in a test.
 pub const FAULT_SHARE: f64 = 1.0;
+/// Let's Encrypt's: what everybody's browser believes, for nothing.
+pub const ACME_DIRECTORY: &str = "https://acme-v02.api.letsencrypt.org/directory";
+/// Where state of services belongs (FHS 5.8).
+pub const ACME_STORAGE: &str = "/var/lib/outrigger/acme";
+/// First what needs no port but that of the listener itself.
+pub const ACME_CHALLENGES: [Challenge; 2] = [Challenge::TlsAlpn01, Challenge::Http01];

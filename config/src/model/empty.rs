@@ -25,6 +25,7 @@ impl Default for Config {
             },
             zone: None,
             identity: None,
+            acme: None,
             listeners: Vec::new(),
             clusters: Vec::new(),
         }

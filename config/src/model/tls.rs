@@ -38,6 +38,8 @@ pub enum ListenerTls {
 pub struct ServerTls {
     /// Found by the names in them; the first is for callers that name none, or one that is in none.
     pub certificates: Vec<Certificate>,
+    /// Hosts whose certificates the proxy gets for itself; see [`Acme`](super::Acme).
+    pub acme: Vec<String>,
     /// Whether callers show a certificate.
     pub clients: ClientCertificates,
     /// The oldest version.

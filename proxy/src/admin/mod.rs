@@ -13,7 +13,7 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpListener, sync::mpsc};
+use tokio::{net::TcpListener, sync::mpsc, task::JoinSet};
 
 use crate::{status::Status, telemetry::metrics::CONTENT_TYPE, worker::Shared};
 
@@ -41,15 +41,16 @@ GET  /clusters  endpoints with their load
 POST /drain     finish what is under way, then exit
 ";
 
-/// Serves on sockets that were bound.
+/// Serves on sockets that were bound, until what is returned is dropped.
 ///
 /// # Errors
 /// When the system does not give what they need.
-pub fn start(sockets: Vec<std::net::TcpListener>, state: &State) -> io::Result<()> {
+pub fn start(sockets: Vec<std::net::TcpListener>, state: &State) -> io::Result<JoinSet<()>> {
+    let mut serving = JoinSet::new();
     for socket in sockets {
-        tokio::spawn(serve(TcpListener::from_std(socket)?, state.clone()));
+        serving.spawn(serve(TcpListener::from_std(socket)?, state.clone()));
     }
-    Ok(())
+    Ok(serving)
 }
 
 async fn serve(listener: TcpListener, state: State) {

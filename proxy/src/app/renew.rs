@@ -5,10 +5,10 @@ use std::{sync::Arc, time::SystemTime};
 use outrigger_config::Config;
 use tokio::time::Instant;
 
-use super::{App, BIND_AGAIN, Failure, TELL, may_wait, sockets::Sockets, sources, tell};
+use super::{App, BIND_AGAIN, Failure, TELL, may_wait, sources};
 use crate::{
     control::Merged, downstream::accept::bind, snapshot::Snapshot, status::Refused,
-    telemetry::metrics::ReloadOutcome, worker::Order,
+    telemetry::metrics::ReloadOutcome,
 };
 
 impl App {
@@ -86,7 +86,7 @@ impl App {
             .collect();
         // Bound before anything changes: a file whose addresses can't be had is refused whole.
         let pushed = sources::pushed(&file);
-        let (sockets, left_out) = Sockets::bind(&mut config, &old, pushed, self.workers.len())?;
+        let (bound, left_out) = self.sockets.bind(&mut config, pushed, self.workers.len())?;
         let material = self.tls.take(&config, may_wait(&file))?;
         let (unbound, why): (Vec<_>, Vec<_>) = left_out.into_iter().unzip();
         clashes.extend(why);
@@ -99,9 +99,12 @@ impl App {
             let next = Arc::new(next);
             self.shared.snapshot.store(Arc::clone(&next));
             before.retire(&next);
-            sockets.hand_out(&self.workers);
+            self.sockets.put(bound);
+            if self.sockets.are_open() {
+                self.acme.follow(&next.config);
+            }
             for address in old.into_iter().filter(|address| !new.contains(address)) {
-                tell(&self.workers, || Order::Close(address));
+                self.sockets.close(address);
             }
             self.discover();
         }

@@ -1,40 +1,77 @@
-//! The sockets of listeners, bound before anything changes.
+//! The sockets of listeners: bound, or found among those that were given, before anything changes; and held, so that they
+//! can be handed over.
 
-use std::{collections::HashMap, io, net::SocketAddr};
+use std::{
+    collections::HashMap,
+    io,
+    net::{SocketAddr, TcpListener},
+};
 
 use outrigger_config::{Config, model::Listener};
+use socket2::SockRef;
 use tokio::sync::mpsc;
 
 use super::Failure;
-use crate::{downstream::accept, worker::Order};
+use crate::{
+    downstream::accept,
+    handover::{Given, Owner, Passed},
+    worker::Order,
+};
 
-/// One a worker, for each address.
+/// All sockets of listeners.
+pub struct Sockets {
+    /// The workers have clones.
+    held: HashMap<SocketAddr, Vec<TcpListener>>,
+    /// Of the process before this one.
+    inherited: Given,
+    /// There whoever wants them.
+    systemds: Given,
+    /// Whether workers accept.
+    open: bool,
+    workers: Vec<mpsc::UnboundedSender<Order>>,
+}
+
+/// Those that a new table needs more than the old.
 #[derive(Default)]
-pub struct Sockets(HashMap<SocketAddr, Vec<std::net::TcpListener>>);
+pub struct Bound(HashMap<SocketAddr, Vec<TcpListener>>);
 
 impl Sockets {
-    /// Binds what `config` listens on and `held` does not have. A listener that may be left out, and whose address can't be
-    /// had, is: it goes from `config`, and what comes back is its address and why.
+    /// None but what may be used in place of binding: of the process before this one, else of systemd.
+    pub fn new(inherited: Given, systemds: Given) -> Self {
+        Self {
+            held: HashMap::new(),
+            inherited,
+            systemds,
+            open: false,
+            workers: Vec::new(),
+        }
+    }
+
+    /// Binds what `config` listens on and is not held. A listener that may be left out, and whose address can't be had, is:
+    /// it goes from `config`, and what comes back is its address and why.
     ///
     /// # Errors
     /// When another can't be bound. Then nothing is.
     pub fn bind(
+        &self,
         config: &mut Config,
-        held: &[SocketAddr],
         may_be_left_out: impl Fn(&Listener) -> bool,
         workers: usize,
-    ) -> Result<(Self, Vec<(SocketAddr, String)>), Failure> {
-        let mut sockets = Self::default();
+    ) -> Result<(Bound, Vec<(SocketAddr, String)>), Failure> {
+        let mut bound = Bound::default();
         let mut left_out = Vec::new();
         let mut kept = Vec::with_capacity(config.listeners.len());
         for listener in std::mem::take(&mut config.listeners) {
             let address = listener.address;
-            let bound = match held.contains(&address) {
-                true => Ok(()),
-                false => sockets.add(address, workers),
+            let sockets = match self.held.contains_key(&address) {
+                true => Ok(None),
+                false => self.at(address, workers).map(Some),
             };
-            match bound {
-                Ok(()) => kept.push(listener),
+            match sockets {
+                Ok(sockets) => {
+                    bound.0.extend(sockets.map(|sockets| (address, sockets)));
+                    kept.push(listener);
+                }
                 Err(error) if may_be_left_out(&listener) => {
                     let why = format!("listener `{}`: address {address}: {error}", listener.name);
                     left_out.push((address, why));
@@ -50,21 +87,87 @@ impl Sockets {
             }
         }
         config.listeners = kept;
-        Ok((sockets, left_out))
+        Ok((bound, left_out))
     }
 
-    fn add(&mut self, address: SocketAddr, workers: usize) -> io::Result<()> {
-        let bound = accept::bind(address, workers)?;
-        self.0.insert(address, bound);
-        Ok(())
-    }
-
-    /// Gives each worker its socket of each listener.
-    pub fn hand_out(self, workers: &[mpsc::UnboundedSender<Order>]) {
-        for (address, sockets) in self.0 {
-            for (worker, socket) in workers.iter().zip(sockets) {
-                let _ = worker.send(Order::Listen(address, socket));
+    /// Sockets for so many workers: what was given and, if that is too little, new ones beside it.
+    ///
+    /// # Errors
+    /// When the address can't be had.
+    pub fn at(&self, address: SocketAddr, workers: usize) -> io::Result<Vec<TcpListener>> {
+        let mut sockets = self.inherited.at(address)?;
+        if sockets.is_empty() {
+            sockets = self.systemds.at(address)?;
+        }
+        let Some(first) = sockets.first() else {
+            return accept::bind(address, workers);
+        };
+        if SockRef::from(first).reuse_port().unwrap_or(false) {
+            let own = first.local_addr()?;
+            for _ in sockets.len()..workers {
+                sockets.extend(accept::one(own, true).ok());
             }
         }
+        Ok(sockets)
+    }
+
+    /// Takes what was bound, for workers to accept on.
+    pub fn put(&mut self, bound: Bound) {
+        for (address, sockets) in bound.0 {
+            if self.open {
+                self.hand_out(address, &sockets);
+            }
+            self.held.insert(address, sockets);
+        }
+    }
+
+    /// From now on these workers accept.
+    pub fn open(&mut self, workers: &[mpsc::UnboundedSender<Order>]) {
+        self.workers = workers.to_vec();
+        self.open = true;
+        for (&address, sockets) in &self.held {
+            self.hand_out(address, sockets);
+        }
+    }
+
+    /// Whether workers accept.
+    pub fn are_open(&self) -> bool {
+        self.open
+    }
+
+    /// Each socket must have a worker, whose queue would fill up else; each worker a socket, its own if there are enough.
+    fn hand_out(&self, address: SocketAddr, sockets: &[TcpListener]) {
+        let (all, workers) = (sockets.iter().cycle(), self.workers.iter().cycle());
+        for (socket, worker) in all.zip(workers).take(sockets.len().max(self.workers.len())) {
+            match socket.try_clone() {
+                Ok(socket) => drop(worker.send(Order::Listen(address, socket))),
+                Err(error) => tracing::error!(%address, %error, "cannot listen"),
+            }
+        }
+    }
+
+    /// Nobody listens at `address` any more.
+    pub fn close(&mut self, address: SocketAddr) {
+        self.held.remove(&address);
+        for worker in &self.workers {
+            let _ = worker.send(Order::Close(address));
+        }
+    }
+
+    /// Closes what the process before this one had and this one does not want; the addresses.
+    pub fn forget(&mut self) -> Vec<SocketAddr> {
+        let inherited = std::mem::take(&mut self.inherited);
+        let unused = inherited.addresses();
+        unused
+            .filter(|address| !self.held.contains_key(address))
+            .collect()
+    }
+
+    /// All of them, for another process.
+    pub fn passed(&self) -> Vec<Passed> {
+        let held = self.held.iter();
+        let passed =
+            held.filter_map(|(&address, sockets)| Passed::of(Owner::Listener(address), sockets));
+        passed.collect()
     }
 }

@@ -45,6 +45,11 @@ impl File {
         Self { path, zone, watch }
     }
 
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// What it says.
     pub fn load(&self) -> Result<Config, Problems> {
         load(&self.path, self.zone.as_ref())

@@ -21,14 +21,18 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<std::net::TcpListener>> {
     // Two processes with SO_REUSEPORT would share the port in silence; one socket without it finds out.
     drop(socket(address, false)?);
-    (0..workers)
-        .map(|_| {
-            let socket = socket(address, workers > 1)?;
-            socket.listen(BACKLOG)?;
-            socket.set_nonblocking(true)?;
-            Ok(socket.into())
-        })
-        .collect()
+    (0..workers).map(|_| one(address, workers > 1)).collect()
+}
+
+/// Binds one socket to `address`; beside others, if it is `shared`.
+///
+/// # Errors
+/// As of [`bind`].
+pub fn one(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
+    let socket = socket(address, shared)?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
 }
 
 fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {

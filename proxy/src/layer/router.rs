@@ -1,12 +1,13 @@
 //! Router: finds the call's route in the current snapshot, and its cluster: one of the route's by weight, or the one of its
-//! host's name. A route that names its clusters costs nothing for the other kind.
+//! host's name. A route that names its clusters costs nothing for the other kind. What an authority asks (`acme/`) is
+//! answered in place of a route.
 
 use std::{rc::Rc, sync::Arc};
 
-use http::Response;
+use http::{Response, header};
 use outrigger_config::model::Destination;
 
-use super::Handle;
+use super::{Handle, respond::SERVER};
 use crate::{
     body::Body, call::Call, error::Error, route::by_host::Names, telemetry::trail::Step,
     worker::Worker,
@@ -27,6 +28,14 @@ impl<S> Router<S> {
 
 impl<S: Handle> Handle for Router<S> {
     async fn handle(&self, call: &mut Call) -> Result<Response<Body>, Error> {
+        // Before all routes: one for every host may send it elsewhere.
+        if let Some(acme) = &call.listener.acme
+            && let Some(answer) = acme.answer(call.head.uri.path())
+        {
+            let mut response = Response::new(Body::from(answer));
+            response.headers_mut().insert(header::SERVER, SERVER);
+            return Ok(response);
+        }
         let route = call.listener.find(&call.head).ok_or(Error::NoRoute)?;
         call.cluster = route
             .split(&mut self.worker.rng.borrow_mut())

@@ -1,6 +1,6 @@
 //! TLS to the endpoints of clusters.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use arc_swap::ArcSwapOption;
 use outrigger_config::model::{Alpn, SpiffeId, TlsVersion};
@@ -12,10 +12,11 @@ use tokio_rustls::TlsConnector;
 use super::{
     attempt::Attempt,
     certificate::Pair,
+    flaw::{Flaw, Kind},
     provider,
     server::protocols,
     session::alpn,
-    source::Roots,
+    source::{self, Files, Roots, Source as _},
     verify::{Endpoints, Whom},
     versions,
 };
@@ -105,6 +106,23 @@ pub(super) fn config(parts: Parts) -> Result<ClientConfig, String> {
         }
         None => builder.with_no_client_auth(),
     })
+}
+
+/// For a server that the roots in these files vouch for, or the system's if there is none.
+///
+/// # Errors
+/// Why they can't be used.
+pub fn of_roots(files: &[PathBuf]) -> Result<ClientConfig, Flaw> {
+    let roots = match files {
+        [] => source::system_roots()?,
+        files => Files.roots(files)?,
+    };
+    let parts = Parts {
+        trust: Trust::Named(roots),
+        pair: None,
+        min_version: TlsVersion::default(),
+    };
+    config(parts).map_err(|why| Kind::Unusable(why).of("ca"))
 }
 
 impl Client {

@@ -19,6 +19,9 @@ pub enum Kind {
     /// It can't be read.
     #[error("can't be read: {0}")]
     Unreadable(#[source] io::Error),
+    /// It can't be written.
+    #[error("can't be written: {0}")]
+    Unwritable(#[source] io::Error),
     /// Nothing is in it.
     #[error("the file is empty")]
     Empty,
@@ -116,6 +119,9 @@ impl Kind {
             }
             Self::Unreadable(error) if error.kind() == io::ErrorKind::NotFound => {
                 "a relative path is looked for where the process was started".to_owned()
+            }
+            Self::Unwritable(_) => {
+                "the user that the proxy runs as needs a directory of its own there: `acme.storage` names another".to_owned()
             }
             Self::NotPem { der: true } => {
                 "it looks like DER: `openssl x509 -inform der -in FILE -out FILE.pem` turns a certificate into PEM".to_owned()

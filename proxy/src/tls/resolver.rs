@@ -12,6 +12,7 @@ use rustls::{
 use smallvec::SmallVec;
 
 use super::{certificate::Pair, names::below};
+use crate::acme::Challenges;
 
 /// What a listener can show.
 #[derive(Debug)]
@@ -19,11 +20,13 @@ pub struct Certificates {
     pairs: Vec<Arc<Pair>>,
     /// By name; wildcards by what is behind the star, with its dot.
     places: HashMap<Box<str>, SmallVec<[usize; 2]>>,
+    /// Of listeners whose certificates the proxy gets for itself.
+    challenges: Option<Arc<Challenges>>,
 }
 
 impl Certificates {
     /// In order of preference.
-    pub fn new(pairs: Vec<Arc<Pair>>) -> Self {
+    pub fn new(pairs: Vec<Arc<Pair>>, challenges: Option<Arc<Challenges>>) -> Self {
         let mut places: HashMap<Box<str>, SmallVec<[usize; 2]>> = HashMap::default();
         for (index, pair) in pairs.iter().enumerate() {
             for name in &pair.facts.names.dns {
@@ -31,7 +34,11 @@ impl Certificates {
                 places.entry(name.into()).or_default().push(index);
             }
         }
-        Self { pairs, places }
+        Self {
+            pairs,
+            places,
+            challenges,
+        }
     }
 
     /// Those for a caller that asks for `name`, in lower case.
@@ -53,6 +60,11 @@ impl Certificates {
 
 impl ResolvesServerCert for Certificates {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        if let Some(challenges) = &self.challenges
+            && Challenges::asked(&hello)
+        {
+            return challenges.certificate(hello.server_name());
+        }
         let schemes = hello.signature_schemes();
         let found = self.for_name(hello.server_name());
         let mut pairs = found.iter().filter_map(|&index| self.pairs.get(index));

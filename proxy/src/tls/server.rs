@@ -22,6 +22,7 @@ use super::{
     versions,
 };
 use crate::{
+    acme,
     stream::Stream,
     telemetry::metrics::{HandshakeOutcome, Side, TlsMetrics},
 };
@@ -57,6 +58,8 @@ pub(super) struct Parts {
     pub(super) callers: Option<Callers>,
     pub(super) min_version: TlsVersion,
     pub(super) alpn: Vec<Alpn>,
+    /// Whether an authority may come to see whose the hosts are.
+    pub(super) acme: bool,
     pub(super) tickets: Arc<dyn ProducesTickets>,
     /// In a mesh: who the proxy is.
     pub(super) own: Option<SpiffeId>,
@@ -82,6 +85,9 @@ impl Ready {
         let mut config =
             builder.with_cert_resolver(Arc::<Certificates>::clone(&parts.certificates));
         config.alpn_protocols = protocols(&parts.alpn);
+        if parts.acme {
+            config.alpn_protocols.push(acme::challenges::ALPN.to_vec());
+        }
         // Sessions are kept by callers: any worker takes them up, and none has to remember them.
         config.ticketer = parts.tickets;
         Ok(Self {
@@ -157,7 +163,11 @@ impl Server {
             attempt.fail(HandshakeOutcome::BadCertificate);
             return Err(io::Error::other("the certificate has expired since"));
         }
+        let alpn = connection.alpn_protocol();
         attempt.succeed(connection);
+        if alpn == Some(acme::challenges::ALPN) {
+            return Err(io::Error::other("an authority has seen what it came for"));
+        }
         Ok((Stream::Tls(Box::new(stream.into())), session))
     }
 }

@@ -26,7 +26,10 @@ use super::{
     source::{Files, Source},
     watch::Watch,
 };
-use crate::telemetry::metrics::{Renewal, TlsMetrics};
+use crate::{
+    acme::{self, Challenges},
+    telemetry::metrics::{Renewal, TlsMetrics},
+};
 use build::{Guest, Host};
 use kept::Shelf;
 
@@ -38,12 +41,20 @@ const LOOK: Duration = Duration::from_secs(60);
 pub struct Material {
     servers: HashMap<SocketAddr, Arc<Server>>,
     clients: HashMap<Arc<str>, Arc<Client>>,
+    /// Of a table that says where certificates are got.
+    challenges: Option<Arc<Challenges>>,
 }
 
 impl Material {
     /// What the listener at `address` speaks with; `None`: cleartext.
     pub fn server(&self, address: SocketAddr) -> Option<&Arc<Server>> {
         self.servers.get(&address)
+    }
+
+    /// What the listener answers an authority in cleartext; `None`: nothing.
+    pub fn challenges(&self, listener: &model::Listener) -> Option<&Arc<Challenges>> {
+        let cleartext = listener.tls.is_none();
+        self.challenges.as_ref().filter(|_| cleartext)
     }
 
     /// What the cluster of this name speaks with; `None`: cleartext.
@@ -61,6 +72,7 @@ pub struct Store {
     /// By what is asked of endpoints, and the name that they have if that says none.
     guests: HashMap<(ClusterTls, Option<String>), Guest>,
     material: Material,
+    challenges: Arc<Challenges>,
     watch: Watch,
     metrics: Arc<TlsMetrics>,
     looked: Option<SystemTime>,
@@ -68,18 +80,23 @@ pub struct Store {
 
 impl Store {
     /// With nothing in it.
-    pub fn new(metrics: Arc<TlsMetrics>) -> Self {
-        Self::of(Box::new(Files), metrics)
+    pub fn new(challenges: Arc<Challenges>, metrics: Arc<TlsMetrics>) -> Self {
+        Self::of(Box::new(Files), challenges, metrics)
     }
 
     /// The same, of another source than files.
-    pub fn of(source: Box<dyn Source>, metrics: Arc<TlsMetrics>) -> Self {
+    pub fn of(
+        source: Box<dyn Source>,
+        challenges: Arc<Challenges>,
+        metrics: Arc<TlsMetrics>,
+    ) -> Self {
         Self {
             shelf: Shelf::new(source),
             identity: None,
             hosts: HashMap::new(),
             guests: HashMap::new(),
             material: Material::default(),
+            challenges,
             watch: Watch::default(),
             metrics,
             looked: None,
@@ -99,17 +116,24 @@ impl Store {
         let identity = &config.identity;
         let mut next = self.shelf.begin();
         let mut mistakes = Vec::new();
-        let mut material = Material::default();
+        let mut material = Material {
+            challenges: config.acme.as_ref().map(|_| Arc::clone(&self.challenges)),
+            ..Material::default()
+        };
         let (mut hosts, mut guests) = (HashMap::new(), HashMap::new());
         for listener in &config.listeners {
             let Some(tls) = &listener.tls else { continue };
+            let place = Place::Listener(listener);
+            let tls = acme::storage::with_own(tls, config.acme.as_ref()).unwrap_or_else(|flaw| {
+                note(&mut mistakes, &may_wait, place, vec![flaw]);
+                tls.clone()
+            });
             let known = self.hosts.get(&listener.address);
-            let known = known.filter(|host| host.is(tls, identity.as_ref()));
+            let known = known.filter(|host| host.is(&tls, identity.as_ref()));
             let mut host = match known {
                 Some(host) => host.clone(),
-                None => Host::new(tls, identity.as_ref(), &self.metrics),
+                None => Host::new(&tls, identity.as_ref(), &self.challenges, &self.metrics),
             };
-            let place = Place::Listener(listener);
             if let Err(flaws) = host.fill(&mut next) {
                 note(&mut mistakes, &may_wait, place, flaws);
             }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{MESH, certificate, files, version};
+use super::{super::acme::hosts, MESH, certificate, files, version};
 use crate::{
     model::{
         Alpn, Certificate, ClientCa, ClientCertificates, ListenerTls, Redirect, Scheme, ServerTls,
@@ -10,7 +10,9 @@ use crate::{
     },
     problem::Fault,
     reader::Reader,
-    shape::{Shape, choice, default, flag, keys, list, optional, required, split, whole, word},
+    shape::{
+        Shape, absent, choice, default, flag, keys, list, optional, required, split, whole, word,
+    },
     yaml::{Content, Node},
 };
 
@@ -41,6 +43,7 @@ enum Ask {
 #[derive(Default)]
 struct Keys {
     certificates: Vec<Certificate>,
+    acme: Vec<String>,
     client_certificates: Ask,
     client_ca: Option<Vec<PathBuf>>,
     crl: Option<Vec<PathBuf>>,
@@ -51,7 +54,9 @@ struct Keys {
 fn own() -> Shape<ServerTls> {
     let keys = keys!(Keys {
         /// What it shows: the certificate that has the name that a caller asks for; the first is for all others.
-        certificates: required(list(certificate())),
+        certificates: default(list(certificate()), Vec::new()),
+        /// Hosts whose certificates the proxy gets for itself, as `acme` at the top of the file says; after those above.
+        acme: absent(hosts(), Vec::new()),
         /// Whether callers show a certificate.
         client_certificates: default(ask(), Ask::Off),
         /// Who vouches for callers: one file of roots or several.
@@ -75,6 +80,7 @@ fn from_keys(keys: Keys) -> ServerTls {
     };
     ServerTls {
         certificates: keys.certificates,
+        acme: keys.acme,
         clients: match keys.client_certificates {
             Ask::Off => ClientCertificates::Off,
             Ask::Optional => ClientCertificates::Optional(ca()),
@@ -94,6 +100,7 @@ fn to_keys(tls: &ServerTls) -> Keys {
     let files = |files: &Vec<PathBuf>| Some(files.clone()).filter(|files| !files.is_empty());
     Keys {
         certificates: tls.certificates.clone(),
+        acme: tls.acme.clone(),
         client_certificates,
         client_ca: ca.and_then(|ca| files(&ca.ca)),
         crl: ca.and_then(|ca| files(&ca.crl)),
@@ -128,14 +135,20 @@ fn alpn() -> Shape<Alpn> {
 }
 
 fn some_certificate(node: &Node, reader: &mut Reader) {
-    if let Some(certificates) = node.get("certificates")
-        && matches!(&certificates.content, Content::List(list) if list.is_empty())
-    {
-        let fault = Fault::new("no certificate is named: no caller could be served")
-            .hint("`certificates: [{ cert: /etc/tls/tls.crt, key: /etc/tls/tls.key }]`");
-        reader.within(&["certificates".into()], |reader| {
-            reader.report(&certificates.span, fault);
-        });
+    let some = |key| {
+        let list = node.get(key).map(|list| &list.content);
+        list.is_some_and(|list| !matches!(list, Content::List(list) if list.is_empty()))
+    };
+    if some("certificates") || some("acme") {
+        return;
+    }
+    let fault = Fault::new("no certificate is named: no caller could be served")
+        .hint("`certificates: [{ cert: /etc/tls/tls.crt, key: /etc/tls/tls.key }]`, or `acme: [shop.example.com]`");
+    match node.get("certificates") {
+        Some(none) => reader.within(&["certificates".into()], |reader| {
+            reader.report(&none.span, fault);
+        }),
+        None => reader.report(&node.span, fault),
     }
 }
 

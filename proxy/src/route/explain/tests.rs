@@ -22,6 +22,7 @@ fn config(routes: Vec<Route>) -> Config {
         access_log: None,
         zone: None,
         identity: None,
+        acme: None,
         drain: Drain {
             delay: Duration::ZERO,
             timeout: Duration::ZERO,

@@ -188,6 +188,13 @@ pub const TLS_RELOADS: Family<Counter, 1> = Family::new(
     ["outcome"],
 );
 
+/// By host and [`OrderOutcome`](super::OrderOutcome).
+pub const ACME_ORDERS: Family<Counter, 2> = Family::new(
+    "outrigger_acme_orders_total",
+    "Certificates that were ordered from an authority.",
+    ["host", "outcome"],
+);
+
 /// Of those who showed a certificate; the first hundred by name, the rest as `other`.
 pub const PEER_REQUESTS: Family<Counter, 1> = Family::new(
     "outrigger_peer_requests_total",
@@ -213,6 +220,13 @@ pub const ERRORS: Family<Counter, 1> = Family::new(
 pub const CONFIG_RELOADS: Family<Counter, 1> = Family::new(
     "outrigger_config_reloads_total",
     "Tables offered by a file or a control plane.",
+    ["outcome"],
+);
+
+/// By [`HandoverOutcome`](super::HandoverOutcome).
+pub const HANDOVERS: Family<Counter, 1> = Family::new(
+    "outrigger_handovers_total",
+    "Listening sockets handed over between two processes, and when that came to nothing.",
     ["outcome"],
 );
 

@@ -48,10 +48,11 @@ pub use limit::{
 };
 pub use on_demand::{Answer, OnDemandMetrics};
 pub use proxy::{
-    DetectedProtocol, DownstreamError, OpenConnection, ProxyMetrics, ReloadOutcome, Side,
+    DetectedProtocol, DownstreamError, HandoverOutcome, OpenConnection, ProxyMetrics,
+    ReloadOutcome, Side,
 };
 pub use registry::{Registry, page};
 pub use route::RouteMetrics;
 pub use tcp::{TcpMetrics, TcpResult};
 pub use text::CONTENT_TYPE;
-pub use tls::{HandshakeOutcome, Renewal, TlsMetrics};
+pub use tls::{HandshakeOutcome, OrderOutcome, Renewal, TlsMetrics};

@@ -30,6 +30,18 @@ labels! {
 }
 
 labels! {
+    /// What became of a hand-over.
+    pub enum HandoverOutcome {
+        /// This process has the sockets of the one before it.
+        Taken = "taken",
+        /// The next process has those of this one.
+        Given = "given",
+        /// The next process did not get ready, or was not one.
+        Failed = "failed",
+    }
+}
+
+labels! {
     /// Why a caller's connection failed, or never came to a request that a route could take.
     pub enum DownstreamError {
         /// The kernel gave no socket: out of descriptors or memory.
@@ -75,6 +87,7 @@ pub struct ProxyMetrics {
     config_timestamp: Gauge,
     downstream_errors: ByLabel<DownstreamError, Counter>,
     detected: ByLabel<DetectedProtocol, Counter>,
+    handovers: ByLabel<HandoverOutcome, Counter>,
     errors: CounterTable<&'static str>,
     _build_info: Gauge,
 }
@@ -96,6 +109,7 @@ impl ProxyMetrics {
             config_timestamp: registry.handle(&families::CONFIG_TIMESTAMP, []),
             downstream_errors: ByLabel::new(),
             detected: ByLabel::new(),
+            handovers: ByLabel::new(),
             errors: CounterTable::default(),
             registry: registry.clone(),
             _build_info: build_info,
@@ -111,6 +125,12 @@ impl ProxyMetrics {
     pub fn detected(&self, protocol: DetectedProtocol) {
         let register = |label| self.registry.handle(&families::DETECTED, [label]);
         self.detected.get(protocol, register).increment();
+    }
+
+    /// A hand-over has ended.
+    pub fn handover(&self, outcome: HandoverOutcome) {
+        let register = |label| self.registry.handle(&families::HANDOVERS, [label]);
+        self.handovers.get(outcome, register).increment();
     }
 
     /// A connection, or the head of a request, that went wrong before a route was found.

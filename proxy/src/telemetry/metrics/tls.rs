@@ -78,6 +78,16 @@ labels! {
     }
 }
 
+labels! {
+    /// What became of an order of a certificate.
+    pub enum OrderOutcome {
+        /// It is there.
+        Obtained = "obtained",
+        /// It is not, and will be tried again.
+        Failed = "failed",
+    }
+}
+
 /// Peers that are counted by name; the rest is `other`. A mesh has more services than anybody looks at here.
 const MOST_PEERS: usize = 100;
 
@@ -156,6 +166,14 @@ impl TlsMetrics {
     pub fn renewal(&self, outcome: Renewal) {
         let register = |label| self.registry.handle(&families::TLS_RELOADS, [label]);
         self.renewals.get(outcome, register).increment();
+    }
+
+    /// An order of a certificate for this host has ended. They are few, and all in the table.
+    pub fn order(&self, host: &str, outcome: OrderOutcome) {
+        let labels = [host, outcome.as_str()];
+        self.registry
+            .handle(&families::ACME_ORDERS, labels)
+            .increment();
     }
 
     /// When the certificate in this file ends; shown as long as what is returned lives.

@@ -10,6 +10,7 @@ use rustls_pki_types::ServerName;
 
 use super::kept::Draft;
 use crate::{
+    acme::Challenges,
     telemetry::metrics::TlsMetrics,
     tls::{
         self, Client, Flaw, Server,
@@ -29,6 +30,8 @@ pub(super) struct Host {
     tls: ListenerTls,
     /// In a mesh.
     identity: Option<Identity>,
+    /// Where the proxy gets certificates for itself.
+    challenges: Option<Arc<Challenges>>,
     made_of: Option<(Vec<Arc<Pair>>, Option<Callers>)>,
     /// Kept when a certificate is renewed; not when others are believed, who would come in by what these were given.
     tickets: Option<Arc<dyn ProducesTickets>>,
@@ -60,9 +63,12 @@ impl Host {
     pub(super) fn new(
         tls: &ListenerTls,
         identity: Option<&Identity>,
+        challenges: &Arc<Challenges>,
         metrics: &Arc<TlsMetrics>,
     ) -> Self {
+        let acme = matches!(tls, ListenerTls::Own(own) if !own.acme.is_empty());
         Self {
+            challenges: acme.then(|| Arc::clone(challenges)),
             server: Arc::new(Server::new(Arc::clone(metrics))),
             tls: tls.clone(),
             identity: identity.filter(|_| *tls == ListenerTls::Mesh).cloned(),
@@ -163,7 +169,8 @@ impl Host {
             ListenerTls::Own(tls) => (tls.min_version, tls.alpn.clone()),
         };
         let ready = Ready::new(server::Parts {
-            certificates: Arc::new(Certificates::new(pairs.clone())),
+            certificates: Arc::new(Certificates::new(pairs.clone(), self.challenges.clone())),
+            acme: self.challenges.is_some(),
             callers: callers.clone(),
             min_version,
             alpn,
