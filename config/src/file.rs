@@ -3,6 +3,7 @@
 //! A file a subject. Each declares the shape of its part (see [`crate::shape`]) and the rules that span several keys.
 
 mod address;
+mod authorization;
 mod balancer;
 mod circuit_breaker;
 mod cluster;

@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod app;
+pub mod authorization;
 pub mod balance;
 pub mod body;
 pub mod call;

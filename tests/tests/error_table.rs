@@ -23,12 +23,13 @@ async fn broken() -> hyper::Error {
 }
 
 /// One of each, in the order of the table.
-async fn all() -> [Error; 27] {
+async fn all() -> [Error; 28] {
     let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
     [
         Error::BadRequest("host"),
         Error::TunnelRefused,
         Error::Misdirected,
+        Error::Denied,
         Error::NoRoute,
         Error::NoCluster,
         Error::NotImplemented("a coding"),

@@ -21,7 +21,7 @@ pub(super) use cluster::cluster_tls;
 pub(super) use listener::{listener_tls, redirect_or_routes, redirect_to_https};
 
 /// What stands for the process's identity.
-const MESH: &str = "mesh";
+pub(super) const MESH: &str = "mesh";
 
 struct IdentityKeys {
     cert: PathBuf,
@@ -80,6 +80,15 @@ pub(super) fn mesh_has_identity(node: &Node, reader: &mut Reader) {
     }
 }
 
+/// Whether the callers of a listener are asked who they are.
+pub(super) fn asks_for_certificates(listener: &Node) -> bool {
+    let Some(tls) = listener.get("tls") else {
+        return false;
+    };
+    let asks = tls.get("client_certificates").and_then(Node::text);
+    is_mesh(tls) || asks.is_some_and(|asks| asks != "off")
+}
+
 fn is_mesh(tls: &Node) -> bool {
     tls.text() == Some(MESH) || tls.get(MESH).is_some()
 }
@@ -95,7 +104,7 @@ fn certificate() -> Shape<Certificate> {
 }
 
 /// One file, or several.
-fn files() -> Shape<Vec<PathBuf>> {
+pub(super) fn files() -> Shape<Vec<PathBuf>> {
     let one = file().convert(
         |file| vec![file],
         |files: &Vec<PathBuf>| files.first().cloned().unwrap_or_default(),
@@ -113,7 +122,7 @@ fn files() -> Shape<Vec<PathBuf>> {
 }
 
 /// The path of a file; a relative one is looked for where the process runs.
-fn file() -> Shape<PathBuf> {
+pub(super) fn file() -> Shape<PathBuf> {
     let schema = json!({"type": "string", "minLength": 1, "examples": ["/etc/tls/tls.crt"]});
     let parse = |text: &str| match text {
         "" => Err(Fault::new("a path can't be empty")),
@@ -142,7 +151,7 @@ fn version() -> Shape<TlsVersion> {
     )
 }
 
-fn spiffe_id() -> Shape<SpiffeId> {
+pub(super) fn spiffe_id() -> Shape<SpiffeId> {
     const EXPECTED: &str = "an identity like `spiffe://example.org/ns/shop/sa/cart`";
     let schema = json!({"type": "string", "pattern": "^spiffe://[0-9a-z._-]+(/[0-9A-Za-z._-]+)*$"});
     let parse = |text: &str| {

@@ -1,5 +1,8 @@
 //! Router: finds the call's route in the current snapshot, and its cluster: one of the route's by weight, or the one of its
 //! host's name. A route that names its clusters costs nothing for the other kind.
+//!
+//! On the way it asks whether the caller is let in: the listener's rules first, so that who is refused learns of no route,
+//! then the route's.
 
 use std::{rc::Rc, sync::Arc};
 
@@ -8,6 +11,7 @@ use outrigger_config::model::Destination;
 
 use super::Handle;
 use crate::{
+    authorization,
     body::Body, call::Call, error::Error, route::by_host::Names, telemetry::trail::Step,
     worker::Worker,
 };
@@ -27,6 +31,9 @@ impl<S> Router<S> {
 
 impl<S: Handle> Handle for Router<S> {
     async fn handle(&self, call: &mut Call) -> Result<Response<Body>, Error> {
+        if let Some(rules) = call.listener.authorization.clone() {
+            authorization::admit(&rules, call)?;
+        }
         let route = call.listener.find(&call.head).ok_or(Error::NoRoute)?;
         call.cluster = route
             .split(&mut self.worker.rng.borrow_mut())
@@ -39,7 +46,11 @@ impl<S: Handle> Handle for Router<S> {
                 call.unknown = Some(Box::new(names.into_owned()));
             }
         }
+        let rules = route.authorization.clone();
         call.route = Some(Arc::clone(route));
+        if let Some(rules) = rules {
+            authorization::admit(&rules, call)?;
+        }
         if let Some(cluster) = call.cluster.clone() {
             call.note(|_| Step::Cluster(Arc::clone(&cluster.config.name)));
         }

@@ -16,9 +16,7 @@ use crate::route::tests::{request, route, routes};
 
 fn config(routes: Vec<Route>) -> Config {
     Config {
-        admin: Admin {
-            address: ([127, 0, 0, 1], 4191).into(),
-        },
+        admin: Admin::at(([127, 0, 0, 1], 4191).into()),
         access_log: None,
         zone: None,
         identity: None,

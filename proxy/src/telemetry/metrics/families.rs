@@ -93,6 +93,13 @@ pub const RATE_LIMITED: Family<Counter, 2> = Family::new(
     ["listener", "route"],
 );
 
+/// By [`Decision`](super::Decision) and where the rules stand; `route` is empty for a listener's own.
+pub const AUTHORIZATION: Family<Counter, 3> = Family::new(
+    "outrigger_authorization_total",
+    "Requests and connections that rules were asked about, by what was decided.",
+    ["listener", "route", "decision"],
+);
+
 /// `fault` is `delay` or `abort`.
 pub const FAULTS: Family<Counter, 3> = Family::new(
     "outrigger_faults_total",

@@ -14,6 +14,7 @@ mod control;
 mod counter_table;
 pub mod families;
 mod family;
+mod authorization;
 mod filter;
 mod handle;
 mod health_check;
@@ -37,6 +38,7 @@ pub use cluster::{
 };
 pub use control::{ControlMetrics, UpdateOutcome};
 pub use family::Family;
+pub use authorization::{AuthorizationMetrics, Decision};
 pub use filter::{FaultKind, FilterMetrics};
 pub use handle::{Counter, Gauge};
 pub use health_check::{CheckResult, HealthCheckMetrics};
