@@ -119,7 +119,7 @@ fn address(of: SocketAddr) -> Address {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::{outlier_detection::Verdict, telemetry::metrics::Registry};
+    use crate::{outlier_detection::Verdict, telemetry::metrics::Registry, tls::Material};
 
     #[test]
     fn endpoints_are_told_by_zone_with_their_state() {
@@ -127,7 +127,8 @@ mod tests {
             "table",
             "listeners: []\nclusters: { web: { endpoints: [127.0.0.1:5, { address: '[::1]:6', zone: b, weight: 0 }] }, other: { endpoints: [127.0.0.1:7] } }",
         );
-        let snapshot = Snapshot::compile(config.unwrap(), None, &Registry::default());
+        let tls = Material::default();
+        let snapshot = Snapshot::compile(config.unwrap(), &tls, None, &Registry::default());
         let wanted = LoadStatsResponse {
             clusters: vec!["web".to_owned()],
             report_endpoint_granularity: true,

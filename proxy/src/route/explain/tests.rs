@@ -28,10 +28,7 @@ fn config(routes: Vec<Route>) -> Config {
             memory: MemoryBound::Off,
             queueing_delay: None,
         },
-        identity: None,
         listeners: vec![Listener {
-            tls: None,
-            forward_client_cert: false,
             name: "edge".into(),
             address: ([0, 0, 0, 0], 8080).into(),
             tls: None,
