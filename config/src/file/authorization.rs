@@ -12,7 +12,7 @@ use crate::{
     model::{Authorization, AuthorizationRule, IdentityMatch},
     problem::{Fault, Step, quote},
     reader::Reader,
-    shape::{Shape, default, flag, keys, list, parsed},
+    shape::{Shape, absent, default, flag, keys, list, parsed},
     yaml::{Content, Entry, Node},
 };
 
@@ -25,9 +25,9 @@ const OF_REQUESTS: [&str; 2] = ["methods", "paths"];
 pub(super) fn authorization() -> Shape<Authorization> {
     let keys = keys!(Authorization {
         /// Who is let in: whom one of these rules takes, and nobody else. Everybody when left out.
-        allow: default(list(rule()), Vec::new()),
+        allow: absent(list(rule()), Vec::new()),
         /// Who is not, whatever `allow` says.
-        deny: default(list(rule()), Vec::new()),
+        deny: absent(list(rule()), Vec::new()),
         /// Whether nothing is refused, and what would be is only counted and logged.
         dry_run: default(flag(), false),
     });
@@ -38,13 +38,13 @@ fn rule() -> Shape<AuthorizationRule> {
     let keys = keys!(AuthorizationRule {
         /// Any of these, by the caller's certificate: `spiffe://example.org/ns/shop/sa/cart`, or with `*` in place of a
         /// segment, which at the end stands for all below. `*`: whoever has an identity.
-        identities: default(list(identity_match()), Vec::new()),
+        identities: absent(list(identity_match()), Vec::new()),
         /// Any of these: where the caller is, as a trusted proxy or the PROXY protocol says, else by its connection.
-        networks: default(list(network()), Vec::new()),
+        networks: absent(list(network()), Vec::new()),
         /// Any of these methods.
-        methods: default(list(method()), Vec::new()),
+        methods: absent(list(method()), Vec::new()),
         /// Any of these paths, without query: `exact`, `prefix` or `regex`.
-        paths: default(list(path_match()), Vec::new()),
+        paths: absent(list(path_match()), Vec::new()),
     });
     keys.rule(no_empty_condition)
 }

@@ -13,7 +13,7 @@ use crate::{
     model::{AccessLog, Admin, AdminTls, Certificate, Drain, LogFormat, default as defaults},
     problem::Fault,
     reader::Reader,
-    shape::{Shape, choice, default, keys, list, optional, required, word},
+    shape::{Shape, absent, choice, default, keys, list, optional, required, word},
     yaml::Node,
 };
 
@@ -26,11 +26,11 @@ pub(super) fn admin() -> Shape<Admin> {
         tls: optional(admin_tls()),
         /// Who is let in by a certificate that `tls.client_ca` vouches for: identities, in which `*` stands for a segment,
         /// at the end for all below.
-        allow_identities: default(list(identity_match()), Vec::new()),
+        allow_identities: absent(list(identity_match()), Vec::new()),
         /// Who is let in by `authorization: Bearer ...`: a file of tokens, one a line, looked at again when it changes.
         token_file: optional(file()),
         /// Names besides its addresses and `localhost` that it is called by; others may be a foreign page's.
-        allow_hosts: default(list(host()), Vec::new()),
+        allow_hosts: absent(list(host()), Vec::new()),
     });
     keys.rule(identities_by_ca)
 }

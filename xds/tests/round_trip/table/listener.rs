@@ -27,6 +27,7 @@ pub(super) fn listener() -> BoxedStrategy<Value> {
             ]),
         ),
         ("rate_limit", rate_limit()),
+        ("authorization", authorization()),
     ]);
     (rest, option::weighted(0.9, vec(route(), 0..6)))
         .prop_map(|(mut listener, routes)| {
@@ -37,6 +38,14 @@ pub(super) fn listener() -> BoxedStrategy<Value> {
             listener
         })
         .boxed()
+}
+
+fn authorization() -> BoxedStrategy<Value> {
+    any_of(vec![
+        json!({"allow": [{"networks": ["10.0.0.0/8", "fd00::/8"], "methods": ["GET"]}]}),
+        json!({"deny": [{"paths": [{"prefix": "/a"}, {"exact": "/b"}, {"regex": "/c.*"}]}]}),
+        json!({"allow": [{}], "deny": [{"networks": ["::1"]}, {}], "dry_run": true}),
+    ])
 }
 
 fn rate_limit() -> BoxedStrategy<Value> {
@@ -61,6 +70,7 @@ fn route() -> BoxedStrategy<Value> {
     let rest = keys(vec![
         ("match", matches()),
         ("filters", filters()),
+        ("authorization", authorization()),
         ("timeout", any_of(vec![json!("20s"), json!("1h")])),
         ("attempt_timeout", any_of(vec![json!("1s"), json!("20s")])),
         ("idle_timeout", any_of(vec![json!("5m"), json!("off")])),
