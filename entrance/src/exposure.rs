@@ -93,7 +93,12 @@ mod tests {
                 assert!(check("xds", address.parse().unwrap(), &settings, true).is_ok());
             }
         }
-        for address in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+        for address in [
+            "127.0.0.1:1",
+            "127.9.9.9:1",
+            "[::1]:1",
+            "[::ffff:127.0.0.1]:1",
+        ] {
             assert!(opens(address, &settings(false, false)), "{address}");
         }
     }

@@ -34,6 +34,7 @@ pub use token::Token;
 
 use credentials::Credentials;
 use tls::Tls;
+pub use tls::provider;
 
 /// A handshake that takes longer is none.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -80,8 +81,13 @@ pub enum Mistake {
         credential: bool,
     },
     /// Identities are to be let in for which nobody vouches.
-    #[error("{0}: nobody vouches for the identities that may come in\nhint: TLS and the roots of client certificates are needed for that")]
+    #[error(
+        "{0}: nobody vouches for the identities that may come in\nhint: TLS and the roots of client certificates are needed for that"
+    )]
     NoRoots(&'static str),
+    /// A token would be shown to everybody on the way.
+    #[error("the token would go to {0} in cleartext\nhint: say `https://`")]
+    Cleartext(String),
     /// A file is not what it should be. Says nothing of what is in it.
     #[error("{path}: {cause}", path = .0.display(), cause = .1)]
     File(PathBuf, String),

@@ -48,10 +48,7 @@ impl Tls {
         })
     }
 
-    pub(crate) async fn accept(
-        &self,
-        stream: TcpStream,
-    ) -> io::Result<(Stream, Option<SpiffeId>)> {
+    pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<(Stream, Option<SpiffeId>)> {
         self.look();
         let stream = TlsAcceptor::from(self.current.load_full())
             .accept(stream)
@@ -87,11 +84,13 @@ impl Tls {
 
 fn stamps(files: &TlsFiles) -> Vec<Stamp> {
     let own = [&files.cert, &files.key].into_iter();
-    own.chain(&files.client_ca).map(|path| stamp(path)).collect()
+    own.chain(&files.client_ca)
+        .map(|path| stamp(path))
+        .collect()
 }
 
 /// As everywhere in Outrigger: aws-lc-rs, named and not installed.
-pub(crate) fn provider() -> Arc<CryptoProvider> {
+pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
@@ -142,10 +141,14 @@ fn config(files: &TlsFiles) -> Result<ServerConfig, Mistake> {
 fn identity(certificate: &[u8]) -> Option<SpiffeId> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
     let names = certificate.subject_alternative_name().ok()??;
-    let mut uris = names.value.general_names.iter().filter_map(|name| match name {
-        GeneralName::URI(uri) => Some(*uri),
-        _ => None,
-    });
+    let mut uris = names
+        .value
+        .general_names
+        .iter()
+        .filter_map(|name| match name {
+            GeneralName::URI(uri) => Some(*uri),
+            _ => None,
+        });
     let uri = uris.next().filter(|_| uris.next().is_none())?;
     SpiffeId::parse(uri)
 }

@@ -207,6 +207,9 @@ mod tests {
         let (_directory, path) = file(ONE);
         let shown = format!("{:?}", Tokens::open(path.clone()).unwrap());
         assert!(!shown.contains(ONE));
-        assert_eq!(format!("{:?}", Token::of(path).header().unwrap()), "Sensitive");
+        assert_eq!(
+            format!("{:?}", Token::of(path).header().unwrap()),
+            "Sensitive"
+        );
     }
 }

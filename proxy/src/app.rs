@@ -70,6 +70,9 @@ pub enum Failure {
         /// Why not.
         error: io::Error,
     },
+    /// The admin server would be open to anybody, or what should keep it, or open the control plane, is not right.
+    #[error("{0}")]
+    Entrance(#[from] outrigger_entrance::Mistake),
     /// What TLS needs is not right.
     #[error("{0}")]
     Tls(#[from] tls::store::Mistakes),
@@ -160,6 +163,12 @@ impl App {
         };
         let count = args.workers();
         let admin = args.admin.unwrap_or(file.admin.address);
+        let door = admin::Door::open(&file.admin, admin, args.open_ports)?;
+        if let Some(options) = &options {
+            for server in &options.servers {
+                options.caller.keeps_its_token(&server.url())?;
+            }
+        }
         let sources = path.clone().map(|path| File::new(path, args.zone()));
         // Before anything else: whoever waits for this proxy should not wait for a control plane.
         let pushed = match &options {
@@ -206,6 +215,7 @@ impl App {
         admin::start(
             admin_socket,
             &admin::State {
+                door,
                 shared: Arc::clone(&shared),
                 status: Arc::clone(&status),
                 drain: ask_drain,

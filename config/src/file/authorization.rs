@@ -6,7 +6,7 @@ use super::{
     address::network,
     matches::method,
     path::path_match,
-    tls::{asks_for_certificates, MESH},
+    tls::{MESH, asks_for_certificates},
 };
 use crate::{
     model::{Authorization, AuthorizationRule, IdentityMatch},
@@ -74,8 +74,9 @@ fn somebody_is_meant(node: &Node, reader: &mut Reader) {
     if let Some(allow) = node.entry("allow").filter(|allow| is_empty(allow))
         && !node.entry("deny").is_some_and(|deny| !is_empty(deny))
     {
-        let fault = Fault::new("it is not clear whether nobody is let in or everybody")
-            .hint("to refuse everybody say `deny: [{}]`; to let everybody in leave `authorization` out");
+        let fault = Fault::new("it is not clear whether nobody is let in or everybody").hint(
+            "to refuse everybody say `deny: [{}]`; to let everybody in leave `authorization` out",
+        );
         reader.within(&["allow".into()], |reader| {
             reader.report(&allow.value.span, fault);
         });
@@ -155,7 +156,9 @@ fn no_requests(rule: &Node, reader: &mut Reader) {
             let fault = Fault::new(format!("`{key}` means nothing here")).hint(
                 "it is about requests, of which `protocol: tcp` knows nothing; `protocol: detect` does",
             );
-            reader.within(&[key.into()], |reader| reader.report(&entry.key_span, fault));
+            reader.within(&[key.into()], |reader| {
+                reader.report(&entry.key_span, fault)
+            });
         }
     }
 }

@@ -19,9 +19,9 @@ use serde_json::Value;
 use crate::{
     Network,
     model::{
-        Authorization, ClusterRef, Destination, Detect, DetectPolicy, HostMatch, Listener, ListenerLimits,
-        ListenerTls, ProxyProtocol, RateLimit, Redirect, Route, Speaks, Tcp, TcpPolicy,
-        WeightedCluster, default as defaults,
+        Authorization, ClusterRef, Destination, Detect, DetectPolicy, HostMatch, Listener,
+        ListenerLimits, ListenerTls, ProxyProtocol, RateLimit, Redirect, Route, Speaks, Tcp,
+        TcpPolicy, WeightedCluster, default as defaults,
     },
     problem::Fault,
     reader::Reader,

@@ -71,8 +71,9 @@ fn identities_by_ca(node: &Node, reader: &mut Reader) {
     let ca = node.get("tls").and_then(|tls| tls.entry("client_ca"));
     match (node.entry("allow_identities"), ca) {
         (Some(identities), None) => {
-            let fault = Fault::new("nobody vouches for these identities")
-                .hint("name the roots: `tls: { cert: ..., key: ..., client_ca: /etc/tls/mesh-ca.crt }`");
+            let fault = Fault::new("nobody vouches for these identities").hint(
+                "name the roots: `tls: { cert: ..., key: ..., client_ca: /etc/tls/mesh-ca.crt }`",
+            );
             reader.within(&["allow_identities".into()], |reader| {
                 reader.report(&identities.key_span, fault);
             });

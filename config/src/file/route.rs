@@ -15,7 +15,8 @@ use super::{
 };
 use crate::{
     model::{
-        Authorization, Destination, Filter, Hedge, Match, Retry, Route, WeightedCluster, default as defaults,
+        Authorization, Destination, Filter, Hedge, Match, Retry, Route, WeightedCluster,
+        default as defaults,
     },
     problem::Fault,
     reader::Reader,

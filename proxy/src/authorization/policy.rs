@@ -90,10 +90,14 @@ impl Rule {
                 caller.identity.is_some_and(|id| meant.takes(id))
             })
             && any(&self.methods, |meant| {
-                caller.request.map_or(unknown, |(method, _)| meant == method)
+                caller
+                    .request
+                    .map_or(unknown, |(method, _)| meant == method)
             })
             && any(&self.paths, |meant| {
-                caller.request.map_or(unknown, |(_, path)| meant.takes(path))
+                caller
+                    .request
+                    .map_or(unknown, |(_, path)| meant.takes(path))
             })
     }
 }

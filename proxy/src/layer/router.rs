@@ -11,9 +11,8 @@ use outrigger_config::model::Destination;
 
 use super::Handle;
 use crate::{
-    authorization,
-    body::Body, call::Call, error::Error, route::by_host::Names, telemetry::trail::Step,
-    worker::Worker,
+    authorization, body::Body, call::Call, error::Error, route::by_host::Names,
+    telemetry::trail::Step, worker::Worker,
 };
 
 /// See the module.

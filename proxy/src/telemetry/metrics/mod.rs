@@ -8,13 +8,13 @@
 //! [`ProxyMetrics`]), the handles in them ([`Counter`], [`Gauge`], [`Histogram`]), and the [`Registry`] that can find
 //! and render them all. [`families`] is the list of all that is there to see.
 
+mod authorization;
 mod circuit_breaker;
 mod cluster;
 mod control;
 mod counter_table;
 pub mod families;
 mod family;
-mod authorization;
 mod filter;
 mod handle;
 mod health_check;
@@ -31,6 +31,7 @@ mod tcp;
 mod text;
 mod tls;
 
+pub use authorization::{AuthorizationMetrics, Decision};
 pub use circuit_breaker::{BreakerState, CircuitBreakerMetrics};
 pub use cluster::{
     AttemptResult, ClusterMetrics, EjectionReason, EndpointState, HedgeOutcome, Locality,
@@ -38,7 +39,6 @@ pub use cluster::{
 };
 pub use control::{ControlMetrics, UpdateOutcome};
 pub use family::Family;
-pub use authorization::{AuthorizationMetrics, Decision};
 pub use filter::{FaultKind, FilterMetrics};
 pub use handle::{Counter, Gauge};
 pub use health_check::{CheckResult, HealthCheckMetrics};
