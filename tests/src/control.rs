@@ -178,6 +178,11 @@ impl Control {
         self.output.lock().unwrap().clone()
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to end.
     pub fn sigterm(&self) {
         crate::proxy::signal(self.child.id(), rustix::process::Signal::TERM);
