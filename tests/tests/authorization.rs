@@ -86,7 +86,7 @@ async fn rules_of_listener_and_route_must_both_let_a_caller_in_and_deny_wins() {
         errors.sum("outrigger_errors_total", &[("reason", "denied")]),
         8.0
     );
-    assert_eq!(app.requests(), 3);
+    assert_eq!(app.seen.requests(), 3);
 
     let mut client = Client::tls(proxy.address, &batch).await.unwrap();
     let reply = client
