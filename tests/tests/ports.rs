@@ -138,8 +138,11 @@ async fn beyond_loopback_nothing_is_opened_without_tls_and_a_credential() {
         arguments.extend(port);
         refused(&arguments, &["it asks for no credential"]).await;
     }
-    let open = Control::start_with(&[], &["--http", "127.0.0.1:0", FLAG]).await;
-    drop(open);
+    let open = Control::spawn(&[], &["--http", "0.0.0.0:0", "--xds", "[::]:0", FLAG]);
+    eventually("it serves all the same", async || {
+        open.output().contains(" serving ")
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -171,7 +174,8 @@ async fn the_api_lets_in_operators_by_certificate_or_token_and_nobody_else() {
     assert_eq!(status(&control, &nobody, "/ready", None).await, 200);
     assert_eq!(status(&control, &nobody, "/metrics", None).await, 401);
     // A certificate of another authority is none; cleartext is not spoken.
-    let stranger = Authority::new().issue("ann", &[OPERATOR]);
+    let elsewhere = Authority::new();
+    let stranger = elsewhere.issue("ann", &[OPERATOR]);
     let dial = keys.dial().show(&stranger);
     let refused = match Client::tls(control.http, &dial).await {
         Ok(mut client) => client.try_request(get("/tables")).await.map(|_| ()),
@@ -428,7 +432,9 @@ async fn the_admin_server_beyond_loopback_asks_for_tls_and_a_credential() {
     let address = ([127, 0, 0, 1], port).into();
     let ask = async |dial: &Dial, path: &str, headers: &[(&str, &str)]| {
         let mut client = Client::tls(address, dial).await.ok()?;
-        let reply = client.try_request(get_with(path, headers)).await.ok()?;
+        let host = [("host", "localhost")];
+        let request = get_with(path, &[headers, &host].concat());
+        let reply = client.try_request(request).await.ok()?;
         Some(reply.status.as_u16())
     };
     let nobody = keys.dial();
