@@ -19,7 +19,13 @@ mod stream;
 mod tls;
 mod token;
 
-use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use http::HeaderMap;
 use outrigger_config::model::{IdentityMatch, SpiffeId};
@@ -35,6 +41,9 @@ pub use token::Token;
 use credentials::Credentials;
 use tls::Tls;
 pub use tls::provider;
+
+/// So long after a refusal was told, the next is.
+const NEWS: Duration = Duration::from_secs(60);
 
 /// A handshake that takes longer is none.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -96,8 +105,11 @@ pub enum Mistake {
 /// A port's door.
 #[derive(Debug)]
 pub struct Entrance {
+    what: &'static str,
     tls: Option<Tls>,
     credentials: Credentials,
+    /// When a refusal was last told.
+    told: Mutex<Option<Instant>>,
 }
 
 impl Entrance {
@@ -113,6 +125,8 @@ impl Entrance {
     ) -> Result<Self, Mistake> {
         exposure::check(what, address, settings, open_ports)?;
         Ok(Self {
+            what,
+            told: Mutex::new(None),
             tls: settings.tls.clone().map(Tls::open).transpose()?,
             credentials: Credentials::open(settings)?,
         })
@@ -134,7 +148,20 @@ impl Entrance {
     /// # Errors
     /// Why not.
     pub fn admit(&self, identity: Option<&SpiffeId>, headers: &HeaderMap) -> Result<(), Refusal> {
-        self.credentials.admit(identity, headers)
+        let admitted = self.credentials.admit(identity, headers);
+        if let Err(refusal) = &admitted {
+            self.tell(refusal);
+        }
+        admitted
+    }
+
+    /// The first, and then one in a while: who knocks often must not fill the log.
+    fn tell(&self, refusal: &Refusal) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|told| told.elapsed() > NEWS) {
+            *told = Some(Instant::now());
+            tracing::warn!(port = self.what, reason = %refusal, "somebody is not let in");
+        }
     }
 
     /// What it asks for, in a word or two for the log.

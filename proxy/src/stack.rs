@@ -37,7 +37,7 @@ pub fn stack(worker: &Rc<Worker>) -> Stack {
         .layer_fn(|next| Hop::new(Rc::clone(worker), next))
         // Finds the route and one of its clusters in the current snapshot, and refuses whom the listener's or the route's
         // authorization does not let in. Below Hop, which knows who calls and the path in normal form; above Filters: a
-        // refused request is no part of a rate limit. All below are the route's policies.
+        // refused request is no part of the route's rate limits. All below are the route's policies.
         .layer_fn(|next| Router::new(Rc::clone(worker), next))
         // Header edits, rewrite, redirect, direct response, rate limits, faults. Above Deadline and Retry: once a request, not an attempt.
         .layer_fn(|next| Filters::new(Rc::clone(worker), next))

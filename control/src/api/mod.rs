@@ -28,7 +28,13 @@ use axum::{
 use outrigger_entrance::{Entrance, Hosts};
 use tokio::net::TcpListener;
 
-use crate::{access::Visitor, app::Stop, metric::Page, push::Fleet, registry::Registry};
+use crate::{
+    access::Visitor,
+    app::Stop,
+    metric::{self, Page},
+    push::Fleet,
+    registry::Registry,
+};
 use failure::Failure;
 
 /// What `/` says.
@@ -119,7 +125,10 @@ async fn admit(State(context): State<Context>, request: Request, next: Next) -> 
         .and_then(|()| Ok(context.door.admit(identity, request.headers())?));
     match admitted {
         Ok(()) => next.run(request).await,
-        Err(failure) => failure.into_response(),
+        Err(failure) => {
+            ::metrics::counter!(metric::STRANGERS, "port" => "http").increment(1);
+            failure.into_response()
+        }
     }
 }
 

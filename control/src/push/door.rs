@@ -18,7 +18,7 @@ use tokio::{
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, transport::server::Connected};
 
-use crate::access::Visitor;
+use crate::{access::Visitor, metric};
 
 /// Handshakes at once: of a fleet that comes back, the rest waits in the kernel's queue.
 const HANDSHAKES: usize = 256;
@@ -87,6 +87,7 @@ pub(crate) fn admit<B>(
     match door.admit(identity, request.headers()) {
         Ok(()) => Ok(visitor.cloned()),
         Err(refusal) => {
+            metrics::counter!(metric::STRANGERS, "port" => "xds").increment(1);
             let text = refusal.to_string();
             Err(match refusal.status() {
                 http::StatusCode::UNAUTHORIZED => Status::unauthenticated(text),

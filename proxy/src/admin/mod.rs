@@ -31,8 +31,8 @@ const JSON: &str = "application/json";
 /// A scraper that does not end its head within this is hung up on.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Scrapers and people are few; more wait to be accepted.
-const MOST_CONNECTIONS: usize = 256;
+/// Scrapers and people are few, and a stranger is hung up on after ten seconds; more wait to be accepted.
+const MOST_CONNECTIONS: usize = 1024;
 
 /// Whom the server lets in.
 #[derive(Clone)]
@@ -143,6 +143,9 @@ async fn converse(stream: TcpStream, peer: SocketAddr, state: &State) {
     };
     let answer = service_fn(|request| {
         let refused = state.door.refuse(identity.as_ref(), &request);
+        if refused.is_some() {
+            state.shared.telemetry.metrics.admin_refused().increment();
+        }
         let response = refused.unwrap_or_else(|| answer(&request, state));
         async { Ok::<_, Infallible>(response) }
     });

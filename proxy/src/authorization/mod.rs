@@ -18,7 +18,7 @@ use std::{
 
 use outrigger_config::model;
 
-pub use policy::{Caller, Policy, Verdict};
+pub use policy::{Caller, Policy, Verdict, may_take};
 
 use crate::{
     call::Call,

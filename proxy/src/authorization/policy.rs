@@ -83,23 +83,28 @@ impl Rule {
         }
     }
 
-    /// Whether every condition is met; `unknown` where that can't be told.
+    /// Whether what is asked for is what it is about, whoever asks; `unknown` where that can't be told.
+    fn is_about(&self, request: Option<(&Method, &str)>, unknown: bool) -> bool {
+        any(&self.methods, |meant| {
+            request.map_or(unknown, |(method, _)| meant == method)
+        }) && any(&self.paths, |meant| {
+            request.map_or(unknown, |(_, path)| meant.takes(path))
+        })
+    }
+
+    /// Whether every condition is met.
     fn takes(&self, caller: &Caller<'_>, unknown: bool) -> bool {
         any(&self.networks, |network| network.contains(caller.address))
             && any(&self.identities, |meant| {
                 caller.identity.is_some_and(|id| meant.takes(id))
             })
-            && any(&self.methods, |meant| {
-                caller
-                    .request
-                    .map_or(unknown, |(method, _)| meant == method)
-            })
-            && any(&self.paths, |meant| {
-                caller
-                    .request
-                    .map_or(unknown, |(_, path)| meant.takes(path))
-            })
+            && self.is_about(caller.request, unknown)
     }
+}
+
+/// Whether a rule could take a request with this head, whoever sends it.
+pub fn may_take(rule: &model::AuthorizationRule, head: &http::request::Parts) -> bool {
+    Rule::new(rule).is_about(Some((&head.method, head.uri.path())), true)
 }
 
 /// One of them will do; none is no condition.

@@ -300,6 +300,13 @@ pub const WORKER_DELAY: Family<Gauge, 0> = Family::new(
     [],
 );
 
+/// Of whoever had no credential, or came from a foreign page.
+pub const ADMIN_REFUSALS: Family<Counter, 0> = Family::new(
+    "outrigger_admin_refusals_total",
+    "Requests that the admin server did not answer because of who sent them.",
+    [],
+);
+
 /// Only with `--control`.
 pub const CONTROL_CONNECTED: Family<Gauge, 0> = Family::new(
     "outrigger_control_connected",
