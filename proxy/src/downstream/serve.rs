@@ -72,14 +72,16 @@ pub async fn serve(
         return;
     };
     match (&listener.config.speaks, &listener.tcp) {
+        (speaks, _) if let (true, Some(spoken)) = (speaks.http(), agreed) => {
+            let first = BytesMut::new();
+            let caller = Caller { stream, first };
+            http(caller, spoken, &connection, &worker, stack).await;
+        }
         (Speaks::Http, _) => {
-            let (spoken, first) = match agreed {
-                Some(spoken) => (spoken, BytesMut::new()),
-                // A drain waits here, too: the first request may be on its way.
-                None => match connection.run(http_version(&mut stream), |_| ()).await {
-                    Some(Ok(Some(found))) => found,
-                    _ => return,
-                },
+            // A drain waits here, too: the first request may be on its way.
+            let (spoken, first) = match connection.run(http_version(&mut stream), |_| ()).await {
+                Some(Ok(Some(found))) => found,
+                _ => return,
             };
             let caller = Caller { stream, first };
             http(caller, spoken, &connection, &worker, stack).await;

@@ -68,13 +68,15 @@ pub async fn serve(
             return Account::open(worker, connection, nowhere, None).refused(&error);
         }
     };
-    let name = match destinations.by_name() {
-        true => match connection.run(hello(&mut caller), |_| ()).await {
+    let name = match connection.secured() {
+        // It was asked for within the handshake that is over.
+        Some(secured) => secured.session.server_name.as_deref().map(str::to_owned),
+        None if destinations.by_name() => match connection.run(hello(&mut caller), |_| ()).await {
             Some(Ok(name)) => name,
             Some(Err(_)) => return worker.metrics().downstream_error(DownstreamError::Reset),
             None => return,
         },
-        false => None,
+        None => None,
     };
     let target = destinations.find(name.as_deref(), &mut worker.rng.borrow_mut());
     let metrics = target
@@ -82,7 +84,7 @@ pub async fn serve(
         .map_or(&destinations.nowhere, |it| &it.metrics);
     let mut account = Account::open(worker, connection, Arc::clone(metrics), name);
     let Some(target) = target else {
-        if account.name().is_some() {
+        if account.name().is_some() && connection.secured().is_none() {
             let _ = caller.stream.write_all(&UNRECOGNIZED_NAME).await;
         }
         return account.refused(&Error::NoRoute);
