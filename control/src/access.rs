@@ -6,6 +6,10 @@ use clap::Args;
 use outrigger_config::model::{IdentityMatch, SpiffeId};
 use outrigger_entrance::{Entrance, Mistake, Settings, TlsFiles, is_loopback};
 
+/// The ports, as flags and messages call them.
+const XDS: &str = "xds";
+const HTTP: &str = "http";
+
 /// Proxies may use xDS, operators the HTTP API: what is asked of the ones is not asked of the others.
 #[derive(Args, Debug, Default)]
 pub struct Access {
@@ -71,10 +75,23 @@ impl Access {
     pub fn doors(&self, xds: SocketAddr, http: SocketAddr) -> Result<[Entrance; 2], Mistake> {
         let proxies = (&self.xds_allow_identity, &self.xds_token_file);
         let operators = (&self.http_allow_identity, &self.http_token_file);
-        Ok([
-            self.door("xds", xds, proxies)?,
-            self.door("http", http, operators)?,
-        ])
+        let doors = [
+            self.door(XDS, xds, proxies)?,
+            self.door(HTTP, http, operators)?,
+        ];
+        if !self.client_ca.is_empty() && proxies.0.is_empty() && operators.0.is_empty() {
+            return Err(Mistake::Useless(
+                "--client-ca vouches for certificates by which nobody is let in",
+                "say who is: --xds-allow-identity, --http-allow-identity",
+            ));
+        }
+        match self.tls_cert.is_some() && !doors.iter().any(Entrance::speaks_tls) {
+            true => Err(Mistake::Useless(
+                "--tls-cert is shown by no port: both are on loopback, and ask for no credential",
+                "say --xds or --http with another address, or who is let in",
+            )),
+            false => Ok(doors),
+        }
     }
 
     fn door(
@@ -98,6 +115,7 @@ impl Access {
             tls: files.filter(|_| asks || !is_loopback(address.ip())),
             allow_identities: identities.clone(),
             token_file: token.clone(),
+            http2: what == XDS,
         };
         Entrance::open(what, address, &settings, self.open_ports)
     }

@@ -76,6 +76,7 @@ mod tests {
             tls,
             allow_identities: Vec::new(),
             token_file: token.then(PathBuf::new),
+            http2: false,
         }
     }
 

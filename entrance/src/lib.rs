@@ -57,6 +57,8 @@ pub struct Settings {
     pub allow_identities: Vec<IdentityMatch>,
     /// Who is let in otherwise: whoever has a token of this file.
     pub token_file: Option<PathBuf>,
+    /// Whether HTTP/2 is spoken there, or else HTTP/1.1: never both.
+    pub http2: bool,
 }
 
 /// What a port shows its callers, and who vouches for theirs.
@@ -94,6 +96,9 @@ pub enum Mistake {
         "{0}: nobody vouches for the identities that may come in\nhint: TLS and the roots of client certificates are needed for that"
     )]
     NoRoots(&'static str),
+    /// What is given is of no use.
+    #[error("{0}\nhint: {1}")]
+    Useless(&'static str, &'static str),
     /// A token would be shown to everybody on the way.
     #[error("the token would go to {0} in cleartext\nhint: say `https://`")]
     Cleartext(String),
@@ -127,7 +132,11 @@ impl Entrance {
         Ok(Self {
             what,
             told: Mutex::new(None),
-            tls: settings.tls.clone().map(Tls::open).transpose()?,
+            tls: settings
+                .tls
+                .clone()
+                .map(|files| Tls::open(files, settings.http2))
+                .transpose()?,
             credentials: Credentials::open(settings)?,
         })
     }
@@ -162,6 +171,11 @@ impl Entrance {
             *told = Some(Instant::now());
             tracing::warn!(port = self.what, reason = %refusal, "somebody is not let in");
         }
+    }
+
+    /// Whether nothing is spoken there in cleartext.
+    pub fn speaks_tls(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// What it asks for, in a word or two for the log.

@@ -33,18 +33,20 @@ const LOOK: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub(crate) struct Tls {
     files: TlsFiles,
+    http2: bool,
     current: ArcSwap<ServerConfig>,
     /// Of the files that `current` was made of, or that could not be used, and when they were looked at.
     seen: Mutex<(Vec<Stamp>, Instant)>,
 }
 
 impl Tls {
-    pub(crate) fn open(files: TlsFiles) -> Result<Self, Mistake> {
+    pub(crate) fn open(files: TlsFiles, http2: bool) -> Result<Self, Mistake> {
         let stamps = stamps(&files);
         Ok(Self {
-            current: ArcSwap::from_pointee(config(&files)?),
+            current: ArcSwap::from_pointee(config(&files, http2)?),
             seen: Mutex::new((stamps, Instant::now())),
             files,
+            http2,
         })
     }
 
@@ -72,7 +74,7 @@ impl Tls {
             return;
         }
         seen.0 = stamps;
-        match config(&self.files) {
+        match config(&self.files, self.http2) {
             Ok(config) => {
                 self.current.store(Arc::new(config));
                 tracing::info!(cert = %self.files.cert.display(), "the certificate of this port is read anew");
@@ -114,7 +116,7 @@ pub(crate) fn pair(
     }
 }
 
-fn config(files: &TlsFiles) -> Result<ServerConfig, Mistake> {
+fn config(files: &TlsFiles, http2: bool) -> Result<ServerConfig, Mistake> {
     let unfit = |error: &dyn std::fmt::Display| wrong(&files.cert, error.to_string());
     let builder = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
@@ -131,7 +133,8 @@ fn config(files: &TlsFiles) -> Result<ServerConfig, Mistake> {
         }
     };
     let mut config = builder.with_cert_resolver(Arc::new(pair(&files.cert, &files.key)?));
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let spoken: &[u8] = if http2 { b"h2" } else { b"http/1.1" };
+    config.alpn_protocols = vec![spoken.to_vec()];
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
     Ok(config)

@@ -60,7 +60,8 @@ impl Keys {
     }
 
     fn dial(&self) -> Dial {
-        self.authority.dial().alpn(&["http/1.1"])
+        // As curl does.
+        self.authority.dial().alpn(&["h2", "http/1.1"])
     }
 
     fn dial_as(&self, stem: &str, id: &str) -> Dial {
@@ -138,6 +139,11 @@ async fn beyond_loopback_nothing_is_opened_without_tls_and_a_credential() {
         arguments.extend(port);
         refused(&arguments, &["it asks for no credential"]).await;
     }
+    let tls = keys.tls();
+    let mut unused: Vec<&str> = tls.iter().map(String::as_str).collect();
+    refused(&unused, &["--client-ca vouches", "hint: say who is"]).await;
+    unused.truncate(4);
+    refused(&unused, &["--tls-cert is shown by no port"]).await;
     let open = Control::spawn(&[], &["--http", "0.0.0.0:0", "--xds", "[::]:0", FLAG]);
     eventually("it serves all the same", async || {
         open.output().contains(" serving ")

@@ -55,6 +55,7 @@ impl Door {
             }),
             allow_identities: config.allow_identities.clone(),
             token_file: config.token_file.clone(),
+            http2: false,
         };
         Ok(Self {
             entrance: Arc::new(Entrance::open("admin", address, &settings, open_ports)?),

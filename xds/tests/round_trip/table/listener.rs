@@ -47,6 +47,13 @@ fn common() -> BoxedStrategy<Value> {
             ]),
         ),
         ("tls", tls::of_listener()),
+        (
+            "authorization",
+            any_of(vec![
+                json!({"deny": [{"networks": ["10.0.0.0/8"]}], "dry_run": true}),
+                json!({"allow": [{"identities": ["spiffe://a.org/ns/*/sa/b", "spiffe://a.org/*"]}]}),
+            ]),
+        ),
         ("limits", keys(vec![("connections", count(1000))])),
     ])
 }
