@@ -4,6 +4,7 @@
 
 mod acme;
 mod address;
+mod authorization;
 mod balancer;
 mod circuit_breaker;
 mod cluster;

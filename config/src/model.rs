@@ -4,6 +4,7 @@
 //! `Option` that means "default". Each default is a constant with one sentence of reason.
 
 mod acme;
+mod authorization;
 mod circuit_breaker;
 mod cluster;
 pub mod default;
@@ -11,6 +12,7 @@ mod empty;
 mod fault;
 mod filter;
 mod health_check;
+mod identity_match;
 mod limits;
 mod listener;
 mod outlier_detection;
@@ -23,9 +25,10 @@ mod spiffe_id;
 mod tcp;
 mod tls;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 pub use acme::{Acme, Challenge};
+pub use authorization::{Authorization, AuthorizationRule};
 pub use circuit_breaker::{CircuitBreaker, Fallback, SlowCall};
 pub use cluster::{
     Balancer, Cluster, Dns, DnsRecord, Endpoint, Endpoints, HashKey, PoolPolicy, Protocol, Zones,
@@ -33,6 +36,7 @@ pub use cluster::{
 pub use fault::{Abort, AbortFault, Delay, Fault};
 pub use filter::{Filter, HeaderEdits, PathRewrite, Redirect, Respond, Rewrite, Scheme};
 pub use health_check::{HealthCheck, HttpProbe, Probe, StatusRange};
+pub use identity_match::IdentityMatch;
 pub use limits::{Adaptive, ClusterLimits, ConnectionLimit, ListenerLimits};
 pub use listener::Listener;
 pub use outlier_detection::{FailurePercent, OutlierDetection, SlowAnswers, SuccessRate};
@@ -78,6 +82,36 @@ pub struct Config {
 pub struct Admin {
     /// Loopback by default: it shows internals.
     pub address: SocketAddr,
+    /// What it shows its callers; `None`: cleartext is spoken.
+    pub tls: Option<AdminTls>,
+    /// Who is let in by a certificate.
+    pub allow_identities: Vec<IdentityMatch>,
+    /// The file of the tokens by which others are.
+    pub token_file: Option<PathBuf>,
+    /// What it may be called besides its addresses and `localhost`.
+    pub allow_hosts: Vec<String>,
+}
+
+impl Admin {
+    /// There, and with nothing but defaults.
+    pub fn at(address: SocketAddr) -> Self {
+        Self {
+            address,
+            tls: None,
+            allow_identities: Vec::new(),
+            token_file: None,
+            allow_hosts: Vec::new(),
+        }
+    }
+}
+
+/// TLS at the admin server.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdminTls {
+    /// What it shows.
+    pub certificate: Certificate,
+    /// Who vouches for callers with a certificate; empty: nobody is asked for one.
+    pub client_ca: Vec<PathBuf>,
 }
 
 /// A line a request on stdout.

@@ -61,6 +61,7 @@ macro_rules! golden {
 golden! {
     what_belongs_to_each_process_is_refused: messages("admin: { address: 127.0.0.1:1 }\naccess_log: {}\ndrain: {}\noverload: {}\nzone: a\n");
     bad_selectors: messages("proxies: { role: [], zone: { a: b }, 'a b': c, cluster: '' }\n");
+    identities_that_no_certificate_has: messages("proxies: { identity: [cart, 'spiffe://a/*'] }\n") + "\n\n" + &messages("proxies: { identity: 'spiffe://A/b' }\n");
     proxies_that_are_no_labels: messages("proxies: sidecar\n");
     a_misspelt_proxies: messages("proxy: { role: sidecar }\n");
 

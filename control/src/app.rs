@@ -3,6 +3,7 @@
 use std::{io, net::SocketAddr, path::Path, sync::Arc};
 
 use outrigger_config::Problems;
+use outrigger_entrance::{Hosts, Mistake};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -11,7 +12,7 @@ use tokio::{
 };
 
 use crate::{
-    api::{self, Context, Guard},
+    api::{self, Context},
     cli::Serve,
     history::{History, Limits, StoreError},
     log,
@@ -30,6 +31,9 @@ pub enum Failure {
     /// The history can't be kept where it should.
     #[error("the history can't be kept: {0}")]
     History(#[from] StoreError),
+    /// A port would be open to anybody, or what should keep it is not right.
+    #[error("{0}")]
+    Entrance(#[from] Mistake),
     /// An address could not be bound.
     #[error("cannot listen on {0} ({1}): {2}")]
     Bind(SocketAddr, &'static str, io::Error),
@@ -71,6 +75,7 @@ async fn serve(args: &Serve) -> Result<(), Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
+    let [xds_door, http_door] = args.access.doors(args.xds, args.http)?;
     let path = args.config.as_deref().unwrap_or(Path::new(""));
     let source = FileSource::open(path);
     let source = source.map_err(|error| Failure::Config(format!("error: {error}")))?;
@@ -90,6 +95,8 @@ async fn serve(args: &Serve) -> Result<(), Failure> {
     tracing::info!(
         xds = %xds.local_addr()?,
         http = %http.local_addr()?,
+        xds_asks_for = xds_door.asks_for(),
+        http_asks_for = http_door.asks_for(),
         config = %path.display(),
         tables = tables.tables.len(),
         version = %tables.version,
@@ -97,10 +104,12 @@ async fn serve(args: &Serve) -> Result<(), Failure> {
     );
     let fleet = Fleet::default();
     let (feed, seen) = (registry.feed(), fleet.clone());
-    servers.spawn(push::serve(xds, feed, seen, stop.clone()));
+    let doors = (Arc::new(xds_door), Arc::new(http_door));
+    servers.spawn(push::serve(xds, doors.0, feed, seen, stop.clone()));
     let context = Context {
         registry: registry.clone(),
-        guard: Arc::new(Guard::new(&args.allow_host)),
+        hosts: Arc::new(Hosts::new(&args.allow_host)),
+        door: doors.1,
         fleet,
         page: page.clone(),
     };

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::command;
+use crate::{access::Access, command};
 
 /// The control plane of Outrigger: serves tables to proxies over xDS.
 #[derive(Debug, Parser)]
@@ -57,6 +57,9 @@ pub struct Serve {
         value_delimiter = ','
     )]
     pub allow_host: Vec<String>,
+    /// Who gets in.
+    #[command(flatten)]
+    pub access: Access,
     /// Keeps the history of the tables here, over restarts; without it, only in memory.
     #[arg(long, env = "OUTRIGGER_HISTORY", value_name = "DIR")]
     pub history: Option<PathBuf>,

@@ -3,6 +3,7 @@
 //! It holds only what its sources can give it again: replicas over the same sources are equal and share nothing else.
 //! A file a step, in the order of the data's way.
 
+pub mod access;
 pub mod api;
 pub mod app;
 pub mod cli;

@@ -44,6 +44,10 @@ fn serve(args: &outrigger_control::cli::Serve) -> ExitCode {
             eprintln!("{problems}");
             ExitCode::from(CONFIGURATION)
         }
+        Err(failure @ app::Failure::Entrance(_)) => {
+            eprintln!("error: {failure}");
+            ExitCode::from(CONFIGURATION)
+        }
         Err(failure) => {
             eprintln!("error: {failure}");
             ExitCode::from(FAILURE)

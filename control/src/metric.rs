@@ -35,6 +35,9 @@ pub const REVISION: &str = "outrigger_view_revisions_total";
 /// Reports of load.
 pub const REPORTS: &str = "outrigger_load_reports_total";
 
+/// Requests of those who are not let in, by port.
+pub const STRANGERS: &str = "outrigger_port_refusals_total";
+
 /// From what nobody could notice to what somebody has complained of.
 const BUCKETS: &[f64] = &[
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0,
@@ -117,6 +120,7 @@ fn install() -> Result<PrometheusHandle, BuildError> {
     );
     describe_counter!(REVISION, "How often what proxies see was made anew.");
     describe_counter!(REPORTS, "Reports of load and health that proxies sent.");
+    describe_counter!(STRANGERS, "Requests of those who are not let in, by port.");
     metrics::gauge!(PROXIES).set(0);
     metrics::counter!(REVISION).absolute(0);
     Ok(handle)

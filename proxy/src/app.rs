@@ -75,6 +75,9 @@ pub enum Failure {
     /// The sockets of the running process can't be had.
     #[error("no hand-over: {0}")]
     Handover(#[from] handover::Failure),
+    /// The admin server would be open to anybody, or what should keep it, or open the control plane, is not right.
+    #[error("{0}")]
+    Entrance(#[from] outrigger_entrance::Mistake),
     /// What TLS needs is not right.
     #[error("{0}")]
     Tls(#[from] tls::store::Mistakes),
@@ -177,6 +180,12 @@ impl App {
         };
         let count = args.workers();
         let admin = args.admin.unwrap_or(file.admin.address);
+        let door = admin::Door::open(&file.admin, admin, args.open_ports)?;
+        if let Some(options) = &options {
+            for server in &options.servers {
+                options.caller.keeps_its_token(&server.url())?;
+            }
+        }
         let sources = path.map(|path| File::new(path, args.zone()));
         // Before anything else: whoever waits for this proxy should not wait for a control plane.
         let pushed = match &options {
@@ -224,6 +233,7 @@ impl App {
             telemetry,
         });
         let state = admin::State {
+            door,
             shared: Arc::clone(&shared),
             status: Arc::clone(&status),
             drain: ask_drain,

@@ -7,6 +7,7 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 use outrigger_config::model;
+use outrigger_entrance::{Caller, ClientFiles};
 
 use crate::control::{
     self, Node, Server,
@@ -49,6 +50,9 @@ pub struct Serve {
     /// The address of /ready, /metrics and the rest, in place of the file's.
     #[arg(long, env = "OUTRIGGER_ADMIN", value_name = "ADDR")]
     pub admin: Option<SocketAddr>,
+    /// Lets anybody use an admin server beyond loopback that has neither TLS nor a credential.
+    #[arg(long = "insecure-open-ports-i-know-what-this-means")]
+    pub open_ports: bool,
     /// The zone that the process runs in, in place of the file's.
     #[arg(long, env = "OUTRIGGER_ZONE", value_name = "NAME")]
     pub zone: Option<Arc<str>>,
@@ -82,6 +86,28 @@ pub struct Control {
         value_parser = optional::<Server>
     )]
     servers: Vec<Optional<Server>>,
+    /// Roots of the control planes, in PEM; those of the system when left out. With it, TLS is spoken.
+    #[arg(long, env = "OUTRIGGER_CONTROL_CA", value_name = "FILE", value_parser = optional::<PathBuf>)]
+    control_ca: Option<Optional<PathBuf>>,
+    /// The certificate to show them, in PEM. With it, TLS is spoken.
+    #[arg(
+        long,
+        env = "OUTRIGGER_CONTROL_CERT",
+        value_name = "FILE",
+        requires = "control_key"
+    )]
+    control_cert: Option<PathBuf>,
+    /// The certificate's key.
+    #[arg(
+        long,
+        env = "OUTRIGGER_CONTROL_KEY",
+        value_name = "FILE",
+        requires = "control_cert"
+    )]
+    control_key: Option<PathBuf>,
+    /// The token to show them: the first line of this file.
+    #[arg(long, env = "OUTRIGGER_CONTROL_TOKEN_FILE", value_name = "FILE", value_parser = optional::<PathBuf>)]
+    control_token_file: Option<Optional<PathBuf>>,
     /// The proxy's name, as the control plane shows it; by default the machine's.
     #[arg(long, env = "OUTRIGGER_NODE", value_name = "ID")]
     node: Option<String>,
@@ -133,7 +159,14 @@ fn optional<T: FromStr>(text: &str) -> Result<Optional<T>, T::Err> {
 impl Control {
     /// Refined; `None`: there is no control plane.
     pub fn options(&self, zone: Option<Arc<str>>) -> Option<control::Options> {
-        let servers: Vec<_> = self.servers.iter().flatten().cloned().collect();
+        let files = ClientFiles {
+            ca: self.control_ca.clone().flatten(),
+            certificate: self.control_cert.clone().zip(self.control_key.clone()),
+            token: self.control_token_file.clone().flatten(),
+        };
+        let secure = files.ca.is_some() || files.certificate.is_some();
+        let servers = self.servers.iter().flatten().cloned();
+        let servers: Vec<_> = servers.map(|server| server.or_secure(secure)).collect();
         if servers.is_empty() {
             return None;
         }
@@ -146,6 +179,7 @@ impl Control {
         };
         Some(control::Options {
             servers,
+            caller: Caller::with(files),
             node,
             cache: self.cache_dir.clone().flatten(),
             keep_unused: Duration::from_secs(self.keep_unused),

@@ -23,6 +23,9 @@ pub enum Error {
     /// The connection was made for another host, and its certificate is not that host's.
     #[error("misdirected request: the connection is for another host")]
     Misdirected,
+    /// The rules do not let the caller in.
+    #[error("denied")]
+    Denied,
     /// No route takes the request.
     #[error("no route")]
     NoRoute,
@@ -147,6 +150,7 @@ impl Error {
             Self::RequestIdle => StatusCode::REQUEST_TIMEOUT,
             Self::TunnelRefused => StatusCode::METHOD_NOT_ALLOWED,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+            Self::Denied => StatusCode::FORBIDDEN,
             Self::NoRoute | Self::NoCluster => StatusCode::NOT_FOUND,
             Self::NotImplemented(_) => StatusCode::NOT_IMPLEMENTED,
             Self::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -177,6 +181,7 @@ impl Error {
             Self::BadRequest(_) => "bad_request",
             Self::TunnelRefused => "tunnel_refused",
             Self::Misdirected => "misdirected",
+            Self::Denied => "denied",
             Self::NoRoute => "no_route",
             Self::NoCluster => "no_cluster",
             Self::ControlSilent => "control_silent",
@@ -210,6 +215,7 @@ impl Error {
             Self::BadRequest(_) | Self::RequestBody(_) | Self::RequestIdle => "http_request_error",
             Self::TunnelRefused
             | Self::Misdirected
+            | Self::Denied
             | Self::NotImplemented(_)
             | Self::RateLimited { .. }
             | Self::Fault(_)
@@ -244,7 +250,8 @@ impl Error {
             | Self::NotImplemented(_)
             | Self::RequestBody(_)
             | Self::RequestIdle => Blame::Downstream,
-            Self::RateLimited { .. }
+            Self::Denied
+            | Self::RateLimited { .. }
             | Self::Fault(_)
             | Self::Overloaded(_)
             | Self::LimitReached(_)
@@ -276,6 +283,7 @@ impl Error {
             Self::BadRequest(_)
             | Self::TunnelRefused
             | Self::Misdirected
+            | Self::Denied
             | Self::NoRoute
             | Self::NoCluster
             | Self::TlsUnready
@@ -299,6 +307,7 @@ impl Error {
     /// The gRPC status that says the same (as gRPC maps HTTP statuses, but for the time-outs, which are its own).
     pub fn grpc_status(&self) -> u8 {
         const DEADLINE_EXCEEDED: u8 = 4;
+        const PERMISSION_DENIED: u8 = 7;
         const RESOURCE_EXHAUSTED: u8 = 8;
         const UNIMPLEMENTED: u8 = 12;
         const INTERNAL: u8 = 13;
@@ -308,6 +317,7 @@ impl Error {
             Self::TunnelRefused | Self::NoRoute | Self::NoCluster | Self::NotImplemented(_) => {
                 UNIMPLEMENTED
             }
+            Self::Denied => PERMISSION_DENIED,
             Self::RateLimited { .. } => RESOURCE_EXHAUSTED,
             Self::Fault(fault) => abort::grpc_status(*fault),
             Self::Overloaded(_)

@@ -3,6 +3,7 @@
 pub mod acme;
 pub mod admin;
 pub mod app;
+pub mod authorization;
 pub mod balance;
 pub mod body;
 pub mod call;

@@ -40,6 +40,10 @@ fn main() -> ExitCode {
                 eprintln!("error: {mistakes}");
                 ExitCode::from(CONFIGURATION)
             }
+            Err(failure @ app::Failure::Entrance(_)) => {
+                eprintln!("error: {failure}");
+                ExitCode::from(CONFIGURATION)
+            }
             Err(failure @ app::Failure::Usage) => {
                 eprintln!("error: {failure}");
                 ExitCode::from(USAGE)

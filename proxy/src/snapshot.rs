@@ -24,6 +24,7 @@ pub use clusters::{Clusters, Fallback};
 
 use crate::{
     acme::Challenges,
+    authorization::Authorization,
     fault::Fault,
     hedge,
     limits::ListenerLimits,
@@ -61,6 +62,8 @@ pub struct Listener {
     pub unrouted: RouteMetrics,
     /// Of all its requests.
     pub rate_limit: Option<Arc<RateLimit>>,
+    /// Who is let in, whatever the route.
+    pub authorization: Option<Arc<Authorization>>,
     /// What may be under way at once.
     pub limits: ListenerLimits,
     /// Where connections go that are not HTTP, if anywhere.
@@ -73,6 +76,8 @@ pub struct Listener {
 pub struct Route {
     /// What the file says of it.
     pub config: model::Route,
+    /// Who is let in.
+    pub authorization: Option<Arc<Authorization>>,
     /// Its filters.
     pub filters: Vec<Filter>,
     /// When another attempt is made.
@@ -211,6 +216,12 @@ impl Listener {
         Arc::new(Self {
             unrouted: RouteMetrics::new(registry, Arc::clone(name), "".into()),
             rate_limit: rate_limit.into_iter().next(),
+            authorization: Authorization::compile(
+                config.authorization.as_ref(),
+                registry,
+                name,
+                &"".into(),
+            ),
             limits: ListenerLimits::new(&config.limits, limits, name, registry),
             tcp: config
                 .speaks
@@ -290,6 +301,12 @@ impl Route {
             Destination::Host => clusters,
         };
         Self {
+            authorization: Authorization::compile(
+                config.authorization.as_ref(),
+                registry,
+                listener,
+                &config.name,
+            ),
             filters: filters.collect(),
             retry: Policy::new(&config.retry),
             hedge: config.hedge.map(|hedge| hedge::Plan::new(hedge, reached)),

@@ -35,7 +35,9 @@ pub fn stack(worker: &Rc<Worker>) -> Stack {
         // Refuses doubtful framing, takes out what belongs to one hop, writes forwarding and tracing headers. Above
         // Router, so that routes match what is true and filters have the last word on headers.
         .layer_fn(|next| Hop::new(Rc::clone(worker), next))
-        // Finds the route and one of its clusters in the current snapshot. All below are its policies.
+        // Finds the route and one of its clusters in the current snapshot, and refuses whom the listener's or the route's
+        // authorization does not let in. Below Hop, which knows who calls and the path in normal form; above Filters: a
+        // refused request is no part of the route's rate limits. All below are the route's policies.
         .layer_fn(|next| Router::new(Rc::clone(worker), next))
         // Header edits, rewrite, redirect, direct response, rate limits, faults. Above Deadline and Retry: once a request, not an attempt.
         .layer_fn(|next| Filters::new(Rc::clone(worker), next))

@@ -178,6 +178,11 @@ impl Control {
         self.output.lock().unwrap().clone()
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to end.
     pub fn sigterm(&self) {
         crate::proxy::signal(self.child.id(), rustix::process::Signal::TERM);
@@ -221,14 +226,19 @@ fn launch(
     let mut command = outrigger_control();
     command
         .current_dir(directory)
-        .args(["--xds", &xds.to_string()])
-        .args(["--http", &http.to_string()])
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    if !arguments.iter().any(|it| it == "--config") {
-        command.args(["--config", "tables"]);
+    let (xds, http) = (xds.to_string(), http.to_string());
+    for (flag, value) in [
+        ("--xds", xds.as_str()),
+        ("--http", http.as_str()),
+        ("--config", "tables"),
+    ] {
+        if !arguments.iter().any(|it| it == flag) {
+            command.args([flag, value]);
+        }
     }
     let mut child = command
         .spawn()

@@ -162,7 +162,9 @@ impl Proxy {
 
     /// GETs a path of the admin server.
     pub async fn admin_get(&self, path: &str) -> Reply {
-        Client::http1(self.admin).await.get(path).await
+        let host = self.admin.to_string();
+        let request = crate::get_with(path, &[("host", &host)]);
+        Client::http1(self.admin).await.request(request).await
     }
 
     /// As [`Proxy::admin_get`], or `None` if nobody answers there.
@@ -350,7 +352,7 @@ async fn try_get(address: SocketAddr, path: &str) -> Option<Reply> {
     tokio::net::TcpStream::connect(address).await.ok()?;
     Client::http1(address)
         .await
-        .try_request(crate::get(path))
+        .try_request(crate::get_with(path, &[("host", &address.to_string())]))
         .await
         .ok()
 }

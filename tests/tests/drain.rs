@@ -224,10 +224,10 @@ async fn a_second_sigterm_ends_it_at_once() {
 async fn a_post_to_drain_drains() {
     let endpoint = Endpoint::named("a").await;
     let proxy = Proxy::start(Table::to([&endpoint])).await;
-    let reply = Client::http1(proxy.admin)
-        .await
-        .request(outrigger_tests::post("/drain", ""))
-        .await;
+    let mut drain = outrigger_tests::post("/drain", "");
+    let host = proxy.admin.to_string().parse().unwrap();
+    drain.headers_mut().insert("host", host);
+    let reply = Client::http1(proxy.admin).await.request(drain).await;
     assert!(reply.status.is_success(), "{}", reply.status);
     assert_eq!(proxy.finished().await.code, Some(0));
 }

@@ -3,6 +3,7 @@
 //! All but `stage` need the binary: `cargo build -p outrigger` first, as `make test` does.
 
 mod acme;
+mod authorization;
 mod balancing;
 mod by_host;
 mod circuit_breaker;
@@ -36,6 +37,7 @@ mod outliers;
 mod outliers_return;
 mod overload;
 mod panic;
+mod ports;
 mod proxy_protocol;
 mod push;
 mod rate_limits;
@@ -43,6 +45,7 @@ mod refusals;
 mod reload;
 mod retries;
 mod routing;
+mod secrets;
 mod seeing;
 mod stage;
 mod streaming;

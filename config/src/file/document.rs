@@ -3,11 +3,12 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
-    cluster::clusters, distinct_addresses, distinct_names, listener::listener, name::name,
+    cluster::clusters, distinct_addresses, distinct_names, listener::listener, name::name, tls,
 };
 use crate::{
     model::{Cluster, Listener, Selector},
     problem::Fault,
+    reader::Reader,
     shape::{Shape, absent, default, keys, list, map, parsed, refused, split},
     yaml::{Content, Node},
 };
@@ -36,7 +37,8 @@ pub(crate) fn document() -> Shape<Parts> {
     let process = |what| refused(what, "it belongs to each proxy's own file");
     let keys = keys!(Keys {
         /// Labels of the proxies that it is for, all of which must match; a list means any of. `id`, `cluster`, `zone` and
-        /// `region` are what a proxy says of itself, others what its `--label` says. Every proxy when left out.
+        /// `region` are what a proxy says of itself, others what its `--label` says; `identity` is what its certificate says,
+        /// whatever it says itself. Every proxy when left out.
         proxies: absent(selector(), Selector::default()),
         /// Addresses that accept connections, with their routes.
         listeners: default(list(listener()), Vec::new()),
@@ -101,12 +103,30 @@ pub(crate) fn selector() -> Shape<Selector> {
     );
     let is_list = |node: &Node| matches!(node.content, Content::List(_));
     let values = split(is_list, several, one, |values| values.len() != 1);
-    map(label(), values).convert(Selector::new, |selector: &Selector| {
+    let labels = map(label(), values).rule(whole_identities);
+    labels.convert(Selector::new, |selector: &Selector| {
         let labels = selector.labels();
         labels
             .map(|(label, values)| (Arc::clone(label), values.clone()))
             .collect()
     })
+}
+
+/// A pattern would be taken for a value that no proxy has.
+fn whole_identities(node: &Node, reader: &mut Reader) {
+    let Some(identity) = node.get(Selector::IDENTITY) else {
+        return;
+    };
+    let single = std::slice::from_ref(identity);
+    let (several, values) = match &identity.content {
+        Content::List(values) => (true, values.as_slice()),
+        _ => (false, single),
+    };
+    for (index, value) in values.iter().enumerate() {
+        let mut steps = vec![Selector::IDENTITY.into()];
+        steps.extend(several.then(|| index.into()));
+        reader.within(&steps, |reader| _ = tls::spiffe_id().read(value, reader));
+    }
 }
 
 /// The name of a label.

@@ -4,6 +4,7 @@ use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use super::{
     address::{bind_address, network},
+    authorization::{authorization, callers_can_show_it},
     duration::duration,
     limits::listener_limits,
     matches::identity,
@@ -18,9 +19,9 @@ use serde_json::Value;
 use crate::{
     Network,
     model::{
-        ClusterRef, Destination, Detect, DetectPolicy, HostMatch, Listener, ListenerLimits,
-        ListenerTls, ProxyProtocol, RateLimit, Redirect, Route, Speaks, Tcp, TcpPolicy,
-        WeightedCluster, default as defaults,
+        Authorization, ClusterRef, Destination, Detect, DetectPolicy, HostMatch, Listener,
+        ListenerLimits, ListenerTls, ProxyProtocol, RateLimit, Redirect, Route, Speaks, Tcp,
+        TcpPolicy, WeightedCluster, default as defaults,
     },
     problem::Fault,
     reader::Reader,
@@ -53,6 +54,7 @@ struct Keys {
     max_streams: u32,
     limits: ListenerLimits,
     rate_limit: Option<RateLimit>,
+    authorization: Option<Authorization>,
     routes: Option<Vec<Route>>,
 }
 
@@ -106,6 +108,8 @@ pub(crate) fn listener() -> Shape<Listener> {
         limits: nested(listener_limits()),
         /// How many requests it takes in a time, whatever their route. Any number when left out.
         rate_limit: optional(rate_limit()),
+        /// Who is let in, whatever the route. Everybody when left out.
+        authorization: optional(authorization()),
         /// Which requests go where. The most specific match takes a request, whatever the order. When left out, each
         /// goes to the cluster that has the name of its host.
         routes: optional(routes()),
@@ -114,6 +118,7 @@ pub(crate) fn listener() -> Shape<Listener> {
         keys.rule(only_what_is_spoken)
             .rule(one_destination)
             .rule(redirect_or_routes)
+            .rule(callers_can_show_it)
             .convert(from_keys, to_keys),
     )
 }
@@ -168,6 +173,7 @@ fn from_keys(keys: Keys) -> Listener {
         max_streams: keys.max_streams,
         limits: keys.limits,
         rate_limit: keys.rate_limit,
+        authorization: keys.authorization,
         routes,
     }
 }
@@ -209,6 +215,7 @@ fn to_keys(listener: &Listener) -> Keys {
         max_streams: listener.max_streams,
         limits: listener.limits,
         rate_limit: listener.rate_limit,
+        authorization: listener.authorization,
         routes: Some(listener.routes),
     }
 }

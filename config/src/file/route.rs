@@ -5,6 +5,7 @@ mod destination;
 use std::{sync::Arc, time::Duration};
 
 use super::{
+    authorization::authorization,
     duration::{duration, parse},
     filter::{filters, prefix_to_replace},
     hedge::hedge,
@@ -14,7 +15,8 @@ use super::{
 };
 use crate::{
     model::{
-        Destination, Filter, Hedge, Match, Retry, Route, WeightedCluster, default as defaults,
+        Authorization, Destination, Filter, Hedge, Match, Retry, Route, WeightedCluster,
+        default as defaults,
     },
     problem::Fault,
     reader::Reader,
@@ -27,6 +29,7 @@ use destination::{cluster_by, one_destination};
 struct Keys {
     name: Option<Arc<str>>,
     matches: Match,
+    authorization: Option<Authorization>,
     filters: Vec<Filter>,
     cluster: Option<WeightedCluster>,
     clusters: Option<Vec<WeightedCluster>>,
@@ -46,6 +49,8 @@ pub(crate) fn route() -> Shape<Route> {
         /// Which requests it takes: all of the conditions that are given. Of several routes the most specific takes a
         /// request, wherever it stands in the file.
         matches as "match": nested(matches()),
+        /// Who is let in, of those whom the listener lets in. All of them when left out.
+        authorization: optional(authorization()),
         /// Edits, in order. `redirect` and `respond` end the request.
         filters: default(filters(), Vec::new()),
         /// Where it sends them.
@@ -78,6 +83,7 @@ fn from_keys(keys: Keys) -> Route {
     Route {
         name: keys.name.unwrap_or_default(),
         matches: keys.matches,
+        authorization: keys.authorization,
         filters: keys.filters,
         destination: keys.cluster_by.unwrap_or(named),
         timeout: keys.timeout,
@@ -94,6 +100,7 @@ fn to_keys(route: &Route) -> Keys {
     Keys {
         name: Some(Arc::clone(&route.name)),
         matches: route.matches.clone(),
+        authorization: route.authorization.clone(),
         filters: route.filters.clone(),
         cluster: None,
         clusters: named.map(<[_]>::to_vec),

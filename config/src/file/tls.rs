@@ -21,7 +21,7 @@ pub(super) use cluster::cluster_tls;
 pub(super) use listener::{listener_tls, redirect_or_routes, redirect_to_https};
 
 /// What stands for the process's identity.
-const MESH: &str = "mesh";
+pub(super) const MESH: &str = "mesh";
 
 struct IdentityKeys {
     cert: PathBuf,
@@ -78,6 +78,15 @@ pub(super) fn mesh_has_identity(node: &Node, reader: &mut Reader) {
         );
         reader.within(&steps, |reader| reader.report(&tls.span, fault));
     }
+}
+
+/// Whether the callers of a listener are asked who they are.
+pub(super) fn asks_for_certificates(listener: &Node) -> bool {
+    let Some(tls) = listener.get("tls") else {
+        return false;
+    };
+    let asks = tls.get("client_certificates").and_then(Node::text);
+    is_mesh(tls) || asks.is_some_and(|asks| asks != "off")
 }
 
 fn is_mesh(tls: &Node) -> bool {
@@ -142,7 +151,7 @@ fn version() -> Shape<TlsVersion> {
     )
 }
 
-fn spiffe_id() -> Shape<SpiffeId> {
+pub(super) fn spiffe_id() -> Shape<SpiffeId> {
     const EXPECTED: &str = "an identity like `spiffe://example.org/ns/shop/sa/cart`";
     let schema = json!({"type": "string", "pattern": "^spiffe://[0-9a-z._-]+(/[0-9A-Za-z._-]+)*$"});
     let parse = |text: &str| {

@@ -11,9 +11,7 @@ use super::{
 impl Default for Config {
     fn default() -> Self {
         Self {
-            admin: Admin {
-                address: default::ADMIN,
-            },
+            admin: Admin::at(default::ADMIN),
             access_log: None,
             drain: Drain {
                 delay: default::DRAIN_DELAY,

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use super::{ListenerLimits, ListenerTls, ProxyProtocol, RateLimit, Route, Speaks};
+use super::{Authorization, ListenerLimits, ListenerTls, ProxyProtocol, RateLimit, Route, Speaks};
 use crate::network::Network;
 
 /// A bound address that accepts downstream connections.
@@ -40,6 +40,8 @@ pub struct Listener {
     pub limits: ListenerLimits,
     /// How many requests it takes in a time, whatever their route.
     pub rate_limit: Option<RateLimit>,
+    /// Who is let in, whatever the route; `None`: everybody.
+    pub authorization: Option<Authorization>,
     /// Routes in file order; precedence is by specificity.
     pub routes: Vec<Route>,
 }
@@ -64,6 +66,7 @@ impl Listener {
             max_streams,
             limits,
             rate_limit,
+            authorization,
             routes: _,
         } = self;
         *name == other.name
@@ -82,5 +85,6 @@ impl Listener {
             && *max_streams == other.max_streams
             && *limits == other.limits
             && *rate_limit == other.rate_limit
+            && *authorization == other.authorization
     }
 }

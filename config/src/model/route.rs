@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use http::{HeaderName, Method};
 
-use super::{Filter, Hedge, Redirect, Retry, default};
+use super::{Authorization, Filter, Hedge, Redirect, Retry, default};
 use crate::pattern::Pattern;
 
 /// match -> filters -> destination, with its policy.
@@ -14,6 +14,8 @@ pub struct Route {
     pub name: Arc<str>,
     /// Which requests it takes.
     pub matches: Match,
+    /// Who is let in, of those whom the listener lets in; `None`: all of them.
+    pub authorization: Option<Authorization>,
     /// Edits in file order. `Redirect` and `Respond` end the request.
     pub filters: Vec<Filter>,
     /// Where it sends them.
@@ -55,6 +57,7 @@ impl Route {
         Self {
             name: "".into(),
             matches: Match::default(),
+            authorization: None,
             filters: Vec::new(),
             destination,
             timeout: None,

@@ -13,6 +13,9 @@ const MOST_STEPS: u32 = 10_000;
 pub struct Selector(BTreeMap<Arc<str>, BTreeSet<Arc<str>>>);
 
 impl Selector {
+    /// The label that a proxy's certificate gives it, and nothing else.
+    pub const IDENTITY: &str = "identity";
+
     /// Of labels with the values that will do. A label without values would take no proxy.
     pub fn new(labels: impl IntoIterator<Item = (Arc<str>, BTreeSet<Arc<str>>)>) -> Self {
         Self(labels.into_iter().collect())

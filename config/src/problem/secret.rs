@@ -1,12 +1,41 @@
-//! Keeps keys out of messages: whoever pastes one into a table must not find it in a log.
+//! Keeps keys and tokens out of messages: whoever pastes one into a table must not find it in a log.
 
 use std::borrow::Cow;
 
 /// After which nothing is shown.
 const BEGIN: &str = "PRIVATE KEY-----";
 
-/// `text` with the content of private keys in PEM blacked out, byte for byte, so that places in it stay what they are.
+/// Keys that no table has, and under which people put what is secret.
+const SECRETS: [&str; 4] = ["token:", "password:", "secret:", "authorization: Bearer"];
+
+/// `text` with what is secret blacked out, byte for byte, so that places in it stay what they are.
 pub(super) fn hidden(text: &str) -> Cow<'_, str> {
+    if !SECRETS.iter().any(|key| text.contains(key)) {
+        return keys(text);
+    }
+    let text = keys(text);
+    let lines = text.split_inclusive('\n').map(without_values);
+    Cow::Owned(lines.collect())
+}
+
+/// A line without the values of [`SECRETS`]. What comes after the first of them goes, up to the end of a value.
+fn without_values(line: &str) -> String {
+    let found = SECRETS
+        .iter()
+        .filter_map(|key| Some(line.find(key)? + key.len()));
+    let Some(begin) = found.min() else {
+        return line.to_owned();
+    };
+    let (before, value) = line.split_at(begin);
+    let end = value.find([',', '}', '#']).unwrap_or(value.len());
+    let (value, after) = value.split_at(end);
+    let hide = |c: char| if c.is_ascii_graphic() { '*' } else { c };
+    let value: String = value.chars().map(hide).collect();
+    format!("{before}{value}{}", without_values(after))
+}
+
+/// `text` without the content of private keys in PEM.
+fn keys(text: &str) -> Cow<'_, str> {
     let Some(first) = text.find(BEGIN) else {
         return Cow::Borrowed(text);
     };
@@ -36,6 +65,16 @@ mod tests {
         let text = "a: 1\nkey: |\n  -----BEGIN PRIVATE KEY-----\n  MIIB+/=\n  -----END PRIVATE KEY-----\nb: 2\n";
         let hidden = hidden(text);
         assert_eq!(hidden, text.replace("MIIB+/=", "*******"));
+    }
+
+    #[test]
+    fn a_token_is_blacked_out_wherever_it_was_put() {
+        assert_eq!(
+            hidden("a: { token: 'abc', b: c }\nhttp-token: x # y\ntoken_file: z\n"),
+            "a: { token: *****, b: c }\nhttp-token: * # y\ntoken_file: z\n"
+        );
+        let twice = "{ password: \"a b\", secret: c }";
+        assert_eq!(hidden(twice), "{ password: ** **, secret: * }");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `POST /tables`: several changes at once, all of them or none. What is only right together comes together, and is one
 //! version of history.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::collections::BTreeMap;
 
 use axum::{
     Json,
@@ -19,6 +19,7 @@ use super::{
     who,
 };
 use crate::{
+    access::Visitor,
     registry::{Edit, Precondition, Refusal},
     source::Name,
 };
@@ -73,7 +74,7 @@ impl From<Expected> for Precondition {
 /// Why not; nothing has changed then.
 pub async fn post(
     State(context): State<Context>,
-    peer: ConnectInfo<SocketAddr>,
+    peer: ConnectInfo<Visitor>,
     change: Result<Query<Change>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
@@ -93,6 +94,6 @@ pub async fn post(
     };
     let edits: Result<Vec<Edit>, Refusal> = batch.tables.into_iter().map(edit).collect();
     let registry = &context.registry;
-    let outcome = registry.edit(edits?, &who(peer), change.dry_run).await?;
+    let outcome = registry.edit(edits?, &who(&peer), change.dry_run).await?;
     Ok(Json(told(&outcome, change.dry_run)))
 }

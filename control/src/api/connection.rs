@@ -8,6 +8,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
+use outrigger_entrance::Entrance;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -15,7 +16,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::app::Stop;
+use crate::{access::Visitor, app::Stop};
 
 /// From a connection's start, or its last answer, to the end of a head.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,7 +28,7 @@ const MOST_CONNECTIONS: usize = 256;
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Serves until told to stop.
-pub async fn accept(listener: TcpListener, router: Router, stop: Stop) {
+pub async fn accept(listener: TcpListener, door: Arc<Entrance>, router: Router, stop: Stop) {
     let permits = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let mut connections = JoinSet::new();
     let stopped = stop.clone().told();
@@ -42,7 +43,7 @@ pub async fn accept(listener: TcpListener, router: Router, stop: Stop) {
             () = &mut stopped => break,
             (permit, accepted) = next => match accepted {
                 Ok((stream, peer)) => {
-                    let served = serve(stream, peer, router.clone(), stop.clone());
+                    let served = serve(stream, peer, Arc::clone(&door), router.clone(), stop.clone());
                     connections.spawn(async move {
                         served.await;
                         drop(permit);
@@ -57,8 +58,23 @@ pub async fn accept(listener: TcpListener, router: Router, stop: Stop) {
     while connections.join_next().await.is_some() {}
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, router: Router, stop: Stop) {
-    let router = router.layer(axum::Extension(ConnectInfo(peer)));
+async fn serve(
+    stream: TcpStream,
+    address: SocketAddr,
+    door: Arc<Entrance>,
+    router: Router,
+    stop: Stop,
+) {
+    let taken_in = tokio::select! {
+        taken_in = door.welcome(stream) => taken_in,
+        () = stop.clone().told() => return,
+    };
+    let (stream, identity) = match taken_in {
+        Ok(taken_in) => taken_in,
+        Err(error) => return tracing::debug!(%address, %error, "no handshake with an operator"),
+    };
+    let visitor = Visitor { address, identity };
+    let router = router.layer(axum::Extension(ConnectInfo(visitor)));
     let mut http1 = http1::Builder::new();
     http1
         .timer(TokioTimer::new())

@@ -16,6 +16,7 @@ use axum::{
 };
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use outrigger_config::Problems;
+use outrigger_entrance::{self as entrance, Stranger};
 use serde_json::json;
 
 use super::{condition, form::Form, mistake};
@@ -38,12 +39,15 @@ enum Told {
     Etag(Arc<str>),
     /// `Allow`: it can be read.
     ReadOnly,
+    /// `WWW-Authenticate`: a token will do (RFC 6750, 3).
+    Bearer,
 }
 
 impl Told {
     fn header(&self) -> (HeaderName, HeaderValue) {
         match self {
             Self::Etag(etag) => (header::ETAG, condition::quoted(etag)),
+            Self::Bearer => (header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
             Self::ReadOnly => (header::ALLOW, HeaderValue::from_static("GET,HEAD")),
         }
     }
@@ -69,7 +73,7 @@ impl Failure {
         }
     }
 
-    /// Of the status.
+    #[cfg(test)]
     pub fn status(&self) -> StatusCode {
         self.status
     }
@@ -127,6 +131,28 @@ impl From<Refusal> for Failure {
                 "`outrigger-control versions`, or `GET /versions`, lists those that are remembered",
             ),
             other => Self::new(status, other.to_string()),
+        }
+    }
+}
+
+impl From<Stranger> for Failure {
+    fn from(stranger: Stranger) -> Self {
+        let failure = Self::new(stranger.status(), stranger.to_string());
+        match stranger {
+            Stranger::Another(_) => {
+                failure.hint("call it by its address, or start it with `--allow-host NAME`")
+            }
+            Stranger::Unclear | Stranger::Foreign => failure,
+        }
+    }
+}
+
+impl From<entrance::Refusal> for Failure {
+    fn from(refusal: entrance::Refusal) -> Self {
+        let status = refusal.status();
+        Self {
+            told: (status == StatusCode::UNAUTHORIZED).then_some(Told::Bearer),
+            ..Self::new(status, refusal.to_string())
         }
     }
 }

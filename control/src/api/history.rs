@@ -1,6 +1,6 @@
 //! `/versions`, `/diff`, `/rollback`: what was, what changed, and back.
 
-use std::{net::SocketAddr, time::SystemTime};
+use std::time::SystemTime;
 
 use axum::{
     Json,
@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Context, failure::Failure, form::Form, mistake, tables::told, who};
-use crate::history::Version;
+use crate::{access::Visitor, history::Version};
 
 /// `GET /versions`.
 pub async fn list(State(context): State<Context>) -> Json<Value> {
@@ -88,14 +88,14 @@ pub struct Back {
 /// Why not; nothing has changed then.
 pub async fn rollback(
     State(context): State<Context>,
-    peer: ConnectInfo<SocketAddr>,
+    peer: ConnectInfo<Visitor>,
     back: Result<Query<Back>, QueryRejection>,
     form: Form,
 ) -> Result<Response, Failure> {
     let Query(Back { to, dry_run }) = back?;
     let registry = &context.registry;
     let before = registry.feed().borrow().version.clone();
-    let outcome = registry.rollback(&to, &who(peer), dry_run).await?;
+    let outcome = registry.rollback(&to, &who(&peer), dry_run).await?;
     Ok(match form {
         Form::Json => Json(told(&outcome, dry_run)).into_response(),
         Form::Text if outcome.problems.is_empty() => {

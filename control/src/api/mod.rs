@@ -10,13 +10,12 @@ mod connection;
 mod failure;
 mod fleet;
 mod form;
-mod guard;
 mod history;
 mod metrics;
 pub(crate) mod mistake;
 mod tables;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -26,11 +25,17 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use outrigger_entrance::{Entrance, Hosts};
 use tokio::net::TcpListener;
 
-use crate::{app::Stop, metric::Page, push::Fleet, registry::Registry};
+use crate::{
+    access::Visitor,
+    app::Stop,
+    metric::{self, Page},
+    push::Fleet,
+    registry::Registry,
+};
 use failure::Failure;
-pub use guard::Guard;
 
 /// What `/` says.
 const INDEX: &str = "\
@@ -57,8 +62,10 @@ Answers are JSON, or text with `Accept: text/plain`.
 pub struct Context {
     /// The tables.
     pub registry: Registry,
-    /// Who is let in.
-    pub guard: Arc<Guard>,
+    /// What it is called.
+    pub hosts: Arc<Hosts>,
+    /// What is asked of them.
+    pub door: Arc<Entrance>,
     /// The proxies.
     pub fleet: Fleet,
     /// What is counted.
@@ -67,7 +74,8 @@ pub struct Context {
 
 /// Serves until told to stop.
 pub async fn serve(listener: TcpListener, context: Context, stop: Stop) {
-    connection::accept(listener, router(context), stop).await;
+    let door = Arc::clone(&context.door);
+    connection::accept(listener, door, router(context), stop).await;
 }
 
 fn router(context: Context) -> Router {
@@ -105,9 +113,22 @@ fn router(context: Context) -> Router {
 const SEE_INDEX: &str = "`GET /` lists what there is";
 
 async fn admit(State(context): State<Context>, request: Request, next: Next) -> Response {
-    match context.guard.admit(request.uri(), request.headers()) {
+    // Whoever asks whether it lives learns nothing else.
+    if matches!(request.uri().path(), "/live" | "/ready") {
+        return next.run(request).await;
+    }
+    let visitor = request.extensions().get::<ConnectInfo<Visitor>>();
+    let identity = visitor.and_then(|ConnectInfo(visitor)| visitor.identity.as_ref());
+    let hosts = context.hosts.admit(request.uri(), request.headers());
+    let admitted = hosts
+        .map_err(Failure::from)
+        .and_then(|()| Ok(context.door.admit(identity, request.headers())?));
+    match admitted {
         Ok(()) => next.run(request).await,
-        Err(failure) => failure.into_response(),
+        Err(failure) => {
+            ::metrics::counter!(metric::STRANGERS, "port" => "http").increment(1);
+            failure.into_response()
+        }
     }
 }
 
@@ -122,6 +143,6 @@ async fn as_said(request: Request, next: Next) -> Response {
 }
 
 /// Who asks, as history remembers it.
-fn who(ConnectInfo(peer): ConnectInfo<SocketAddr>) -> String {
-    format!("api by {peer}")
+fn who(ConnectInfo(visitor): &ConnectInfo<Visitor>) -> String {
+    format!("api by {visitor}")
 }

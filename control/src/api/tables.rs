@@ -1,6 +1,6 @@
 //! `/tables`: what there is, and changes of it.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Json,
@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use super::{Context, body, condition, failure::Failure, form::Form, mistake, who};
 use crate::{
+    access::Visitor,
     history::Comparison,
     registry::{Listed, Outcome, Refusal},
     source::Name,
@@ -85,7 +86,7 @@ pub async fn show(
 /// Why not; nothing has changed then.
 pub async fn put(
     State(context): State<Context>,
-    peer: ConnectInfo<SocketAddr>,
+    peer: ConnectInfo<Visitor>,
     name: Result<Path<String>, PathRejection>,
     change: Result<Query<Change>, QueryRejection>,
     form: Form,
@@ -104,7 +105,7 @@ pub async fn put(
             name.as_str(),
             text.clone(),
             expected,
-            &who(peer),
+            &who(&peer),
             change.dry_run,
         )
         .await?;
@@ -118,7 +119,7 @@ pub async fn put(
 /// Why not; nothing has changed then.
 pub async fn delete(
     State(context): State<Context>,
-    peer: ConnectInfo<SocketAddr>,
+    peer: ConnectInfo<Visitor>,
     name: Result<Path<String>, PathRejection>,
     change: Result<Query<Change>, QueryRejection>,
     form: Form,
@@ -130,7 +131,7 @@ pub async fn delete(
     let before = context.registry.table(name.as_str()).ok();
     let outcome = context
         .registry
-        .delete(name.as_str(), expected, &who(peer), change.dry_run)
+        .delete(name.as_str(), expected, &who(&peer), change.dry_run)
         .await?;
     let texts = [before.map(|before| before.text), None];
     Ok(answer(&name, &outcome, texts, &change, form))

@@ -32,7 +32,7 @@ pub struct Diff {
 
 impl Diff {
     pub(super) fn run(&self) -> Result<Said, Failure> {
-        let server = self.to_server.server();
+        let server = self.to_server.server()?;
         let (differences, unified) = match (&self.path, &self.from) {
             (Some(path), _) => {
                 let comparison = Plan::make(&server, path, self.prune)?.comparison();

@@ -21,7 +21,7 @@ pub struct Endpoints {
 
 impl Endpoints {
     pub(super) fn run(&self) -> Result<Said, Failure> {
-        let mut clusters: Vec<Value> = self.to.server().get("/endpoints")?.json()?;
+        let mut clusters: Vec<Value> = self.to.server()?.get("/endpoints")?.json()?;
         if let Some(wanted) = &self.cluster {
             clusters.retain(|cluster| cluster["cluster"] == **wanted);
             if clusters.is_empty() {

@@ -10,6 +10,7 @@
 use std::{fmt, process::ExitCode};
 
 use http::StatusCode;
+use outrigger_entrance::Mistake;
 use serde_json::Value;
 
 use super::columns::printable;
@@ -38,6 +39,14 @@ impl Failure {
     /// It was asked for in a way that means nothing.
     pub fn usage(message: impl AsRef<str>) -> Self {
         Self::new(USAGE, message.as_ref())
+    }
+
+    /// What is to be shown to a control plane is not right. Its hint is in it.
+    pub fn mistake(mistake: &Mistake) -> Self {
+        Self {
+            code: CONFIGURATION,
+            text: format!("error: {mistake}"),
+        }
     }
 
     /// It can't be had.

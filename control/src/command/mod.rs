@@ -15,9 +15,10 @@ mod push;
 mod server;
 mod versions;
 
-use std::{io::Write as _, process::ExitCode};
+use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Subcommand, ValueEnum};
+use outrigger_entrance::{Caller, ClientFiles};
 
 use failure::Failure;
 use server::Server;
@@ -52,6 +53,18 @@ pub struct To {
         default_value = "http://127.0.0.1:4181"
     )]
     server: String,
+    /// Its roots, in PEM; those of the system when left out.
+    #[arg(long, env = "OUTRIGGER_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// The certificate to show it, in PEM.
+    #[arg(long, env = "OUTRIGGER_CERT", value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+    /// The certificate's key.
+    #[arg(long, env = "OUTRIGGER_KEY", value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+    /// The token to show it: the first line of this file.
+    #[arg(long, env = "OUTRIGGER_TOKEN_FILE", value_name = "FILE")]
+    token_file: Option<PathBuf>,
     #[command(flatten)]
     form: As,
 }
@@ -74,8 +87,13 @@ pub enum Output {
 }
 
 impl To {
-    fn server(&self) -> Server {
-        Server::new(&self.server)
+    fn server(&self) -> Result<Server, Failure> {
+        let caller = Caller::with(ClientFiles {
+            ca: self.ca.clone(),
+            certificate: self.cert.clone().zip(self.key.clone()),
+            token: self.token_file.clone(),
+        });
+        Server::new(&self.server, &caller)
     }
 
     fn json(&self) -> bool {

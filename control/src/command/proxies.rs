@@ -18,7 +18,7 @@ pub struct Proxies {
 
 impl Proxies {
     pub(super) fn run(&self) -> Result<Said, Failure> {
-        let proxies: Vec<Value> = self.to.server().get("/proxies")?.json()?;
+        let proxies: Vec<Value> = self.to.server()?.get("/proxies")?.json()?;
         Ok(Said::good(match self.to.json() {
             true => pretty(&proxies),
             false => shown(&proxies),

@@ -25,7 +25,7 @@ pub struct Push {
 
 impl Push {
     pub(super) fn run(&self) -> Result<Said, Failure> {
-        let server = self.to.server();
+        let server = self.to.server()?;
         let plan = Plan::make(&server, &self.path, self.prune)?;
         let comparison = plan.comparison();
         let tables = plan.names();

@@ -2,10 +2,15 @@
 
 use std::{fmt, time::Duration};
 
-use http::{Method, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
+use outrigger_entrance::{Caller, Mistake, provider};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use ureq::{Agent, Body, http::Response};
+use ureq::{
+    Agent, Body,
+    http::Response,
+    tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig},
+};
 
 use super::failure::Failure;
 
@@ -22,6 +27,7 @@ const LARGEST: u64 = 256 << 20;
 pub struct Server {
     url: String,
     agent: Agent,
+    authorization: Option<HeaderValue>,
 }
 
 /// What it answered, when that was no error.
@@ -43,9 +49,17 @@ impl Reply {
 }
 
 impl Server {
-    /// At `url`; a bare `host:port` will do.
-    pub fn new(url: &str) -> Self {
+    /// At `url`, as `caller`; a bare `host:port` will do.
+    ///
+    /// # Errors
+    /// When what it is to be shown is not there, or would be shown to others, too.
+    pub fn new(url: &str, caller: &Caller) -> Result<Self, Failure> {
         let scheme = if url.contains("://") { "" } else { "http://" };
+        let url = format!("{scheme}{}", url.trim_end_matches('/'));
+        caller
+            .keeps_its_token(&url)
+            .map_err(|mistake| Failure::mistake(&mistake))?;
+        let files = |mistake: Mistake| Failure::mistake(&mistake);
         let config = Agent::config_builder()
             .http_status_as_error(false)
             // A control plane is near; a proxy for the internet would not find it.
@@ -54,10 +68,15 @@ impl Server {
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .timeout_global(Some(TIMEOUT))
             .user_agent(concat!("outrigger-control/", env!("CARGO_PKG_VERSION")));
-        Self {
-            url: format!("{scheme}{}", url.trim_end_matches('/')),
+        let config = match url.starts_with("https://") {
+            true => config.tls_config(tls(caller).map_err(files)?),
+            false => config,
+        };
+        Ok(Self {
+            url,
             agent: config.build().new_agent(),
-        }
+            authorization: caller.authorization().map_err(files)?,
+        })
     }
 
     /// GETs `path`.
@@ -123,6 +142,10 @@ impl Server {
         let wrong = |error: http::Error| Failure::usage(format!("`{}`: {error}", self.url));
         let unreachable = |error: ureq::Error| self.unreachable(&error);
         let request = question.request(&self.url);
+        let request = match &self.authorization {
+            Some(token) => request.header(header::AUTHORIZATION, token),
+            None => request,
+        };
         let response = match question.method {
             Method::GET => {
                 let request = request.body(()).map_err(wrong)?;
@@ -143,6 +166,24 @@ impl Server {
             "`outrigger-control --config FILE_OR_DIR` starts one; `--server URL` or OUTRIGGER_SERVER says where it is",
         )
     }
+}
+
+/// What is believed and shown.
+fn tls(caller: &Caller) -> Result<TlsConfig, Mistake> {
+    let owned = |der: &[u8]| Certificate::from_der(der).to_owned();
+    let roots: Vec<_> = caller.anchors()?.iter().map(|der| owned(der)).collect();
+    let shown = caller.certificate()?;
+    // A key that could not be read would have been a mistake by now.
+    let shown = shown.and_then(|(chain, key)| {
+        let chain: Vec<_> = chain.iter().map(|der| owned(der)).collect();
+        let key = PrivateKey::from_pem(&key).ok()?;
+        Some(ClientCert::new_with_certs(&chain, key))
+    });
+    Ok(TlsConfig::builder()
+        .root_certs(RootCerts::new_with_certs(&roots))
+        .client_cert(shown)
+        .unversioned_rustls_crypto_provider(provider())
+        .build())
 }
 
 impl fmt::Display for Server {

@@ -32,7 +32,7 @@ pub struct Rollback {
 
 impl Versions {
     pub(super) fn run(&self) -> Result<Said, Failure> {
-        let versions: Vec<Value> = self.to.server().get("/versions")?.json()?;
+        let versions: Vec<Value> = self.to.server()?.get("/versions")?.json()?;
         if self.to.json() {
             return Ok(Said::good(pretty(&versions)));
         }
@@ -47,7 +47,7 @@ impl Versions {
 
 impl Rollback {
     pub(super) fn run(&self) -> Result<Said, Failure> {
-        let server = self.to.server();
+        let server = self.to.server()?;
         let to = encoded(&self.version);
         // Before it is done: afterwards there is no difference any more.
         let back = format!("/rollback?to={to}");

@@ -4,7 +4,6 @@
 //! read is not read from either.
 
 use std::{
-    net::SocketAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -21,12 +20,12 @@ use super::{
     Push, form::Speech, latency::Latency, message::Message, node::Node, proxies::Entry,
     requests::Requests, session::Session,
 };
-use crate::{metric, view::View};
+use crate::{access::Visitor, metric, view::View};
 
 /// The responses of one stream, as bytes.
 pub struct Conversation<S: Speech> {
     requests: Requests<S::Request>,
-    address: Option<SocketAddr>,
+    visitor: Option<Visitor>,
     push: Push,
     /// Since the first request.
     client: Option<Client>,
@@ -44,11 +43,11 @@ struct Client {
 
 impl<S: Speech> Conversation<S> {
     /// That with the client who sends these.
-    pub fn new(requests: Requests<S::Request>, address: Option<SocketAddr>, push: Push) -> Self {
+    pub fn new(requests: Requests<S::Request>, visitor: Option<Visitor>, push: Push) -> Self {
         let stop = push.stop.clone();
         Self {
             requests,
-            address,
+            visitor,
             push,
             client: None,
             sending: None,
@@ -59,10 +58,13 @@ impl<S: Speech> Conversation<S> {
 
     fn hear(&mut self, request: &S::Request) -> Result<(), Status> {
         let client = self.client.get_or_insert_with(|| {
-            let node = S::node(request).map(Node::new).unwrap_or_default();
+            let visitor = self.visitor.as_ref();
+            let identity = visitor.and_then(|visitor| visitor.identity.as_ref());
+            let address = visitor.map(|visitor| visitor.address);
+            let node = Node::new(S::node(request).unwrap_or(&Default::default()), identity);
             Client {
                 session: Session::new(S::FORM, node.proxyless()),
-                entry: self.push.proxies.enter(&node, S::FORM, self.address),
+                entry: self.push.proxies.enter(&node, S::FORM, address),
                 views: WatchStream::new(self.push.audience.join(node.labels)),
                 latency: Latency::default(),
             }

@@ -3,6 +3,7 @@
 //! [`session`] decides and knows no sockets; [`conversation`] is a stream that runs one; [`proxies`] is who is there.
 
 mod conversation;
+pub(crate) mod door;
 mod form;
 mod latency;
 mod message;
@@ -13,6 +14,9 @@ mod requests;
 mod server;
 pub mod session;
 
+use std::sync::Arc;
+
+use outrigger_entrance::Entrance;
 use tokio::net::TcpListener;
 
 use crate::{
@@ -39,19 +43,28 @@ pub struct Fleet {
 struct Push {
     audience: Audience,
     proxies: Proxies,
+    door: Arc<Entrance>,
     stop: Stop,
 }
 
 /// Serves proxies until told to stop.
-pub async fn serve(listener: TcpListener, feed: Feed, fleet: Fleet, stop: Stop) {
+pub async fn serve(
+    listener: TcpListener,
+    door: Arc<Entrance>,
+    feed: Feed,
+    fleet: Fleet,
+    stop: Stop,
+) {
     let (audience, showing) = Audience::of(feed, stop.clone());
     let push = Push {
         audience,
         proxies: fleet.proxies,
+        door: Arc::clone(&door),
         stop: stop.clone(),
     };
     let reports = Lrs {
         loads: fleet.loads,
+        door,
         stop,
     };
     tokio::join!(showing, server::serve(listener, push, reports));

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use outrigger_config::model::{Selector, SpiffeId};
 use outrigger_xds::pb::{
     envoy::config::core::v3::{Node as Wire, node::UserAgentVersionType},
     google::protobuf::value::Kind,
@@ -27,10 +28,12 @@ pub struct Node {
 }
 
 impl Node {
-    /// What `node` says.
-    pub fn new(node: &Wire) -> Self {
+    /// What `node` says, and its certificate, which alone says who it is.
+    pub fn new(node: &Wire, identity: Option<&SpiffeId>) -> Self {
         let fields = node.metadata.iter().flat_map(|metadata| &metadata.fields);
         let texts = fields.filter_map(|(name, value)| match value.kind.as_ref()? {
+            // Whatever it says itself.
+            Kind::StringValue(_) if name == Selector::IDENTITY => None,
             Kind::StringValue(text) => Some((cut(name), cut(text))),
             _ => None,
         });
@@ -46,6 +49,9 @@ impl Node {
         let fixed = fixed
             .into_iter()
             .filter_map(|(name, value)| Some((name.to_owned(), cut(value?))));
+        // Not cut: what is compared is all of it.
+        let identity = identity.map(|id| (Selector::IDENTITY.to_owned(), id.as_str().to_owned()));
+        let fixed = fixed.chain(identity);
         Self {
             id: cut(&node.id).into(),
             agent: agent(node),
@@ -109,12 +115,26 @@ mod tests {
             }),
             ..Wire::default()
         };
-        let labels = Node::new(&node).labels;
+        let labels = Node::new(&node, None).labels;
         let shown: Vec<_> = labels
             .iter()
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
         assert_eq!(shown, ["id=a", "role=edge", "zone=z"]);
+    }
+
+    #[test]
+    fn who_it_is_says_its_certificate_and_nothing_else() {
+        let node = Wire {
+            metadata: Some(Struct {
+                fields: [("identity".into(), text("spiffe://a/forged"))].into(),
+            }),
+            ..Wire::default()
+        };
+        assert_eq!(Node::new(&node, None).labels.get("identity"), None);
+        let id = SpiffeId::parse("spiffe://a/true");
+        let node = Node::new(&node, id.as_ref());
+        assert_eq!(node.labels.get("identity"), Some("spiffe://a/true"));
     }
 
     #[test]
@@ -127,7 +147,7 @@ mod tests {
             }),
             ..Wire::default()
         };
-        let node = Node::new(&node);
+        let node = Node::new(&node, None);
         assert_eq!(node.id.len(), LONGEST);
         assert_eq!(node.labels.iter().count(), MOST + 1);
     }

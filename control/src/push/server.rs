@@ -5,6 +5,7 @@
 use std::{
     convert::Infallible,
     future::{Ready, ready},
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -12,18 +13,12 @@ use std::{
 use http::{HeaderValue, Request, Response, header::CONTENT_TYPE};
 use outrigger_xds::discovery;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
-use tonic::{
-    Status,
-    body::Body,
-    codegen::Service,
-    server::NamedService,
-    transport::{Server, server::TcpConnectInfo},
-};
+use tonic::{Status, body::Body, codegen::Service, server::NamedService, transport::Server};
 
 use super::{
     Push,
     conversation::Conversation,
+    door,
     form::{Delta, Speech, World},
     requests::Requests,
     session::Form,
@@ -47,16 +42,16 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// Serves proxies until told to stop.
 pub(super) async fn serve(listener: TcpListener, push: Push, reports: Lrs) {
     let stop = push.stop.clone();
+    let connections = door::connections(listener, Arc::clone(&push.door));
     let serving = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(PATIENCE))
         .max_concurrent_streams(MAX_STREAMS)
         .initial_stream_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
-        .tcp_nodelay(true)
         .add_service(Ads(push))
         .add_service(reports)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.clone().told());
+        .serve_with_incoming_shutdown(connections, stop.clone().told());
     tokio::select! {
         outcome = serving => if let Err(error) = outcome {
             tracing::error!(%error, "the server of proxies ends");
@@ -93,10 +88,12 @@ impl Service<Request<Body>> for Ads {
 }
 
 fn converse<S: Speech>(push: Push, request: Request<Body>) -> Response<Body> {
-    let connection = request.extensions().get::<TcpConnectInfo>();
-    let address = connection.and_then(TcpConnectInfo::remote_addr);
+    let visitor = match door::admit(&push.door, &request) {
+        Ok(visitor) => visitor,
+        Err(status) => return status.into_http(),
+    };
     let requests = Requests::of(request.into_body());
-    let conversation: Conversation<S> = Conversation::new(requests, address, push);
+    let conversation: Conversation<S> = Conversation::new(requests, visitor, push);
     let mut response = Response::new(Body::new(conversation));
     let grpc = HeaderValue::from_static("application/grpc");
     response.headers_mut().insert(CONTENT_TYPE, grpc);

@@ -3,10 +3,12 @@
 use std::{
     convert::Infallible,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
 use http::{Request, Response};
+use outrigger_entrance::Entrance;
 use outrigger_xds::pb::{
     envoy::service::load_stats::v3::{LoadStatsRequest, LoadStatsResponse},
     google::protobuf::Duration,
@@ -21,7 +23,7 @@ use tonic::{
 use tonic_prost::ProstCodec;
 
 use super::{INTERVAL, Loads, Reporter};
-use crate::{app::Stop, metric};
+use crate::{app::Stop, metric, push::door};
 
 /// Bytes of one report: a hundred of each endpoint that a proxy uses.
 const MAX_REPORT: usize = 4 << 20;
@@ -30,6 +32,7 @@ const MAX_REPORT: usize = 4 << 20;
 #[derive(Clone)]
 pub(crate) struct Lrs {
     pub(crate) loads: Loads,
+    pub(crate) door: Arc<Entrance>,
     pub(crate) stop: Stop,
 }
 
@@ -47,6 +50,9 @@ impl Service<Request<Body>> for Lrs {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
+        if let Err(status) = door::admit(&self.door, &request) {
+            return Box::pin(async { Ok(status.into_http()) });
+        }
         let method = Method(self.clone());
         if !request.uri().path().ends_with("/StreamLoadStats") {
             return Box::pin(async { Ok(Status::unimplemented("").into_http()) });

@@ -1,9 +1,12 @@
 //! The admin server: what operators and their tools ask the process. On the control thread, beside the request path.
+//!
+//! Whether the process lives and is ready may be asked by anybody who reaches it; all else by who is let in by its [`Entrance`],
+//! and not by a page of a foreign site ([`Hosts`]).
 
 mod clusters;
 mod table;
 
-use std::{convert::Infallible, io, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
@@ -13,16 +16,83 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::{net::TcpListener, sync::mpsc, task::JoinSet};
+use outrigger_config::model::{Admin, SpiffeId};
+use outrigger_entrance::{Entrance, Hosts, Mistake, Settings, TlsFiles};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, mpsc},
+    task::JoinSet,
+};
 
 use crate::{status::Status, telemetry::metrics::CONTENT_TYPE, worker::Shared};
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
 
 /// A scraper that does not end its head within this is hung up on.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Scrapers and people are few, and a stranger is hung up on after ten seconds; more wait to be accepted.
+const MOST_CONNECTIONS: usize = 1024;
+
+/// Whom the server lets in.
+#[derive(Clone)]
+pub struct Door {
+    entrance: Arc<Entrance>,
+    hosts: Arc<Hosts>,
+}
+
+impl Door {
+    /// As the file says it, at `address`. With `open_ports` it may be open to anybody.
+    ///
+    /// # Errors
+    /// When it would be without.
+    pub fn open(config: &Admin, address: SocketAddr, open_ports: bool) -> Result<Self, Mistake> {
+        let settings = Settings {
+            tls: config.tls.as_ref().map(|tls| TlsFiles {
+                cert: tls.certificate.cert.clone(),
+                key: tls.certificate.key.clone(),
+                client_ca: tls.client_ca.clone(),
+            }),
+            allow_identities: config.allow_identities.clone(),
+            token_file: config.token_file.clone(),
+            http2: false,
+        };
+        Ok(Self {
+            entrance: Arc::new(Entrance::open("admin", address, &settings, open_ports)?),
+            hosts: Arc::new(Hosts::new(&config.allow_hosts)),
+        })
+    }
+
+    /// What is answered to who is not let in.
+    fn refuse(
+        &self,
+        identity: Option<&SpiffeId>,
+        request: &Request<Incoming>,
+    ) -> Option<Response<Full<Bytes>>> {
+        if matches!(request.uri().path(), "/live" | "/ready") {
+            return None;
+        }
+        if let Err(stranger) = self.hosts.admit(request.uri(), request.headers()) {
+            return Some(response(stranger.status(), TEXT, format!("{stranger}\n")));
+        }
+        let refusal = self.entrance.admit(identity, request.headers()).err()?;
+        let mut refused = response(refusal.status(), TEXT, format!("{refusal}\n"));
+        if refusal.status() == StatusCode::UNAUTHORIZED {
+            let bearer = HeaderValue::from_static("Bearer");
+            refused
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, bearer);
+        }
+        Some(refused)
+    }
+}
+
 /// What the server shows, and whom it tells.
 #[derive(Clone)]
 pub struct State {
+    /// Whom it lets in.
+    pub door: Door,
     /// The table and the metrics.
     pub shared: Arc<Shared>,
     /// Whether the process is ready.
@@ -54,30 +124,43 @@ pub fn start(sockets: Vec<std::net::TcpListener>, state: &State) -> io::Result<J
 }
 
 async fn serve(listener: TcpListener, state: State) {
+    let permits = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     loop {
-        let Ok((stream, _)) = listener.accept().await else {
+        let permit = Arc::clone(&permits).acquire_owned().await;
+        let Ok((stream, peer)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
         let state = state.clone();
         tokio::spawn(async move {
-            let answer = service_fn(|request| {
-                let response = answer(&request, &state);
-                async { Ok::<_, Infallible>(response) }
-            });
-            let mut http1 = http1::Builder::new();
-            http1
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEADER_TIMEOUT);
-            // A scraper that hangs up is no news.
-            let _ended = http1.serve_connection(TokioIo::new(stream), answer).await;
+            converse(stream, peer, &state).await;
+            drop(permit);
         });
     }
 }
 
+async fn converse(stream: TcpStream, peer: SocketAddr, state: &State) {
+    let (stream, identity) = match state.door.entrance.welcome(stream).await {
+        Ok(taken_in) => taken_in,
+        Err(error) => return tracing::debug!(%peer, %error, "no handshake with the admin server"),
+    };
+    let answer = service_fn(|request| {
+        let refused = state.door.refuse(identity.as_ref(), &request);
+        if refused.is_some() {
+            state.shared.telemetry.metrics.admin_refused().increment();
+        }
+        let response = refused.unwrap_or_else(|| answer(&request, state));
+        async { Ok::<_, Infallible>(response) }
+    });
+    let mut http1 = http1::Builder::new();
+    http1
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT);
+    // A scraper that hangs up is no news.
+    let _ended = http1.serve_connection(TokioIo::new(stream), answer).await;
+}
+
 fn answer(request: &Request<Incoming>, state: &State) -> Response<Full<Bytes>> {
-    const TEXT: &str = "text/plain; charset=utf-8";
-    const JSON: &str = "application/json";
     match (request.method(), request.uri().path()) {
         (&Method::GET | &Method::HEAD, path) => match path {
             "/" => response(StatusCode::OK, TEXT, INDEX),
@@ -112,8 +195,10 @@ fn response(
 ) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    // What it shows is no page, whatever a browser makes of it.
+    let nosniff = HeaderValue::from_static("nosniff");
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
     response
 }

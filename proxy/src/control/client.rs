@@ -6,6 +6,7 @@ mod update;
 
 use std::{collections::HashSet, future::pending, pin::pin, sync::Arc};
 
+use outrigger_entrance::Caller;
 use tokio::{
     select,
     sync::watch,
@@ -47,6 +48,7 @@ const TEND: Duration = Duration::from_secs(1);
 /// The client and all that it knows.
 pub struct Client {
     servers: Vec<Server>,
+    caller: Caller,
     node: Node,
     here: Here,
     wanted: Wanted,
@@ -110,6 +112,7 @@ impl Client {
         Self {
             failover: Failover::new(options.servers.len()),
             servers: options.servers,
+            caller: options.caller,
             node: options.node,
             here: Here(Arc::clone(shared)),
             metrics: ControlMetrics::new(&shared.telemetry.registry),
@@ -145,7 +148,10 @@ impl Client {
             pending().await
         };
         let pings = !self.habits.without_pings.contains(&place);
-        let opened = self.meanwhile(Connection::open(&server, pings)).await;
+        let caller = self.caller.clone();
+        let opened = self
+            .meanwhile(Connection::open(&server, &caller, pings))
+            .await;
         let connection = match opened {
             Ok(connection) => connection,
             Err(trouble) => {
@@ -275,7 +281,7 @@ impl Client {
 
     fn connected(&mut self, server: &Server, connection: &Connection) {
         self.metrics.connected(true);
-        self.standing.connected(server.as_str());
+        self.standing.connected(&server.to_string());
         tracing::info!(%server, peer = %connection.peer, "connected to a control plane");
     }
 

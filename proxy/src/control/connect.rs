@@ -1,4 +1,4 @@
-//! A connection to a control plane: HTTP/2 with prior knowledge, for gRPC.
+//! A connection to a control plane: HTTP/2 with prior knowledge or over TLS, for gRPC.
 //!
 //! Our own, and not that of a gRPC library's client: one connection to one address, whose failures are told apart, and
 //! whose retries and pings are ours to decide.
@@ -8,16 +8,19 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use http::{Request, Response, Uri};
+use http::{HeaderValue, Request, Response, Uri, header::AUTHORIZATION};
 use hyper::{
     body::Incoming,
     client::conn::http2::{Builder, SendRequest},
 };
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use outrigger_entrance::{Caller, Mistake};
+use rustls_pki_types::ServerName;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     net::{TcpStream, lookup_host},
@@ -25,6 +28,7 @@ use tokio::{
     task::AbortHandle,
     time::{sleep, timeout},
 };
+use tokio_rustls::TlsConnector;
 use tonic::{Status, body::Body, client::Grpc};
 use tower::Service;
 
@@ -32,6 +36,7 @@ use super::{
     last_words::{LastWords, Overheard},
     server::Server,
 };
+use crate::stream::Stream;
 
 /// To make a connection: a try that takes longer must not keep others waiting.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -60,6 +65,12 @@ pub enum Trouble {
     /// Nobody listens.
     #[error("cannot connect: {0}")]
     Connect(io::Error),
+    /// What it is to be shown is not right.
+    #[error("{0}")]
+    Credential(#[from] Mistake),
+    /// It is not who it should be, or does not take us for who we are.
+    #[error("no TLS: {0}")]
+    Tls(io::Error),
     /// Nobody answers.
     #[error("no connection within {CONNECT:?}")]
     Timeout,
@@ -112,6 +123,8 @@ pub struct Connection {
     task: AbortHandle,
     /// What requests are addressed to.
     origin: Uri,
+    /// What they show.
+    authorization: Option<HeaderValue>,
     /// Whom it leads to.
     pub peer: SocketAddr,
     /// What it said last.
@@ -120,13 +133,14 @@ pub struct Connection {
 
 impl Connection {
     /// Connects to the first address of `server` that can be had; with `pings`, a peer that is silent is asked for a sign
-    /// of life.
-    pub async fn open(server: &Server, pings: bool) -> Result<Self, Trouble> {
+    /// of life. `caller` is who we are.
+    pub async fn open(server: &Server, caller: &Caller, pings: bool) -> Result<Self, Trouble> {
+        caller.keeps_its_token(&server.url())?;
         let addresses = timeout(CONNECT, lookup_host(server.as_str()));
         let addresses = addresses.await.map_err(|_| Trouble::Timeout)?;
         let mut trouble = Trouble::Lookup(io::ErrorKind::NotFound.into());
         for address in addresses.map_err(Trouble::Lookup)? {
-            match timeout(CONNECT, Self::establish(server, address, pings)).await {
+            match timeout(CONNECT, Self::establish(server, caller, address, pings)).await {
                 Ok(Ok(connection)) => return Ok(connection),
                 Ok(Err(error)) => trouble = error,
                 Err(_) => trouble = Trouble::Timeout,
@@ -135,7 +149,12 @@ impl Connection {
         Err(trouble)
     }
 
-    async fn establish(server: &Server, peer: SocketAddr, pings: bool) -> Result<Self, Trouble> {
+    async fn establish(
+        server: &Server,
+        caller: &Caller,
+        peer: SocketAddr,
+        pings: bool,
+    ) -> Result<Self, Trouble> {
         let stream = TcpStream::connect(peer).await.map_err(Trouble::Connect)?;
         let _ = stream.set_nodelay(true);
         // The kernel notices a machine that is gone, also where pings are not welcome.
@@ -146,6 +165,10 @@ impl Connection {
         let socket = SockRef::from(&stream);
         let _ = socket.set_tcp_keepalive(&probes);
         let _ = socket.set_tcp_user_timeout(Some(PING_EVERY + PING_ANSWER));
+        let stream = match server.is_secure() {
+            true => secure(stream, server, caller).await?,
+            false => Stream::Tcp(stream),
+        };
         let mut builder = Builder::new(TokioExecutor::new());
         builder
             .timer(TokioTimer::new())
@@ -176,7 +199,7 @@ impl Connection {
         // Its error comes out where the stream ends.
         let task = tokio::spawn(async { drop(connection.await) }).abort_handle();
         let origin = Uri::builder()
-            .scheme("http")
+            .scheme(if server.is_secure() { "https" } else { "http" })
             .authority(server.as_str())
             .path_and_query("/")
             .build()
@@ -185,6 +208,7 @@ impl Connection {
             sender,
             task,
             origin,
+            authorization: caller.authorization()?,
             peer,
             last_words,
         })
@@ -192,9 +216,22 @@ impl Connection {
 
     /// A gRPC client on it.
     pub fn grpc(&self) -> Grpc<Streams> {
-        Grpc::with_origin(Streams(self.sender.clone()), self.origin.clone())
-            .max_decoding_message_size(LARGEST_MESSAGE)
+        let streams = Streams {
+            sender: self.sender.clone(),
+            authorization: self.authorization.clone(),
+        };
+        Grpc::with_origin(streams, self.origin.clone()).max_decoding_message_size(LARGEST_MESSAGE)
     }
+}
+
+/// Shakes hands with what calls itself `server`.
+async fn secure(stream: TcpStream, server: &Server, caller: &Caller) -> Result<Stream, Trouble> {
+    let config = caller.tls(&[b"h2"])?;
+    let name = ServerName::try_from(server.host().to_owned());
+    let name = name.map_err(|error| Trouble::Tls(io::Error::other(error)))?;
+    let handshake = TlsConnector::from(Arc::new(config)).connect(name, stream);
+    let stream = handshake.await.map_err(Trouble::Tls)?;
+    Ok(Stream::Tls(Box::new(stream.into())))
 }
 
 impl Drop for Connection {
@@ -205,7 +242,10 @@ impl Drop for Connection {
 
 /// A connection as gRPC wants it.
 #[derive(Clone)]
-pub struct Streams(SendRequest<Body>);
+pub struct Streams {
+    sender: SendRequest<Body>,
+    authorization: Option<HeaderValue>,
+}
 
 impl Service<Request<Body>> for Streams {
     type Response = Response<Incoming>;
@@ -213,11 +253,15 @@ impl Service<Request<Body>> for Streams {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(cx)
+        self.sender.poll_ready(cx)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let mut sender = self.0.clone();
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        if let Some(authorization) = &self.authorization {
+            let headers = request.headers_mut();
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        let mut sender = self.sender.clone();
         Box::pin(async move { sender.send_request(request).await })
     }
 }

@@ -36,6 +36,7 @@ use std::{
     time::Duration,
 };
 
+use outrigger_entrance::Caller;
 use tokio::sync::watch;
 
 use crate::{telemetry::metrics::ControlMetrics, worker::Shared};
@@ -53,6 +54,8 @@ pub use table::{Merged, Table};
 pub struct Options {
     /// In the order in which they are tried at first; never empty.
     pub servers: Vec<Server>,
+    /// What they are shown, and who vouches for them.
+    pub caller: Caller,
     /// Who we are.
     pub node: Node,
     /// Where the last table is kept; `None`: nowhere.

@@ -7,18 +7,48 @@ const DEFAULT_PORT: u16 = 4180;
 
 /// A control plane: a name or an IP address, with a port. Names are looked up at each try to connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Server(Arc<str>);
+pub struct Server {
+    address: Arc<str>,
+    /// Whether TLS is spoken; `None`: that was left open.
+    tls: Option<bool>,
+}
 
 impl Server {
     /// `host:port`.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.address
+    }
+
+    /// Whether TLS is spoken with it.
+    pub fn is_secure(&self) -> bool {
+        self.tls == Some(true)
+    }
+
+    /// The same, with TLS if that was left open and is `secure`.
+    pub fn or_secure(self, secure: bool) -> Self {
+        Self {
+            tls: self.tls.or(Some(secure)),
+            ..self
+        }
+    }
+
+    /// Its host, which its certificate must name; an IPv6 address without brackets.
+    pub fn host(&self) -> &str {
+        let (host, _) = self.address.rsplit_once(':').unwrap_or_default();
+        host.trim_matches(['[', ']'])
+    }
+
+    /// As a URL.
+    pub fn url(&self) -> String {
+        let scheme = if self.is_secure() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 }
 
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        let scheme = if self.is_secure() { "https://" } else { "" };
+        write!(f, "{scheme}{}", self.address)
     }
 }
 
@@ -26,10 +56,11 @@ impl FromStr for Server {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.starts_with("https://") {
-            return Err("TLS to a control plane is not spoken yet: give `host:port`");
-        }
-        let text = text.strip_prefix("http://").unwrap_or(text);
+        let (tls, text) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
+            (Some(rest), _) => (Some(true), rest),
+            (_, Some(rest)) => (Some(false), rest),
+            _ => (None, text),
+        };
         let text = text.strip_suffix('/').unwrap_or(text);
         let has_port = match text.rsplit_once(':') {
             // The colons of an IPv6 address without brackets are none before a port.
@@ -53,7 +84,13 @@ impl FromStr for Server {
         let authority = authority.map_err(|_| "this is no address: give `host:port`")?;
         match authority.host() {
             "" => Err("the host is missing: give `host:port`"),
-            _ => Ok(Self(address.into())),
+            _ if authority.as_str().contains('@') => {
+                Err("a credential has no place in an address: name a `--control-token-file`")
+            }
+            _ => Ok(Self {
+                address: address.into(),
+                tls,
+            }),
         }
     }
 }
@@ -78,8 +115,20 @@ mod tests {
     }
 
     #[test]
+    fn tls_is_spoken_where_it_is_said_or_meant() {
+        let parse = |text: &str| text.parse::<Server>().unwrap();
+        assert!(parse("https://a").or_secure(false).is_secure());
+        assert!(!parse("http://a").or_secure(true).is_secure());
+        assert!(parse("a").or_secure(true).is_secure());
+        assert!(!parse("a").or_secure(false).is_secure());
+        let server = parse("https://[::1]:7/");
+        assert_eq!(server.to_string(), "https://[::1]:7");
+        assert_eq!((server.host(), server.as_str()), ("::1", "[::1]:7"));
+    }
+
+    #[test]
     fn what_is_no_address_is_refused() {
-        for text in ["", ":80", "a:b", "a:99999", "https://a:1", "a b:1", "a/b:1"] {
+        for text in ["", ":80", "a:b", "a:99999", "a b:1", "a/b:1", "token@a:1"] {
             assert!(text.parse::<Server>().is_err(), "{text}");
         }
     }

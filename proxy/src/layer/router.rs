@@ -1,6 +1,9 @@
 //! Router: finds the call's route in the current snapshot, and its cluster: one of the route's by weight, or the one of its
 //! host's name. A route that names its clusters costs nothing for the other kind. What an authority asks (`acme/`) is
 //! answered in place of a route.
+//!
+//! On the way it asks whether the caller is let in: the listener's rules first, so that who is refused learns of no route,
+//! then the route's.
 
 use std::{rc::Rc, sync::Arc};
 
@@ -9,8 +12,8 @@ use outrigger_config::model::Destination;
 
 use super::{Handle, respond::SERVER};
 use crate::{
-    body::Body, call::Call, error::Error, route::by_host::Names, telemetry::trail::Step,
-    worker::Worker,
+    authorization, body::Body, call::Call, error::Error, route::by_host::Names,
+    telemetry::trail::Step, worker::Worker,
 };
 
 /// See the module.
@@ -28,13 +31,16 @@ impl<S> Router<S> {
 
 impl<S: Handle> Handle for Router<S> {
     async fn handle(&self, call: &mut Call) -> Result<Response<Body>, Error> {
-        // Before all routes: one for every host may send it elsewhere.
+        // Before all routes: one for every host may send it elsewhere. Before all rules: who asks is known to nobody.
         if let Some(acme) = &call.listener.acme
             && let Some(answer) = acme.answer(call.head.uri.path())
         {
             let mut response = Response::new(Body::from(answer));
             response.headers_mut().insert(header::SERVER, SERVER);
             return Ok(response);
+        }
+        if let Some(rules) = call.listener.authorization.clone() {
+            authorization::admit(&rules, call)?;
         }
         let route = call.listener.find(&call.head).ok_or(Error::NoRoute)?;
         call.cluster = route
@@ -48,7 +54,11 @@ impl<S: Handle> Handle for Router<S> {
                 call.unknown = Some(Box::new(names.into_owned()));
             }
         }
+        let rules = route.authorization.clone();
         call.route = Some(Arc::clone(route));
+        if let Some(rules) = rules {
+            authorization::admit(&rules, call)?;
+        }
         if let Some(cluster) = call.cluster.clone() {
             call.note(|_| Step::Cluster(Arc::clone(&cluster.config.name)));
         }

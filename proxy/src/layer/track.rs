@@ -284,6 +284,7 @@ fn outcome(error: &Error) -> AttemptResult {
         Error::BadRequest(_)
         | Error::TunnelRefused
         | Error::Misdirected
+        | Error::Denied
         | Error::NoRoute
         | Error::NoCluster
         | Error::ControlSilent

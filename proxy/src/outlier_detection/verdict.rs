@@ -84,6 +84,7 @@ impl Verdict {
             Error::BadRequest(_)
             | Error::TunnelRefused
             | Error::Misdirected
+            | Error::Denied
             | Error::TlsUnready
             | Error::NoRoute
             | Error::NoCluster

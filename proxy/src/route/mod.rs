@@ -62,7 +62,8 @@ pub use split::Split;
 
 use bucket::Bucket;
 use host::Hosts;
-use path::{Path, Paths};
+pub(crate) use path::Path;
+use path::Paths;
 use rank::ConditionRank;
 
 /// A map from what the configuration says. Its keys are trusted, hence a hasher without a secret.

@@ -6,7 +6,7 @@ use super::{Map, group, normal, patterns::Patterns};
 
 /// A path as it is matched.
 #[derive(Clone, Debug)]
-pub(super) enum Path {
+pub(crate) enum Path {
     Exact(Box<str>),
     Regex(Pattern),
     /// Without a trailing slash. The root is the empty prefix, and takes `*` and the empty path of CONNECT too.
@@ -15,7 +15,7 @@ pub(super) enum Path {
 
 impl Path {
     /// Written as requests arrive, which are normal.
-    pub(super) fn new(path: &PathMatch) -> Self {
+    pub(crate) fn new(path: &PathMatch) -> Self {
         match path {
             PathMatch::Any => Self::Prefix("".into()),
             PathMatch::Exact(path) => Self::Exact(normal::configured(path).into()),
@@ -27,7 +27,7 @@ impl Path {
     }
 
     /// Whether it takes a path.
-    pub(super) fn takes(&self, path: &str) -> bool {
+    pub(crate) fn takes(&self, path: &str) -> bool {
         match self {
             Self::Exact(exact) => **exact == *path,
             Self::Regex(pattern) => pattern.matches(path),

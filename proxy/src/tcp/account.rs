@@ -54,6 +54,11 @@ impl<'a> Account<'a> {
         }
     }
 
+    /// Whose it is.
+    pub(super) fn connection(&self) -> &'a Rc<Connection> {
+        self.connection
+    }
+
     /// Whether anybody wants to know what was decided.
     pub(super) fn is_logged(&self) -> bool {
         self.time.is_some()

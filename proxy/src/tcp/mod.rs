@@ -23,6 +23,7 @@ pub use destinations::{Destinations, Target};
 pub use flow::Flow;
 
 use crate::{
+    authorization,
     downstream::Connection,
     error::Error,
     stream::Stream,
@@ -59,6 +60,14 @@ pub async fn serve(
     worker: &Rc<Worker>,
     ready: Option<Connected>,
 ) {
+    let would_be = match authorization::admit_connection(connection) {
+        Ok(would_be) => would_be,
+        Err(error) => {
+            reset(&caller.stream);
+            let nowhere = Arc::clone(&destinations.nowhere);
+            return Account::open(worker, connection, nowhere, None).refused(&error);
+        }
+    };
     let name = match connection.secured() {
         // It was asked for within the handshake that is over.
         Some(secured) => secured.session.server_name.as_deref().map(str::to_owned),
@@ -85,7 +94,7 @@ pub async fn serve(
     worker.begin();
     let connected = match ready.filter(|ready| target.is(ready.cluster())) {
         Some(ready) => Ok(ready),
-        None => reach(&target, destinations, connection, worker, &mut account).await,
+        None => reach(&target, destinations, worker, &mut account, would_be).await,
     };
     match connected {
         Ok(connected) => {
@@ -107,6 +116,9 @@ pub async fn ahead(
     destinations: &Destinations,
     worker: &Rc<Worker>,
 ) -> Option<Connected> {
+    if !authorization::would_admit(connection) {
+        return None;
+    }
     let target = destinations.find(None, &mut worker.rng.borrow_mut())?;
     let mut connecting = Connecting::of(connection, worker, false);
     let attempts = destinations.policy.connect_attempts;
@@ -117,11 +129,14 @@ pub async fn ahead(
 async fn reach(
     target: &Target,
     destinations: &Destinations,
-    connection: &Rc<Connection>,
     worker: &Rc<Worker>,
     account: &mut Account<'_>,
+    would_be: Option<Step>,
 ) -> Result<Connected, Error> {
-    let mut connecting = Connecting::of(connection, worker, account.is_logged());
+    let mut connecting = Connecting::of(account.connection(), worker, account.is_logged());
+    if let Some(step) = would_be {
+        connecting.note(|| step);
+    }
     connecting.note(|| Step::Cluster(Arc::clone(&target.cluster.config.name)));
     let result = match worker.overloaded() {
         Some(reason) => {

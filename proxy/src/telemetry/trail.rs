@@ -43,6 +43,8 @@ pub enum Step {
     Backoff(Duration),
     /// A policy did not let it through.
     Refused(&'static str),
+    /// A policy would not, but for its dry run.
+    DryRun(&'static str),
     /// A fault held it up on purpose.
     Delayed(Duration),
     /// A fault ended it on purpose.
@@ -144,6 +146,7 @@ impl fmt::Display for Step {
             Self::Retry => f.write_str("retry"),
             Self::Backoff(wait) => write!(f, "backoff={}", Millis(*wait)),
             Self::Refused(policy) => write!(f, "refused={policy}"),
+            Self::DryRun(policy) => write!(f, "dry_run={policy}"),
             Self::Delayed(time) => write!(f, "fault=delay({})", Millis(*time)),
             Self::Aborted(Abort::Status(status)) => write!(f, "fault={}", status.as_str()),
             Self::Aborted(Abort::GrpcStatus(status)) => write!(f, "fault=grpc({status})"),

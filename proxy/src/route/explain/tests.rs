@@ -16,9 +16,7 @@ use crate::route::tests::{request, route, routes};
 
 fn config(routes: Vec<Route>) -> Config {
     Config {
-        admin: Admin {
-            address: ([127, 0, 0, 1], 4191).into(),
-        },
+        admin: Admin::at(([127, 0, 0, 1], 4191).into()),
         access_log: None,
         zone: None,
         identity: None,
@@ -252,4 +250,31 @@ proptest! {
         let best = taking.max_by_key(|&route| rules[route].rank(route, &head));
         prop_assert_eq!(verdict.winner, best);
     }
+}
+
+#[test]
+fn who_may_ask_is_said_with_what_is_asked_of_the_route() {
+    let table = "
+identity: { cert: a, key: b, ca: c }
+listeners:
+  - name: in
+    address: 127.0.0.1:1
+    tls: mesh
+    authorization:
+      allow: [{ identities: ['spiffe://a/shop/*', 'spiffe://a/ops'] }, { methods: [PUT] }]
+      deny: [{ networks: [10.0.0.0/8], paths: [{ prefix: /admin }] }]
+    routes:
+      - { name: all, cluster: web, authorization: { allow: [{ methods: [PUT] }], dry_run: true } }
+clusters: { web: { endpoints: [] } }
+";
+    let config = outrigger_config::parse("table.yaml", table).unwrap();
+    let question = Question::new("GET", "http://a/admin/x", &[]).unwrap();
+    assert_snapshot!(explain(&config, &question), @r"
+    GET a/admin/x
+    listener `in` on 127.0.0.1:1
+      authorization: allowed to `spiffe://a/shop/*` or `spiffe://a/ops`; denied to whoever is in 10.0.0.0/8
+      route `all` takes it: no conditions
+        authorization (dry run): allowed to nobody
+        clusters: `web` 100 %
+    ");
 }

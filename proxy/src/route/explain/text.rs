@@ -5,10 +5,14 @@ use std::fmt::{self, Display, Formatter};
 use http::{HeaderName, HeaderValue, Response, header::LOCATION, request::Parts};
 use outrigger_config::{
     Config,
-    model::{Abort, Destination, Fault, Filter, HeaderEdits, Route, Scheme, WeightedCluster},
+    model::{
+        Abort, Authorization, AuthorizationRule, Destination, Fault, Filter, HeaderEdits, Route,
+        Scheme, WeightedCluster,
+    },
 };
 
 use super::{Explanation, Verdict, form};
+use crate::authorization;
 use crate::route::{Redirect, Rewrite, by_host::Names, host};
 
 /// Routes of a kind that are shown; a table may have thousands.
@@ -31,6 +35,7 @@ impl Verdict<'_> {
     fn write(&self, f: &mut Formatter<'_>, config: &Config, head: &Parts) -> fmt::Result {
         let listener = self.listener;
         writeln!(f, "listener `{}` on {}", listener.name, listener.address)?;
+        write_authorization(f, "  ", listener.authorization.as_ref(), head)?;
         match self.winner {
             None => writeln!(f, "  no route takes it: answered with 404")?,
             Some(winner) => {
@@ -78,6 +83,7 @@ fn write_some(
 fn write_route(f: &mut Formatter<'_>, route: &Route, config: &Config, head: &Parts) -> fmt::Result {
     let matched = &route.matches.path;
     let mut sent = head.clone();
+    write_authorization(f, "    ", route.authorization.as_ref(), head)?;
     for filter in &route.filters {
         match filter {
             Filter::RequestHeaders(edits) => writeln!(f, "    request headers: {}", edited(edits))?,
@@ -112,6 +118,49 @@ fn write_route(f: &mut Formatter<'_>, route: &Route, config: &Config, head: &Par
     match &route.destination {
         Destination::Clusters(clusters) => writeln!(f, "    clusters: {}", shares(clusters)),
         Destination::Host => writeln!(f, "    cluster by host: {}", by_host(config, head)),
+    }
+}
+
+/// Who may ask this: the rules that could take the request, each with what it asks of the caller.
+fn write_authorization(
+    f: &mut Formatter<'_>,
+    indent: &str,
+    config: Option<&Authorization>,
+    head: &Parts,
+) -> fmt::Result {
+    let Some(config) = config else {
+        return Ok(());
+    };
+    let callers = |rules: &[AuthorizationRule]| {
+        let rules = rules
+            .iter()
+            .filter(|rule| authorization::may_take(rule, head));
+        rules.map(caller).collect::<Vec<_>>().join(", or ")
+    };
+    let (denied, allowed) = (callers(&config.deny), callers(&config.allow));
+    let dry_run = if config.dry_run { " (dry run)" } else { "" };
+    write!(f, "{indent}authorization{dry_run}: ")?;
+    match (config.allow.is_empty(), allowed.as_str()) {
+        (true, _) => f.write_str("allowed to all")?,
+        (false, "") => f.write_str("allowed to nobody")?,
+        (false, allowed) => write!(f, "allowed to {allowed}")?,
+    }
+    match denied.as_str() {
+        "" => writeln!(f),
+        denied => writeln!(f, "; denied to {denied}"),
+    }
+}
+
+/// `` `spiffe://a/*` from 10.0.0.0/8 ``
+fn caller(rule: &AuthorizationRule) -> String {
+    let list = |values: Vec<String>| values.join(" or ");
+    let identities = rule.identities.iter().map(|id| format!("`{id}`")).collect();
+    let networks = rule.networks.iter().map(ToString::to_string).collect();
+    match (list(identities), list(networks)) {
+        (who, network) if who.is_empty() && network.is_empty() => "anybody".to_owned(),
+        (who, network) if network.is_empty() => who,
+        (who, network) if who.is_empty() => format!("whoever is in {network}"),
+        (who, network) => format!("{who} in {network}"),
     }
 }
 

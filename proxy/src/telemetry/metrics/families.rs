@@ -93,6 +93,13 @@ pub const RATE_LIMITED: Family<Counter, 2> = Family::new(
     ["listener", "route"],
 );
 
+/// By [`Decision`](super::Decision) and where the rules stand; `route` is empty for a listener's own.
+pub const AUTHORIZATION: Family<Counter, 3> = Family::new(
+    "outrigger_authorization_total",
+    "Requests and connections that rules were asked about, by what was decided.",
+    ["listener", "route", "decision"],
+);
+
 /// `fault` is `delay` or `abort`.
 pub const FAULTS: Family<Counter, 3> = Family::new(
     "outrigger_faults_total",
@@ -304,6 +311,13 @@ pub const OVERLOAD_REFUSALS: Family<Counter, 1> = Family::new(
 pub const WORKER_DELAY: Family<Gauge, 0> = Family::new(
     "outrigger_worker_delay_seconds",
     "How long work waits for its worker, of the worker where it waits longest.",
+    [],
+);
+
+/// Of whoever had no credential, or came from a foreign page.
+pub const ADMIN_REFUSALS: Family<Counter, 0> = Family::new(
+    "outrigger_admin_refusals_total",
+    "Requests that the admin server did not answer because of who sent them.",
     [],
 );
 

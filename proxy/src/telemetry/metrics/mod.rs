@@ -8,6 +8,7 @@
 //! [`ProxyMetrics`]), the handles in them ([`Counter`], [`Gauge`], [`Histogram`]), and the [`Registry`] that can find
 //! and render them all. [`families`] is the list of all that is there to see.
 
+mod authorization;
 mod circuit_breaker;
 mod cluster;
 mod control;
@@ -30,6 +31,7 @@ mod tcp;
 mod text;
 mod tls;
 
+pub use authorization::{AuthorizationMetrics, Decision};
 pub use circuit_breaker::{BreakerState, CircuitBreakerMetrics};
 pub use cluster::{
     AttemptResult, ClusterMetrics, EjectionReason, EndpointState, HedgeOutcome, Locality,

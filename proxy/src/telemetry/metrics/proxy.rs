@@ -145,6 +145,11 @@ impl ProxyMetrics {
         self.errors.get(reason, register).increment();
     }
 
+    /// Counts requests that the admin server did not answer because of who sent them.
+    pub fn admin_refused(&self) -> Counter {
+        self.registry.handle(&families::ADMIN_REFUSALS, [])
+    }
+
     /// Counts lines of the access log that stdout was too slow for.
     pub fn access_log_dropped(&self) -> Counter {
         self.registry.handle(&families::ACCESS_LOG_DROPPED, [])

@@ -47,6 +47,13 @@ fn common() -> BoxedStrategy<Value> {
             ]),
         ),
         ("tls", tls::of_listener()),
+        (
+            "authorization",
+            any_of(vec![
+                json!({"deny": [{"networks": ["10.0.0.0/8"]}], "dry_run": true}),
+                json!({"allow": [{"identities": ["spiffe://a.org/ns/*/sa/b", "spiffe://a.org/*"]}]}),
+            ]),
+        ),
         ("limits", keys(vec![("connections", count(1000))])),
     ])
 }
@@ -108,6 +115,7 @@ fn requests() -> BoxedStrategy<Value> {
             ]),
         ),
         ("rate_limit", rate_limit()),
+        ("authorization", authorization()),
     ]);
     let routes = option::weighted(0.9, vec(route(), 0..6));
     (common(), rest, routes)
@@ -119,6 +127,14 @@ fn requests() -> BoxedStrategy<Value> {
             listener
         })
         .boxed()
+}
+
+fn authorization() -> BoxedStrategy<Value> {
+    any_of(vec![
+        json!({"allow": [{"networks": ["10.0.0.0/8", "fd00::/8"], "methods": ["GET"]}]}),
+        json!({"deny": [{"paths": [{"prefix": "/a"}, {"exact": "/b"}, {"regex": "/c.*"}]}]}),
+        json!({"allow": [{}], "deny": [{"networks": ["::1"]}, {}], "dry_run": true}),
+    ])
 }
 
 fn rate_limit() -> BoxedStrategy<Value> {
@@ -143,6 +159,7 @@ fn route() -> BoxedStrategy<Value> {
     let rest = keys(vec![
         ("match", matches()),
         ("filters", filters()),
+        ("authorization", authorization()),
         ("timeout", any_of(vec![json!("20s"), json!("1h")])),
         ("attempt_timeout", any_of(vec![json!("1s"), json!("20s")])),
         ("idle_timeout", any_of(vec![json!("5m"), json!("off")])),

@@ -1,7 +1,7 @@
 //! Which requests are let in at all: what a page of a foreign site makes a browser send is not.
 //!
-//! The API has no password yet; what protects it is that it listens on loopback. A browser on the same machine would
-//! carry requests over that fence in two ways. A foreign page sends a request outright: browsers then name the page's
+//! Where no credential is asked for, what protects a port is that it listens on loopback. A browser on the same machine
+//! would carry requests over that fence in two ways, and would show its user's certificate beyond it. A foreign page sends a request outright: browsers then name the page's
 //! `Origin`. Or the page's own host name is made to resolve to 127.0.0.1 (DNS rebinding), so that all looks like one
 //! origin: then the `Host` is a name that is not ours. An address as `Host` is always good: it can't be rebound.
 
@@ -13,15 +13,37 @@ use http::{
     uri::Authority,
 };
 
-use super::failure::Failure;
+/// Why a request is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Stranger {
+    /// It names no host, or several.
+    #[error("the request must name one host (RFC 9112, 3.2)")]
+    Unclear,
+    /// It is for somebody else.
+    #[error("`{0}` is not a name of this server")]
+    Another(String),
+    /// A page of another site sends it.
+    #[error("the request comes from a page of another site")]
+    Foreign,
+}
 
-/// What the control plane may be called besides its addresses and `localhost`.
-#[derive(Debug, Default)]
-pub struct Guard {
+impl Stranger {
+    /// As a status of HTTP.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Unclear => StatusCode::BAD_REQUEST,
+            Self::Another(_) | Self::Foreign => StatusCode::FORBIDDEN,
+        }
+    }
+}
+
+/// What a server may be called besides its addresses and `localhost`.
+#[derive(Clone, Debug, Default)]
+pub struct Hosts {
     names: Vec<String>,
 }
 
-impl Guard {
+impl Hosts {
     /// With these names of hosts, without ports.
     pub fn new(names: &[String]) -> Self {
         Self {
@@ -33,12 +55,10 @@ impl Guard {
     ///
     /// # Errors
     /// Why not.
-    pub fn admit(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Failure> {
+    pub fn admit(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Stranger> {
         let host = host(uri, headers)?;
         if !self.knows(host.host()) {
-            let refused = format!("`{}` is not a name of this control plane", host.host());
-            return Err(Failure::new(StatusCode::FORBIDDEN, refused)
-                .hint("call it by its address, or start it with `--allow-host NAME`"));
+            return Err(Stranger::Another(host.host().to_owned()));
         }
         // Schemes are not compared: one day TLS may end before us.
         let own = |origin: &str| {
@@ -51,10 +71,7 @@ impl Guard {
             .find(|origin| !origin.to_str().is_ok_and(own));
         match foreign {
             None => Ok(()),
-            Some(_) => Err(Failure::new(
-                StatusCode::FORBIDDEN,
-                "the request comes from a page of another site",
-            )),
+            Some(_) => Err(Stranger::Foreign),
         }
     }
 
@@ -70,13 +87,8 @@ impl Guard {
 }
 
 /// The one host that the request names.
-fn host(uri: &Uri, headers: &HeaderMap) -> Result<Authority, Failure> {
-    let unclear = || {
-        Failure::new(
-            StatusCode::BAD_REQUEST,
-            "the request must name one host (RFC 9112, 3.2)",
-        )
-    };
+fn host(uri: &Uri, headers: &HeaderMap) -> Result<Authority, Stranger> {
+    let unclear = || Stranger::Unclear;
     let mut named = headers.get_all(HOST).iter();
     let host = match (named.next(), named.next()) {
         (Some(host), None) => host.to_str().ok().and_then(|host| host.parse().ok()),
@@ -103,10 +115,10 @@ mod tests {
             request.header(*name, *value)
         });
         let (head, ()) = request.body(()).unwrap().into_parts();
-        let guard = Guard::new(&["Mesh.internal".to_owned()]);
+        let guard = Hosts::new(&["Mesh.internal".to_owned()]);
         match guard.admit(&head.uri, &head.headers) {
             Ok(()) => 200,
-            Err(failure) => failure.status().as_u16(),
+            Err(stranger) => stranger.status().as_u16(),
         }
     }
 
