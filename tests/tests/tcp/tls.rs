@@ -71,11 +71,13 @@ const HEADER: &str = "PROXY TCP4 192.0.2.1 198.51.100.1 5 443\r\n";
 /// Hears a line before TLS, then says within TLS what that line was.
 async fn behind_a_header(authority: &Authority) -> RawEndpoint {
     let acceptor = authority.acceptor(&authority.issue("db", &["db.internal"]), &[], false);
-    RawEndpoint::serve(move |mut raw, _| {
+    RawEndpoint::serve(move |raw, _| {
         let acceptor = acceptor.clone();
         async move {
-            let line = raw.read_exactly(HEADER.len()).await;
-            let mut stream = acceptor.accept(raw.into_stream()).await.unwrap();
+            let mut stream = raw.into_stream();
+            let mut line = [0; HEADER.len()];
+            stream.read_exact(&mut line).await.unwrap();
+            let mut stream = acceptor.accept(stream).await.unwrap();
             stream.write_all(&line).await.unwrap();
             stream.shutdown().await.unwrap();
         }
