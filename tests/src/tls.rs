@@ -147,31 +147,16 @@ impl Authority {
         path
     }
 
-    fn roots(&self) -> Arc<RootCertStore> {
-        let mut roots = RootCertStore::empty();
-        roots
-            .add(CertificateDer::from_pem_file(self.ca()).unwrap())
-            .unwrap();
-        Arc::new(roots)
-    }
-
     /// A way to dial servers whose certificate is of this authority.
     pub fn dial(&self) -> Dial {
-        Dial {
-            roots: self.roots(),
-            name: "localhost".to_owned(),
-            alpn: Vec::new(),
-            shown: None,
-            versions: rustls::ALL_VERSIONS,
-            config: None,
-        }
+        Dial::believing(&self.ca())
     }
 
     /// What a server shows that has this certificate, and asks its callers for one of this authority if `mutual`.
     pub fn acceptor(&self, issued: &Issued, alpn: &[&str], mutual: bool) -> TlsAcceptor {
         let builder = ServerConfig::builder_with_provider(provider());
         let builder = builder.with_safe_default_protocol_versions().unwrap();
-        let verifier = WebPkiClientVerifier::builder_with_provider(self.roots(), provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots(&self.ca()), provider());
         let builder = match mutual {
             true => builder.with_client_cert_verifier(verifier.build().unwrap()),
             false => builder.with_no_client_auth(),
@@ -216,6 +201,18 @@ pub struct Dial {
 }
 
 impl Dial {
+    /// Believes the one in this file.
+    pub fn believing(file: &Path) -> Self {
+        Self {
+            roots: roots(file),
+            name: "localhost".to_owned(),
+            alpn: Vec::new(),
+            shown: None,
+            versions: rustls::ALL_VERSIONS,
+            config: None,
+        }
+    }
+
     /// Asks for this name, and insists on it.
     pub fn name(mut self, name: &str) -> Self {
         self.name = name.to_owned();
@@ -282,6 +279,13 @@ impl Dial {
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
+}
+
+fn roots(file: &Path) -> Arc<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    let root = CertificateDer::from_pem_file(file).unwrap();
+    roots.add(root).unwrap();
+    Arc::new(roots)
 }
 
 fn san(name: &str) -> SanType {

@@ -2,7 +2,8 @@
 
 use std::{fs, os::unix::fs::PermissionsExt};
 
-use outrigger_tests::{Client, Endpoint, Proxy, Table, eventually, refusing_address};
+use http::Request;
+use outrigger_tests::{Client, Dial, Endpoint, Proxy, Table, body, eventually, refusing_address};
 
 fn table(endpoint: &Endpoint, storage: &str) -> Table {
     let directory = format!("https://{}/directory", refusing_address());
@@ -17,13 +18,14 @@ fn table(endpoint: &Endpoint, storage: &str) -> Table {
 async fn a_host_is_served_from_the_first_moment_and_an_absent_authority_is_told_of() {
     let endpoint = Endpoint::named("a").await;
     let proxy = Proxy::start(table(&endpoint, "acme")).await;
-    let mut client = Client::tls(
-        proxy.address,
-        &outrigger_tests::Dial::to("shop.example.com"),
-    )
-    .await
-    .unwrap();
-    assert_eq!(client.get("/").await.status, 200);
+    let file = proxy
+        .table_path()
+        .with_file_name("acme/certificates/shop.example.com.pem");
+    let dial = Dial::believing(&file).name("shop.example.com");
+    let mut client = Client::tls(proxy.address, &dial).await.unwrap();
+    let request = Request::get("/").header("host", "shop.example.com");
+    let reply = client.request(request.body(body::empty()).unwrap()).await;
+    assert_eq!(reply.status, 200);
     eventually("the failure is counted", async || {
         let labels = [("host", "shop.example.com"), ("outcome", "failed")];
         proxy
@@ -38,9 +40,6 @@ async fn a_host_is_served_from_the_first_moment_and_an_absent_authority_is_told_
         said.contains("no new certificate, what there was serves on"),
         "{said}"
     );
-    let file = proxy
-        .table_path()
-        .with_file_name("acme/certificates/shop.example.com.pem");
     assert_eq!(
         fs::metadata(file).unwrap().permissions().mode() & 0o777,
         0o600

@@ -57,7 +57,7 @@ mod tests {
                 .duration_since(begins)
                 .unwrap_or_default()
         };
-        assert_eq!(at(0.0).as_secs() / 86_400, 59);
+        assert_eq!(at(0.0).as_secs() / 86_400, 60);
         assert!(at(1.0) < at(0.0) && at(1.0) > 57 * DAY, "{:?}", at(1.0));
     }
 

@@ -133,3 +133,7 @@ fn private(path: &Path) -> io::Result<File> {
     options.write(true).create(true).truncate(false).mode(0o600);
     options.open(path)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests;
