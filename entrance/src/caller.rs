@@ -27,6 +27,9 @@ pub struct ClientFiles {
     pub token: Option<PathBuf>,
 }
 
+/// A certificate with those of its issuers, and its key as it stands in its file.
+pub type Shown = (Vec<CertificateDer<'static>>, Vec<u8>);
+
 /// One who wants to get in. Files are read each time, so that what has been rotated is what is shown.
 #[derive(Clone, Debug, Default)]
 pub struct Caller(ClientFiles);
@@ -89,7 +92,7 @@ impl Caller {
     ///
     /// # Errors
     /// When they are not what they should be.
-    pub fn certificate(&self) -> Result<Option<(Vec<CertificateDer<'static>>, Vec<u8>)>, Mistake> {
+    pub fn certificate(&self) -> Result<Option<Shown>, Mistake> {
         let Some((cert, key)) = &self.0.certificate else {
             return Ok(None);
         };

@@ -31,7 +31,7 @@ use http::HeaderMap;
 use outrigger_config::model::{IdentityMatch, SpiffeId};
 use tokio::{net::TcpStream, time::timeout};
 
-pub use caller::{Caller, ClientFiles};
+pub use caller::{Caller, ClientFiles, Shown};
 pub use credentials::Refusal;
 pub use exposure::{FLAG, is_loopback};
 pub use hosts::{Hosts, Stranger};

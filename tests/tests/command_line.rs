@@ -66,7 +66,8 @@ fn usage_mistakes_end_with_64() {
         &["--workers", "many", "--config", "x"],
         &["no-such-command"],
         &[],
-        &["--control", "https://control"],
+        &["--control", "token@control"],
+        &["--control", "control", "--control-cert", "a.crt"],
         &["--control", "control:port"],
         &["--control", "control", "--label", "role"],
     ] {

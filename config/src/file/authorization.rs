@@ -72,7 +72,7 @@ fn somebody_is_meant(node: &Node, reader: &mut Reader) {
     let is_empty =
         |entry: &Entry| matches!(&entry.value.content, Content::List(list) if list.is_empty());
     if let Some(allow) = node.entry("allow").filter(|allow| is_empty(allow))
-        && !node.entry("deny").is_some_and(|deny| !is_empty(deny))
+        && node.entry("deny").is_none_or(is_empty)
     {
         let fault = Fault::new("it is not clear whether nobody is let in or everybody").hint(
             "to refuse everybody say `deny: [{}]`; to let everybody in leave `authorization` out",
