@@ -22,6 +22,7 @@ use crate::{
     retry::Allowance,
     telemetry::metrics::{ClusterMetrics, Registry},
     tls::{self, Client},
+    transparent::recent::Errand,
 };
 
 /// How often [`Cluster::tend`] is called.
@@ -31,6 +32,9 @@ pub const TEND: Duration = Duration::from_millis(250);
 pub struct Cluster {
     /// What the table says of it; the endpoints that it lists may be others by now.
     pub config: model::Cluster,
+    /// On what errand whoever comes to its endpoints is, which nobody lists: they are called by their address. `None` of
+    /// those that a table has.
+    pub by_address: Option<Errand>,
     /// What its endpoints are spoken to with below HTTP; `None`: nothing.
     pub tls: Option<Arc<Client>>,
     /// Those that it lists now.
@@ -76,6 +80,25 @@ impl Cluster {
         {
             return Arc::clone(before);
         }
+        let cluster = Self::new(config, tls, zone, before, registry);
+        Arc::new(cluster)
+    }
+
+    /// One that no table has: a policy for endpoints that are called by their address, on this errand.
+    pub fn by_address(config: &model::Cluster, errand: Errand, registry: &Registry) -> Arc<Self> {
+        Arc::new(Self {
+            by_address: Some(errand),
+            ..Self::new(config, None, None, None, registry)
+        })
+    }
+
+    fn new(
+        config: &model::Cluster,
+        tls: Option<&Arc<Client>>,
+        zone: Option<&Arc<str>>,
+        before: Option<&Arc<Self>>,
+        registry: &Registry,
+    ) -> Self {
         let decay = match config.balancer {
             model::Balancer::PeakEwma { decay } => decay,
             _ => model::default::EWMA_DECAY,
@@ -106,6 +129,7 @@ impl Cluster {
                 before.map(|before| &before.outliers),
             ),
             config: config.clone(),
+            by_address: None,
             tls: tls.map(Arc::clone),
             listed: Mutex::new(listed.clone()),
             circuit_breaker,
@@ -123,7 +147,7 @@ impl Cluster {
             used_by_host: AtomicBool::new(true),
         };
         cluster.update(&listed, before.map(|before| &before.endpoints));
-        Arc::new(cluster)
+        cluster
     }
 
     /// Whether its endpoints are spoken to with this: then connections to them may be shared.

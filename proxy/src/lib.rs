@@ -33,5 +33,6 @@ pub mod stream;
 pub mod tcp;
 pub mod telemetry;
 pub mod tls;
+pub mod transparent;
 pub mod upstream;
 pub mod worker;

@@ -32,6 +32,7 @@ use crate::{
     tcp::Destinations,
     telemetry::metrics::{FilterMetrics, Registry, RouteMetrics},
     tls,
+    transparent::Transparent,
 };
 
 /// A table in force.
@@ -60,6 +61,8 @@ pub struct Listener {
     pub rate_limit: Option<Arc<RateLimit>>,
     /// What may be under way at once.
     pub limits: ListenerLimits,
+    /// What is done with connections that were meant for others, if it takes any.
+    pub transparent: Option<Arc<Transparent>>,
     /// Where connections go that are not HTTP, if anywhere.
     pub tcp: Option<Arc<Destinations>>,
     router: Router,
@@ -172,8 +175,8 @@ impl Listener {
         registry: &Registry,
     ) -> Arc<Self> {
         let name = &config.name;
-        let known = before.filter(|before| before.config.name == *name);
-        let known: Map<_, _> = known
+        let known_before = before.filter(|before| before.config.name == *name);
+        let known: Map<_, _> = known_before
             .into_iter()
             .flat_map(|before| before.routes.iter())
             .map(|route| (&*route.config.name, route))
@@ -207,6 +210,10 @@ impl Listener {
             unrouted: RouteMetrics::new(registry, Arc::clone(name), "".into()),
             rate_limit: rate_limit.into_iter().next(),
             limits: ListenerLimits::new(&config.limits, limits, name, registry),
+            transparent: config.transparent.as_ref().map(|transparent| {
+                let before = known_before.and_then(|before| before.transparent.as_ref());
+                Transparent::compile(transparent, name, before, registry)
+            }),
             tcp: config
                 .speaks
                 .tcp()

@@ -80,7 +80,7 @@ pub(super) fn mesh_has_identity(node: &Node, reader: &mut Reader) {
     }
 }
 
-fn is_mesh(tls: &Node) -> bool {
+pub(super) fn is_mesh(tls: &Node) -> bool {
     tls.text() == Some(MESH) || tls.get(MESH).is_some()
 }
 

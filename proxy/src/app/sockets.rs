@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, io, net::SocketAddr};
 
-use outrigger_config::{Config, model::Listener};
+use outrigger_config::{
+    Config,
+    model::{Listener, Transparent},
+};
 use tokio::sync::mpsc;
 
 use super::Failure;
@@ -31,7 +34,7 @@ impl Sockets {
             let address = listener.address;
             let bound = match held.contains(&address) {
                 true => Ok(()),
-                false => sockets.add(address, workers),
+                false => sockets.add(&listener, workers),
             };
             match bound {
                 Ok(()) => kept.push(listener),
@@ -53,9 +56,10 @@ impl Sockets {
         Ok((sockets, left_out))
     }
 
-    fn add(&mut self, address: SocketAddr, workers: usize) -> io::Result<()> {
-        let bound = accept::bind(address, workers)?;
-        self.0.insert(address, bound);
+    fn add(&mut self, listener: &Listener, workers: usize) -> io::Result<()> {
+        let capture = listener.transparent.as_ref().map(Transparent::by);
+        let bound = accept::bind(listener.address, workers, capture)?;
+        self.0.insert(listener.address, bound);
         Ok(())
     }
 

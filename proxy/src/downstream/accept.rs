@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, rc::Rc, time::Duration};
 
+use outrigger_config::model::Capture;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{net::TcpListener, sync::oneshot, task::spawn_local};
 
@@ -18,12 +19,16 @@ const PAUSE: Duration = Duration::from_millis(50);
 ///
 /// # Errors
 /// When the address is taken, by another Outrigger too, or not ours to bind.
-pub fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<std::net::TcpListener>> {
+pub fn bind(
+    address: SocketAddr,
+    workers: usize,
+    capture: Option<Capture>,
+) -> io::Result<Vec<std::net::TcpListener>> {
     // Two processes with SO_REUSEPORT would share the port in silence; one socket without it finds out.
-    drop(socket(address, false)?);
+    drop(socket(address, false, capture)?);
     (0..workers)
         .map(|_| {
-            let socket = socket(address, workers > 1)?;
+            let socket = socket(address, workers > 1, capture)?;
             socket.listen(BACKLOG)?;
             socket.set_nonblocking(true)?;
             Ok(socket.into())
@@ -31,7 +36,7 @@ pub fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<std::net::Tcp
         .collect()
 }
 
-fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
+fn socket(address: SocketAddr, shared: bool, capture: Option<Capture>) -> io::Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -40,6 +45,10 @@ fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     socket.set_reuse_address(true)?;
     if shared {
         socket.set_reuse_port(true)?;
+    }
+    if capture == Some(Capture::Tproxy) {
+        // It holds for IPv6, too. Takes CAP_NET_ADMIN.
+        socket.set_ip_transparent_v4(true)?;
     }
     socket.bind(&address.into())?;
     Ok(socket)

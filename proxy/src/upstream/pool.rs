@@ -28,6 +28,7 @@ use crate::{
         trail::Step,
     },
     tls::Offer,
+    transparent::recent::Errand,
     worker::Shared,
 };
 
@@ -130,6 +131,7 @@ impl Pool {
         let header = client.and_then(|client| proxy_protocol::header(&cluster.config, client));
         connect(
             self.endpoint.address,
+            cluster.by_address.unwrap_or(Errand::Outward),
             header.as_deref(),
             cluster.tls.as_deref(),
             offer,
@@ -145,7 +147,9 @@ impl Pool {
             _ if cluster.config.proxy_protocol.is_some() => false,
             Protocol::Http1 => false,
             Protocol::Http2 => true,
-            Protocol::Auto if cluster.tls.is_none() => call.survey.grpc,
+            Protocol::Auto if cluster.tls.is_none() => {
+                call.survey.grpc || (cluster.by_address.is_some() && call.is_http2_by_choice())
+            }
             // What an HTTP/1.1 connection can be upgraded to has no place in HTTP/2.
             Protocol::Auto => call.upgrade.is_none() && !self.http1_chosen.get(),
         }

@@ -29,6 +29,7 @@ mod route;
 mod tcp;
 mod text;
 mod tls;
+mod transparent;
 
 pub use circuit_breaker::{BreakerState, CircuitBreakerMetrics};
 pub use cluster::{
@@ -55,3 +56,4 @@ pub use route::RouteMetrics;
 pub use tcp::{TcpMetrics, TcpResult};
 pub use text::CONTENT_TYPE;
 pub use tls::{HandshakeOutcome, Renewal, TlsMetrics};
+pub use transparent::{Refusal, TransparentMetrics};

@@ -1,0 +1,261 @@
+//! Listeners that take connections which were meant for others: a sidecar that nobody has to be told of.
+//!
+//! The kernel sends them here, by rules that `outrigger init` sets (`init/`). In order: which address was called
+//! (`original.rs`), whether that may be (here), and what is meant by it. Inbound it is the application. Outbound it is the
+//! cluster that is called at the address, or one that has an endpoint there, and then that very endpoint; else the cluster of
+//! the request's host; else, if that is allowed, just this address: an endpoint that no cluster lists (`callees.rs`).
+//!
+//! No circles: who calls the listener itself is refused, and so is what the proxy itself sent out (`recent.rs`).
+
+mod callees;
+pub mod original;
+pub mod recent;
+
+use std::{
+    collections::HashMap,
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use outrigger_config::model::{self, Listening, Unknown};
+use tokio::net::TcpStream;
+
+use crate::{
+    clock,
+    cluster::Cluster,
+    endpoint::Endpoint,
+    error::Error,
+    limits::{News, Notice},
+    proxy_protocol::Addresses,
+    snapshot::Clusters,
+    telemetry::metrics::{Label as _, Refusal, Registry, TcpMetrics, TransparentMetrics},
+};
+use callees::Callees;
+use recent::Errand;
+
+/// What a transparent listener does beyond others.
+pub struct Transparent {
+    config: model::Transparent,
+    listener: Arc<str>,
+    /// What is called by its address alone: the policy of a cluster, without a list.
+    called: Arc<Cluster>,
+    kept: Arc<Kept>,
+    registry: Registry,
+}
+
+/// What stays when the listener changes.
+struct Kept {
+    callees: Callees,
+    metrics: TransparentMetrics,
+    notices: Mutex<[(Notice, Option<Addresses>); Refusal::ALL.len()]>,
+    /// Of bytes that were carried, by cluster.
+    tcp: Mutex<HashMap<Arc<str>, Arc<TcpMetrics>>>,
+}
+
+/// What was meant by an address.
+pub struct Meant {
+    /// The cluster.
+    pub cluster: Arc<Cluster>,
+    /// The one endpoint that was called, if it was one and not the cluster.
+    pub endpoint: Option<Arc<Endpoint>>,
+}
+
+impl Transparent {
+    /// Made ready from what the file says; what is known from `before`, the same listener so far, carries over.
+    pub fn compile(
+        config: &model::Transparent,
+        listener: &Arc<str>,
+        before: Option<&Arc<Self>>,
+        registry: &Registry,
+    ) -> Arc<Self> {
+        recent::watch();
+        let cluster = model::Cluster {
+            // There is nobody to go to in place of the one that was called.
+            outlier_detection: None,
+            panic_threshold: 0.0,
+            ..model::Cluster::empty(format!("{listener}/original").into())
+        };
+        let called = before.map(|before| &before.called);
+        let errand = match config {
+            model::Transparent::Inbound(_) => Errand::Inward,
+            model::Transparent::Outbound(_) => Errand::Outward,
+        };
+        let called =
+            called.filter(|called| called.config == cluster && called.by_address == Some(errand));
+        Arc::new(Self {
+            called: called.map_or_else(
+                || Cluster::by_address(&cluster, errand, registry),
+                Arc::clone,
+            ),
+            kept: before.map_or_else(
+                || {
+                    Arc::new(Kept {
+                        callees: Callees::default(),
+                        metrics: TransparentMetrics::new(registry, Arc::clone(listener)),
+                        notices: Mutex::default(),
+                        tcp: Mutex::default(),
+                    })
+                },
+                |before| Arc::clone(&before.kept),
+            ),
+            config: config.clone(),
+            listener: Arc::clone(listener),
+            registry: registry.clone(),
+        })
+    }
+
+    /// Which address the caller of `stream`, at `source`, called.
+    ///
+    /// # Errors
+    /// When that may not be; it has been counted.
+    pub fn take(
+        &self,
+        stream: &TcpStream,
+        source: SocketAddr,
+    ) -> io::Result<Result<SocketAddr, Refusal>> {
+        let Some(called) = original::destination(stream, self.config.by())? else {
+            let ends = Addresses {
+                source,
+                destination: stream.local_addr()?,
+            };
+            return Ok(Err(self.refuse(Refusal::Direct, ends)));
+        };
+        let ends = Addresses {
+            source,
+            destination: called,
+        };
+        Ok(match &self.config {
+            model::Transparent::Inbound(inbound)
+                if inbound
+                    .ports
+                    .as_ref()
+                    .is_some_and(|ports| !ports.contains(&called.port())) =>
+            {
+                Err(self.refuse(Refusal::Port, ends))
+            }
+            _ => Ok(called),
+        })
+    }
+
+    /// Whether the proxy itself made the connection between these: it would go round for ever.
+    pub fn is_own(&self, ends: Addresses) -> bool {
+        let source = original::canonical(ends.source);
+        let own = self
+            .called
+            .by_address
+            .is_some_and(|errand| recent::was_made(errand, source, ends.destination));
+        if own {
+            self.refuse(Refusal::Loop, ends);
+        }
+        own
+    }
+
+    /// What is meant by the address that was called; `None`: no cluster is.
+    pub fn meant(&self, called: SocketAddr, clusters: &Clusters) -> Option<Meant> {
+        match &self.config {
+            model::Transparent::Inbound(inbound) => {
+                let at = match inbound.to {
+                    Listening::Address => called,
+                    Listening::Loopback => SocketAddr::new(loopback(called.ip()), called.port()),
+                };
+                Some(self.at(at))
+            }
+            model::Transparent::Outbound(_) => clusters
+                .called_at(called)
+                .or_else(|| of_endpoint(called, clusters)),
+        }
+    }
+
+    /// Where else it may go, which is where it was meant to go.
+    ///
+    /// # Errors
+    /// When it may not; it has been counted.
+    pub fn unknown(&self, ends: Addresses) -> Result<Meant, Error> {
+        match &self.config {
+            model::Transparent::Outbound(outbound) if outbound.unknown == Unknown::Refuse => {
+                self.refuse(Refusal::Unknown, ends);
+                Err(Error::NoCluster)
+            }
+            _ => Ok(self.at(ends.destination)),
+        }
+    }
+
+    fn at(&self, address: SocketAddr) -> Meant {
+        Meant {
+            cluster: Arc::clone(&self.called),
+            endpoint: Some(self.kept.callees.at(address, clock::now())),
+        }
+    }
+
+    /// Of connections to `cluster` that are carried as bytes.
+    pub fn tcp_metrics(&self, cluster: &Cluster) -> Arc<TcpMetrics> {
+        let mut tcp = self.kept.tcp.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = &cluster.config.name;
+        let metrics = tcp.entry(Arc::clone(name)).or_insert_with(|| {
+            TcpMetrics::new(&self.registry, Arc::clone(&self.listener), Arc::clone(name))
+        });
+        Arc::clone(metrics)
+    }
+
+    fn refuse(&self, refusal: Refusal, ends: Addresses) -> Refusal {
+        self.kept.metrics.refused(refusal).increment();
+        let mut notices = self.notices();
+        notices[refusal.index()].1 = Some(ends);
+        refusal
+    }
+
+    /// Lets time do its work, and tells of refusals. `now` in microseconds.
+    pub fn tend(&self, now: u64) {
+        self.called.tend(now);
+        self.kept.callees.tend(now);
+        let mut notices = self.notices();
+        for &refusal in Refusal::ALL {
+            let (notice, last) = &mut notices[refusal.index()];
+            let Some(ends) = last else { continue };
+            let count = self.kept.metrics.refused(refusal).value();
+            let (listener, reason) = (&*self.listener, refusal.as_str());
+            let (source, called) = (ends.source, ends.destination);
+            match notice.tend(now, count) {
+                Some(News::Begins(refused)) => {
+                    tracing::warn!(listener, reason, refused, %source, %called, "connections are refused: {}", refusal.advice());
+                }
+                Some(News::Over(refused)) => {
+                    tracing::info!(listener, reason, refused, "no more connections are refused");
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn notices(
+        &self,
+    ) -> std::sync::MutexGuard<'_, [(Notice, Option<Addresses>); Refusal::ALL.len()]> {
+        self.kept
+            .notices
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The first cluster with an endpoint at this address. Looked for through all of them: memory for an index would grow with
+/// the mesh, and only what is called past its cluster comes here.
+fn of_endpoint(address: SocketAddr, clusters: &Clusters) -> Option<Meant> {
+    clusters.iter().find_map(|cluster| {
+        let set = cluster.endpoints.load();
+        let mut members = set.members().iter();
+        let (endpoint, _) = members.find(|(endpoint, _)| endpoint.address == address)?;
+        Some(Meant {
+            cluster: Arc::clone(cluster),
+            endpoint: Some(Arc::clone(endpoint)),
+        })
+    })
+}
+
+/// This machine, in the family of `address`.
+pub fn loopback(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    }
+}
