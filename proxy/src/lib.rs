@@ -18,6 +18,7 @@ pub mod fault;
 pub mod health_check;
 pub mod hedge;
 pub mod idle_timeout;
+pub mod init;
 pub mod layer;
 pub mod limits;
 pub mod outlier_detection;

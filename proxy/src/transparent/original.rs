@@ -13,7 +13,8 @@ use tokio::net::TcpStream;
 pub fn destination(stream: &TcpStream, by: Capture) -> io::Result<Option<SocketAddr>> {
     let own = canonical(stream.local_addr()?);
     let called = match by {
-        Capture::Tproxy => Some(own),
+        // What this machine called itself is translated all the same.
+        Capture::Tproxy => Some(translated(stream, own).unwrap_or(own)),
         Capture::Redirect => translated(stream, own),
     };
     Ok(called.filter(|called| by == Capture::Tproxy || *called != own))
