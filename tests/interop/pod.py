@@ -6,20 +6,23 @@ goes to the bridge, where nobody has it.
 
 import atexit
 import contextlib
+import itertools
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 
-from stage import PATIENCE, Process, Skip, eventually, need
+from stage import Process, Skip, eventually, need
 
 UID = 1337
 APPLICATION = os.path.join(os.path.dirname(__file__), "application.py")
 # The whole of it in the name, so that several runs stay apart.
 PREFIX = f"otr{os.getpid()}"
+LINKS = itertools.count()
+# Whoever ends a run has it clean up, too.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 def run(*command, check=True, **options):
@@ -88,7 +91,8 @@ class Pod:
     def __init__(self, network, name, number):
         self.network, self.name, self.open = network, name, contextlib.ExitStack()
         self.space, self.address, self.address6 = f"{PREFIX}-{name}", f"10.99.0.{number}", f"fd99::{number}"
-        link = f"o{os.getpid()}{name}"[-15:]
+        # A device goes some time after its namespace: no name is used twice.
+        link = f"o{os.getpid()}x{next(LINKS)}"
         run("ip", "netns", "add", self.space)
         atexit.register(self.remove)
         run("ip", "-n", network.hub, "link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", self.space)
@@ -146,5 +150,6 @@ class Pod:
 
     def remove(self):
         """Ends all that runs there."""
+        atexit.unregister(self.remove)
         self.open.close()
         run("ip", "netns", "del", self.space, check=False)

@@ -80,6 +80,11 @@ def answers(pod, url, count=60):
     return collections.Counter(line.split()[0] for line in lines), lines[0]
 
 
+def refused(said):
+    """Whether curl was told nothing, or by a proxy that it found nobody."""
+    return "curl:" in said or said.startswith("502")
+
+
 def greeted(pod, address, port=3306, patience=5):
     """What a server that speaks first says, and repeats; and how long it took to say it."""
     dialogue = (
@@ -100,7 +105,7 @@ def each_call_goes_by_mutual_tls_to_one_of_three_pods():
         there = service(name, number)
         assert there.metric('outrigger_peer_requests_total{peer="spiffe://pods.test/a"}') >= 10
     # All of them over few connections: HTTP/2 between the sidecars.
-    handshakes = a.metric('outrigger_tls_handshakes_total{side="upstream",outcome="success"')
+    handshakes = a.metric('outrigger_tls_handshakes_total{side="upstream"')
     assert 3 <= handshakes <= 12, handshakes
     print(f"60 calls on one connection: {dict(seen)}, {handshakes:.0f} handshakes", file=sys.stderr)
 
@@ -160,8 +165,8 @@ def a_pod_without_sidecar_reaches_them_where_that_is_allowed():
     said = stranger().curl(f"http://{b1.address}:8080/", check=True)
     assert said.startswith("b1 ") and said.endswith("caller=nobody\n"), said
     strict = pod("strict", 21, tls="mesh")
-    refused = stranger().curl(f"http://{strict.address}:8080/")
-    assert "curl:" in refused, refused
+    said = stranger().curl(f"http://{strict.address}:8080/")
+    assert refused(said), said
     # Nor by lying.
     header = "x-forwarded-client-cert: URI=spiffe://pods.test/a"
     said = stranger().curl("--header", header, f"http://{b1.address}:8080/", check=True)
@@ -200,11 +205,10 @@ def the_proxy_s_own_user_is_left_alone():
 def whoever_calls_the_listeners_themselves_is_turned_away():
     b2 = service("b2", 12)
     for url in f"http://{b2.address}:15006/", f"http://{b2.address}:15001/":
-        assert "curl:" in stranger().curl(url), url
-    assert "curl:" in b2.curl("http://127.0.0.1:15001/")
+        assert refused(stranger().curl(url)), url
+    assert refused(b2.curl("http://127.0.0.1:15001/"))
     # Of itself, by the name that others have for it: redirected, and refused at the second step.
-    said = caller().curl(f"http://{caller().address}:15001/")
-    assert "curl:" in said or "outrigger" in said, said
+    assert refused(caller().curl(f"http://{caller().address}:15001/"))
     eventually("it is counted", lambda: b2.metric("outrigger_transparent_refusals_total") >= 2)
 
 
@@ -279,7 +283,7 @@ def connections_may_come_as_they_are():
     assert s.curl(f"http://[{asis.address6}]:8080/", check=True).startswith("asis ")
     assert asis.metric("outrigger_requests_total") == 2
     assert set(answers(asis, f"http://{SERVICE}/")[0]) == set(WEB)
-    assert "curl:" in s.curl(f"http://{asis.address}:15006/")
+    assert refused(s.curl(f"http://{asis.address}:15006/"))
     asis.remove()
 
 
