@@ -108,6 +108,8 @@ golden! {
     callers_by_nobody_s_word: listener("    tls: { certificates: [{ cert: a, key: b }], client_certificates: required }\n", "    tls: { certificates: [{ cert: a, key: b }], client_ca: c, min_version: \"1.1\" }\n", "    tls: { certificates: [{ cert: a, key: b }], client_certificates: require, crl: [] }\n");
     a_redirect_beside_what_it_leaves_nothing_to: listener("    redirect_to_https: true\n    routes: []\n", "    redirect_to_https: { port: 8443 }\n    tls: mesh\n", "    tls: mash\n");
     a_mesh_without_identity: listener("    tls: mesh\n", "", "") + &cluster("    endpoints: []\n    tls: { mesh: { identities: ['spiffe://Example.org/a'] } }\n");
+    bad_transparent_listeners: listener("    transparent: redirect\n", "    transparent: { inbound: { to: loopback, unknown: allow } }\n    redirect_to_https: true\n", "    transparent: { outbound: { by: nat, unknown: deny } }\n    tls: { mesh: lenient }\n") + "\n\n" + &listener("    transparent: { inbound: { ports: [], to: localhost } }\n", "    transparent: { outbound: {} }\n    tls: mesh\n", "    transparent: { inbound: { ports: [0] }, outbound: {} }\n");
+    an_address_of_two_clusters: messages("listeners: []\nclusters:\n  a: { endpoints: [], addresses: ['10.96.0.1:80', 10.96.0.2] }\n  b: { endpoints: [], addresses: ['10.96.0.1:80'] }\n");
     tls_to_endpoints: cluster("    endpoints: []\n    tls: { server_name: 'https://a', cert: a.crt, ca: a, insecure_skip_verify_i_know_what_this_means: true, verify: false }\n");
     limits_that_make_no_sense: cluster("    endpoints: []\n    limits: { pending: 10, requests: 0, retry: 3, adaptive: { min: 100, max: 10 } }\n");
     an_adaptive_limit_that_is_just_on: cluster("    endpoints: []\n    limits: { adaptive: true }\n");

@@ -6,6 +6,8 @@ mod health_check;
 mod limits;
 mod outlier_detection;
 mod protocol;
+mod proxy_protocol;
+mod transport;
 
 use std::sync::Arc;
 
@@ -22,7 +24,7 @@ use crate::{
     refused::Within,
     remainder::{self, Keys},
     scalar::{is_zero, time, written_time},
-    source, tls,
+    source,
 };
 
 /// A cluster as it was decoded.
@@ -81,7 +83,7 @@ fn standard(cluster: &model::Cluster) -> Cluster {
     }
     balancer::to_wire(cluster, &mut message);
     protocol::to_wire(cluster, &mut message);
-    message.transport_socket = tls::of_cluster(cluster);
+    message.transport_socket = transport::to_wire(cluster);
     message
 }
 
@@ -126,9 +128,7 @@ fn eds_name(message: &Cluster) -> Option<Arc<str>> {
 /// What the standard fields say.
 fn keys(message: &Cluster) -> Result<Keys, Refused> {
     let mut keys = Keys::new();
-    if let Some(tls) = tls(message)? {
-        keys.insert("tls".to_owned(), tls);
-    }
+    transport::from_wire(message, &mut keys)?;
     discovery(message, &mut keys)?;
     if let Some(timeout) = message.connect_timeout.as_ref().filter(|it| !is_zero(it)) {
         let timeout = written_time(timeout).within("connect_timeout")?;
@@ -192,25 +192,4 @@ fn discovery(message: &Cluster, keys: &mut Keys) -> Result<(), Refused> {
         }
     }
     Ok(())
-}
-
-/// What the endpoints are spoken to with; `None`: cleartext. To send that where TLS is meant would be the worst of
-/// misunderstandings.
-fn tls(message: &Cluster) -> Result<Option<Value>, Refused> {
-    let mut several = message.transport_socket_matches.iter();
-    let other = several.find(|it| {
-        let socket = it.transport_socket.as_ref();
-        socket.is_some_and(|socket| !source::is_cleartext(socket))
-    });
-    if other.is_some() {
-        let reason = "one for all endpoints is supported";
-        return Err(Refused::new(reason)).within("transport_socket_matches");
-    }
-    let socket = message.transport_socket.as_ref();
-    match socket.filter(|socket| !source::is_cleartext(socket)) {
-        Some(socket) => tls::cluster_keys(socket)
-            .map(Some)
-            .within("transport_socket"),
-        None => Ok(None),
-    }
 }

@@ -1,7 +1,9 @@
 //! Listeners (LDS).
 
+mod chain;
 mod connection_manager;
 mod filters;
+mod tcp;
 
 use std::sync::Arc;
 
@@ -10,23 +12,20 @@ use prost::Message;
 use serde_json::{Value, json};
 
 use crate::{
-    Kind, Refused, Resource, address,
-    any::{self, pack},
-    parts,
+    Kind, Refused, Resource, address, any, parts,
     pb::envoy::{
-        config::listener::v3::{
-            Filter, FilterChain, FilterChainMatch, Listener, filter::ConfigType,
-        },
+        config::listener::v3::Listener,
         extensions::filters::network::http_connection_manager::v3::{
             HttpConnectionManager, http_connection_manager::RouteSpecifier,
         },
     },
     refused::Within,
     remainder::{self, Keys},
-    routes, source, tls,
+    routes, source,
 };
 
 pub(crate) use connection_manager::router;
+use filters::Filters;
 
 /// A listener as it was decoded.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,16 +53,9 @@ pub fn encode(listener: &model::Listener) -> Resource {
     let mut message = Listener {
         name: listener.name.to_string(),
         address: Some(address::to_wire(listener.address)),
-        filter_chains: vec![FilterChain {
-            filters: vec![Filter {
-                name: "envoy.filters.network.http_connection_manager".to_owned(),
-                config_type: Some(ConfigType::TypedConfig(pack(&manager))),
-            }],
-            transport_socket: tls::of_listener(listener),
-            ..FilterChain::default()
-        }],
         ..Listener::default()
     };
+    filters::to_wire(listener, &manager, &mut message);
     let standard = keys(&message).map(|(keys, _)| keys).unwrap_or_default();
     message.metadata = remainder::of(&whole, &standard, |keys| {
         Some(keys_of(&parts::listener(keys).ok()?))
@@ -96,6 +88,10 @@ fn from_wire(message: &Listener) -> Result<Decoded, Refused> {
     let keys = remainder::laid_over(standard, message.metadata.as_ref());
     let mut model = parts::listener(&keys)?;
     model.routes = Vec::new();
+    let Some(manager) = manager else {
+        let routes = Routes::Inline(Vec::new());
+        return Ok(Decoded { model, routes });
+    };
     let routes = match &manager.route_specifier {
         Some(RouteSpecifier::Rds(rds)) => {
             source::check(rds.config_source.as_ref()).within("rds.config_source")?;
@@ -114,7 +110,7 @@ fn from_wire(message: &Listener) -> Result<Decoded, Refused> {
 }
 
 /// What the standard fields say, and where the routes come from.
-fn keys(message: &Listener) -> Result<(Keys, HttpConnectionManager), Refused> {
+fn keys(message: &Listener) -> Result<(Keys, Option<HttpConnectionManager>), Refused> {
     if message.name.is_empty() {
         return Err(Refused::new("a listener needs a name")).within("name");
     }
@@ -123,12 +119,34 @@ fn keys(message: &Listener) -> Result<(Keys, HttpConnectionManager), Refused> {
     let mut keys = Keys::new();
     keys.insert("name".to_owned(), json!(message.name));
     keys.insert("address".to_owned(), json!(address.to_string()));
-    keys.insert("routes".to_owned(), json!([]));
-    let (manager, tls) = filters::only_manager(message)?;
+    let Filters {
+        manager,
+        proxies,
+        tls,
+        introduced,
+        ..
+    } = filters::from_wire(message)?;
+    let protocol = match (&manager, &proxies[..], chooses(message)) {
+        (None, ..) => "tcp",
+        (Some(_), [], false) => "http",
+        (Some(_), ..) => "detect",
+    };
+    keys.insert("protocol".to_owned(), json!(protocol));
+    if introduced {
+        // Whoever connects is trusted there.
+        let trusted = json!({"trusted": ["0.0.0.0/0", "::/0"]});
+        keys.insert("proxy_protocol".to_owned(), trusted);
+    }
     if let Some(tls) = tls {
         keys.insert("tls".to_owned(), tls);
     }
-    connection_manager::from_wire(&manager, &mut keys)?;
+    for (names, proxy) in &proxies {
+        tcp::from_wire(names, proxy, &mut keys)?;
+    }
+    if let Some(manager) = &manager {
+        keys.insert("routes".to_owned(), json!([]));
+        connection_manager::from_wire(manager, &mut keys)?;
+    }
     Ok((keys, manager))
 }
 
@@ -165,19 +183,11 @@ fn refuse(message: &Listener) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Whether a chain takes every connection.
-fn takes_all(chain: &FilterChain) -> bool {
-    let Some(condition) = &chain.filter_chain_match else {
-        return true;
-    };
-    let socket = chain.transport_socket.as_ref();
-    let by_itself = match socket.is_some_and(|socket| !source::is_cleartext(socket)) {
-        true => matches!(&*condition.transport_protocol, "" | "tls"),
-        false => matches!(&*condition.transport_protocol, "" | "raw_buffer"),
-    };
-    let without = FilterChainMatch {
-        transport_protocol: String::new(),
-        ..condition.clone()
-    };
-    by_itself && without == FilterChainMatch::default()
+/// Whether only connections that speak HTTP are taken for such.
+fn chooses(message: &Listener) -> bool {
+    let mut conditions = message
+        .filter_chains
+        .iter()
+        .filter_map(|it| it.filter_chain_match.as_ref());
+    conditions.any(|condition| !condition.application_protocols.is_empty())
 }

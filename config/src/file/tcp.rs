@@ -159,11 +159,14 @@ pub(super) fn only_what_is_spoken(listener: &Node, reader: &mut Reader) {
         let fault = Fault::new("`requests` bounds nothing here").hint("say `connections`");
         reader.within(&["limits".into()], |reader| report(requests, fault, reader));
     }
-    let somewhere = ["cluster", "clusters", "sni"];
-    if said == Some("tcp")
-        && !captured
-        && !somewhere.iter().any(|key| listener.entry(key).is_some())
-    {
+    let by_name = listener.get("sni").is_some_and(|sni| match sni.content {
+        Content::Mapping(_) => !sni.entries().is_empty(),
+        // Wrong, and told so.
+        _ => true,
+    });
+    let others = ["cluster", "clusters"];
+    let somewhere = by_name || others.iter().any(|key| listener.entry(key).is_some());
+    if said == Some("tcp") && !captured && !somewhere {
         let fault = Fault::new("these connections go nowhere")
             .hint("give it `cluster`, `clusters`, or for TLS by the name asked for `sni`");
         reader.report(&listener.span, fault);

@@ -12,8 +12,9 @@ use crate::{
             network::http_connection_manager::v3::{
                 HttpConnectionManager, HttpFilter, Rds,
                 http_connection_manager::{
-                    CodecType, PathWithEscapedSlashesAction, RouteSpecifier,
-                    ServerHeaderTransformation, StripPortMode, UpgradeConfig,
+                    CodecType, ForwardClientCertDetails, PathWithEscapedSlashesAction,
+                    RouteSpecifier, ServerHeaderTransformation, SetCurrentClientCertDetails,
+                    StripPortMode, UpgradeConfig,
                 },
                 http_filter::ConfigType,
             },
@@ -67,6 +68,19 @@ pub(super) fn to_wire(listener: &Listener) -> HttpConnectionManager {
         },
         // What peers say of the client is replaced, as here where nobody is trusted.
         use_remote_address: truth(true),
+        forward_client_cert_details: match listener.forward_client_cert {
+            true => ForwardClientCertDetails::SanitizeSet.into(),
+            false => ForwardClientCertDetails::Sanitize.into(),
+        },
+        // As our proxy writes it; the hash it always has there, too.
+        set_current_client_cert_details: listener.forward_client_cert.then_some(
+            SetCurrentClientCertDetails {
+                subject: truth(true),
+                dns: true,
+                uri: true,
+                ..SetCurrentClientCertDetails::default()
+            },
+        ),
         server_header_transformation: ServerHeaderTransformation::PassThrough.into(),
         normalize_path: truth(true),
         // Clusters are named without a port there.
@@ -124,6 +138,14 @@ pub(super) fn from_wire(manager: &HttpConnectionManager, keys: &mut Keys) -> Res
     let connect = on.any(|it| it.upgrade_type.eq_ignore_ascii_case(CONNECT));
     keys.insert("connect".to_owned(), json!(connect));
     keys.insert("via".to_owned(), json!(!manager.via.is_empty()));
+    let details = manager.forward_client_cert_details;
+    // What would be appended to a caller's word there stands alone here: less is believed.
+    let forwarded = [
+        ForwardClientCertDetails::SanitizeSet,
+        ForwardClientCertDetails::AppendForward,
+    ];
+    let forwarded = forwarded.iter().any(|it| details == i32::from(*it));
+    keys.insert("forward_client_cert".to_owned(), json!(forwarded));
     // Nobody's word is replaced there: whoever connects is trusted.
     if !manager.use_remote_address.is_some_and(|it| it.value) {
         keys.insert("trusted_proxies".to_owned(), json!(["0.0.0.0/0", "::/0"]));
@@ -136,6 +158,15 @@ fn refuse(manager: &HttpConnectionManager) -> Result<(), Refused> {
         (
             manager.codec_type == i32::from(CodecType::Http3),
             "codec_type",
+        ),
+        (
+            [
+                ForwardClientCertDetails::ForwardOnly,
+                ForwardClientCertDetails::AlwaysForwardOnly,
+            ]
+            .iter()
+            .any(|it| manager.forward_client_cert_details == i32::from(*it)),
+            "forward_client_cert_details",
         ),
         (manager.xff_num_trusted_hops != 0, "xff_num_trusted_hops"),
         (

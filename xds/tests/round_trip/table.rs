@@ -2,6 +2,7 @@
 
 mod cluster;
 mod listener;
+mod tls;
 
 use cluster::cluster;
 use listener::listener;
@@ -15,6 +16,7 @@ pub(crate) fn table() -> impl Strategy<Value = Value> {
     let clusters = [cluster(), cluster(), cluster()];
     (clusters, listener()).prop_map(|([a, b, c], listener)| {
         json!({
+            "identity": {"cert": "/run/id/tls.crt", "key": "/run/id/tls.key", "ca": "/run/id/ca.crt"},
             "listeners": [listener],
             "clusters": {"a": a, "b:80": b, "c": c},
         })

@@ -3,7 +3,7 @@
 use proptest::{collection::vec, prelude::*};
 use serde_json::{Value, json};
 
-use super::{any_of, count, json_list, keys, percent, some_of, time};
+use super::{any_of, count, json_list, keys, percent, some_of, time, tls};
 
 pub(super) fn cluster() -> BoxedStrategy<Value> {
     let source = prop_oneof![
@@ -38,6 +38,8 @@ pub(super) fn cluster() -> BoxedStrategy<Value> {
             "protocol",
             any_of(vec![json!("auto"), json!("http1"), json!("http2")]),
         ),
+        ("proxy_protocol", any_of(vec![json!("v1"), json!("v2")])),
+        ("tls", tls::of_cluster()),
         ("balancer", any_of(balancers)),
         ("connect_timeout", time()),
         (

@@ -1,17 +1,98 @@
-//! Listeners and their routes.
+//! Listeners, of requests, bytes, or either; and their routes.
 
 use proptest::{collection::vec, option, prelude::*};
 use serde_json::{Value, json};
 
-use super::{any_of, count, json_list, keys, list_of, some_of, time};
+use super::{any_of, count, json_list, keys, list_of, some_of, time, tls};
 
 pub(super) fn listener() -> BoxedStrategy<Value> {
-    let rest = keys(vec![
+    let tcp = (bytes(), common()).prop_map(|(bytes, common)| over(common, &bytes, "tcp"));
+    let detect = keys(vec![
+        ("timeout", any_of(vec![json!("20ms"), json!("1s")])),
+        (
+            "server_first_ports",
+            any_of(vec![json!([]), json!([25, 3306])]),
+        ),
+    ]);
+    let detect = keys(vec![("detect", detect)]);
+    let either = (requests(), bytes(), detect).prop_map(|(requests, bytes, detect)| {
+        let either = over(requests, &bytes, "detect");
+        over(either, &detect, "detect")
+    });
+    prop_oneof![2 => requests(), 1 => tcp, 1 => either].boxed()
+}
+
+/// `keys` laid over `listener`, which speaks `protocol`.
+fn over(mut listener: Value, keys: &Value, protocol: &str) -> Value {
+    for (key, value) in keys.as_object().into_iter().flatten() {
+        listener[key] = value.clone();
+    }
+    listener["address"] = json!("127.0.0.1:8080");
+    listener["protocol"] = json!(protocol);
+    listener
+}
+
+/// What every listener may say.
+fn common() -> BoxedStrategy<Value> {
+    keys(vec![
         (
             "name",
             any_of(vec![json!("edge"), json!("{in} \"quotes\"")]),
         ),
+        (
+            "proxy_protocol",
+            any_of(vec![
+                json!({"trusted": ["10.0.0.0/8"]}),
+                json!({"trusted": ["0.0.0.0/0", "::/0"]}),
+            ]),
+        ),
+        ("tls", tls::of_listener()),
+        ("limits", keys(vec![("connections", count(1000))])),
+    ])
+}
+
+/// What one may say that passes bytes on.
+fn bytes() -> BoxedStrategy<Value> {
+    let others = any_of(vec![
+        json!({}),
+        json!({"cluster": "a"}),
+        json!({"clusters": {"c": 90, "a": 10}}),
+        json!({"clusters": {"b:80": 7}}),
+    ]);
+    let rest = keys(vec![
+        (
+            "sni",
+            some_of(vec![
+                ("b.example", json!("a")),
+                ("*.example", json!("b:80")),
+                ("a.example", json!("a")),
+            ]),
+        ),
+        (
+            "tcp",
+            keys(vec![
+                (
+                    "idle_timeout",
+                    any_of(vec![json!("5m"), json!("1h"), json!("off")]),
+                ),
+                ("connect_attempts", count(10)),
+            ]),
+        ),
+    ]);
+    (others, rest)
+        .prop_map(|(others, mut rest)| {
+            for (key, value) in others.as_object().into_iter().flatten() {
+                rest[key] = value.clone();
+            }
+            rest
+        })
+        .boxed()
+}
+
+fn requests() -> BoxedStrategy<Value> {
+    let rest = keys(vec![
         ("trusted_proxies", json_list(&["10.0.0.0/8", "fd00::/8"])),
+        ("forward_client_cert", any_of(vec![json!(true)])),
         ("via", any_of(vec![json!(true)])),
         ("connect", any_of(vec![json!(true)])),
         ("trail", any_of(vec![json!(true)])),
@@ -28,9 +109,10 @@ pub(super) fn listener() -> BoxedStrategy<Value> {
         ),
         ("rate_limit", rate_limit()),
     ]);
-    (rest, option::weighted(0.9, vec(route(), 0..6)))
-        .prop_map(|(mut listener, routes)| {
-            listener["address"] = json!("127.0.0.1:8080");
+    let routes = option::weighted(0.9, vec(route(), 0..6));
+    (common(), rest, routes)
+        .prop_map(|(common, rest, routes)| {
+            let mut listener = over(common, &rest, "http");
             if let Some(routes) = routes {
                 listener["routes"] = Value::Array(routes);
             }
