@@ -9,6 +9,9 @@ mod nft;
 mod options;
 mod ports;
 mod rules;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 mod tool;
 
 pub use options::Options;

@@ -117,7 +117,8 @@ fn networks(not: &str, networks: &[Network]) -> Vec<String> {
     if networks.is_empty() {
         return Vec::new();
     }
-    let (v4, v6): (Vec<&Network>, Vec<&Network>) = networks.iter().partition(|network| network.is_ipv4());
+    let (v4, v6): (Vec<&Network>, Vec<&Network>) =
+        networks.iter().partition(|network| network.is_ipv4());
     let families = [("ip", "ipv4", v4), ("ip6", "ipv6", v6)];
     let lines = families.into_iter().filter_map(|(family, name, networks)| {
         let matched = format!("{family} daddr {not}");

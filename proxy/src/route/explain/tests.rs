@@ -31,6 +31,7 @@ fn config(routes: Vec<Route>) -> Config {
             queueing_delay: None,
         },
         listeners: vec![Listener {
+            transparent: None,
             name: "edge".into(),
             address: ([0, 0, 0, 0], 8080).into(),
             tls: None,
