@@ -48,7 +48,7 @@ pub use tls::{
     Alpn, Certificate, ClientCa, ClientCertificates, ClientTls, ClusterTls, Identity, ListenerTls,
     ServerTls, Strangers, TlsVersion, Trust,
 };
-pub use transparent::{Capture, Inbound, Listening, Outbound, Transparent, Unknown};
+pub use transparent::{Capture, Inbound, Listening, Outbound, Source, Transparent, Unknown};
 
 /// A whole checked table: what the proxy compiles into its snapshot.
 #[derive(Clone, Debug, PartialEq)]

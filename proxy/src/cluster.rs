@@ -3,6 +3,7 @@
 //! Workers decide on each request; the control thread tends, four times a second, what changes with time alone.
 
 use std::{
+    net::IpAddr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -10,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use outrigger_config::model;
+use outrigger_config::model::{self, Source};
 
 use crate::{
     balance::estimate::Decay,
@@ -22,7 +23,8 @@ use crate::{
     retry::Allowance,
     telemetry::metrics::{ClusterMetrics, Registry},
     tls::{self, Client},
-    transparent::recent::Errand,
+    transparent::ByAddress,
+    upstream::connect::Origin,
 };
 
 /// How often [`Cluster::tend`] is called.
@@ -32,9 +34,8 @@ pub const TEND: Duration = Duration::from_millis(250);
 pub struct Cluster {
     /// What the table says of it; the endpoints that it lists may be others by now.
     pub config: model::Cluster,
-    /// On what errand whoever comes to its endpoints is, which nobody lists: they are called by their address. `None` of
-    /// those that a table has.
-    pub by_address: Option<Errand>,
+    /// Whose its endpoints are, if nobody lists them, but they are called by their address.
+    pub by_address: Option<ByAddress>,
     /// What its endpoints are spoken to with below HTTP; `None`: nothing.
     pub tls: Option<Arc<Client>>,
     /// Those that it lists now.
@@ -84,10 +85,10 @@ impl Cluster {
         Arc::new(cluster)
     }
 
-    /// One that no table has: a policy for endpoints that are called by their address, on this errand.
-    pub fn by_address(config: &model::Cluster, errand: Errand, registry: &Registry) -> Arc<Self> {
+    /// One that no table has: a policy for endpoints that are called by their address.
+    pub fn by_address(config: &model::Cluster, of: ByAddress, registry: &Registry) -> Arc<Self> {
         Arc::new(Self {
-            by_address: Some(errand),
+            by_address: Some(of),
             ..Self::new(config, None, None, None, registry)
         })
     }
@@ -148,6 +149,22 @@ impl Cluster {
         };
         cluster.update(&listed, before.map(|before| &before.endpoints));
         cluster
+    }
+
+    /// Whether each of its endpoints' connections is for one caller, from whose own address it comes.
+    pub fn as_caller(&self) -> bool {
+        self.by_address == Some(ByAddress::Application(Source::Caller))
+    }
+
+    /// Where a connection to one of its endpoints comes from, if it is for `caller` alone.
+    pub fn origin(&self, caller: Option<IpAddr>) -> Origin {
+        match self.by_address {
+            None | Some(ByAddress::Elsewhere) => Origin::Usual,
+            Some(ByAddress::Application(source)) => match caller {
+                Some(caller) if source == Source::Caller => Origin::Caller(caller.to_canonical()),
+                _ => Origin::Loopback,
+            },
+        }
     }
 
     /// Whether its endpoints are spoken to with this: then connections to them may be shared.

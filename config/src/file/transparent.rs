@@ -2,7 +2,7 @@
 
 use super::tls::is_mesh;
 use crate::{
-    model::{Capture, Inbound, Listening, Outbound, Transparent, Unknown},
+    model::{Capture, Inbound, Listening, Outbound, Source, Transparent, Unknown},
     problem::{Fault, Step},
     reader::Reader,
     shape::{Shape, choice, default, keys, list, optional, variant, whole, word},
@@ -37,8 +37,12 @@ fn inbound() -> Shape<Inbound> {
         ports: optional(list(whole(1..=65_535))),
         /// Where the application listens.
         to: default(listening(), Listening::default()),
+        /// Whose address the application sees its callers come from.
+        source: default(source(), Source::default()),
     });
-    keys.rule(some_port).rule(loopback_by_port)
+    keys.rule(some_port)
+        .rule(loopback_by_port)
+        .rule(source_as_it_is)
 }
 
 fn outbound() -> Shape<Outbound> {
@@ -86,6 +90,20 @@ fn listening() -> Shape<Listening> {
     )
 }
 
+fn source() -> Shape<Source> {
+    choice(
+        "`loopback` or `caller`",
+        [
+            word("loopback", "127.0.0.1 or ::1.", Source::Loopback),
+            word(
+                "caller",
+                "Their own. HTTP/2 is shared by callers, and comes from loopback.",
+                Source::Caller,
+            ),
+        ],
+    )
+}
+
 fn unknown() -> Shape<Unknown> {
     choice(
         "`allow` or `refuse`",
@@ -122,6 +140,30 @@ fn loopback_by_port(node: &Node, reader: &mut Reader) {
         reader.within(&["to".into()], |reader| {
             reader.report(&to.value.span, fault);
         });
+    }
+}
+
+/// Foreign addresses take other rules, and find no way to a loopback address.
+fn source_as_it_is(node: &Node, reader: &mut Reader) {
+    let said = |key: &str, word: &str| {
+        let entry = node.entry(key);
+        entry.filter(|entry| entry.value.text() == Some(word))
+    };
+    let Some(source) = said("source", "caller") else {
+        return;
+    };
+    if said("by", "tproxy").is_none() {
+        let fault = Fault::new("callers keep their address by `tproxy` alone").hint(
+            "say `by: tproxy`, and `outrigger init --inbound-by tproxy --inbound-source caller`",
+        );
+        reader.within(&["source".into()], |reader| {
+            reader.report(&source.value.span, fault);
+        });
+    }
+    if let Some(to) = said("to", "loopback") {
+        let fault = Fault::new("nothing comes to a loopback address from elsewhere")
+            .hint("leave `to` out: the application has to listen at the address that is called");
+        reader.clash(&to.key_span, fault, &source.key_span, "from elsewhere");
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Inbound {
     pub ports: Option<Vec<u16>>,
     /// Where the application listens.
     pub to: Listening,
+    /// Who calls it, as it sees it.
+    pub source: Source,
 }
 
 /// What the application may call.
@@ -47,6 +49,16 @@ pub enum Listening {
     Address,
     /// At the loopback address.
     Loopback,
+}
+
+/// Whose address a connection to the application comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// This machine's.
+    #[default]
+    Loopback,
+    /// That of whoever called.
+    Caller,
 }
 
 /// What becomes of a connection that no cluster is meant by.

@@ -8,6 +8,7 @@ mod iptables;
 mod nft;
 mod options;
 mod ports;
+mod routes;
 mod rules;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use outrigger_config::Network;
 
 use super::Rules;
+use crate::transparent::MARK;
 
 /// Takes the table away, if it is there.
 pub fn remove() -> String {
@@ -66,6 +67,7 @@ fn inbound(rules: &Rules, port: u16) -> String {
         "proxy",
         None,
         vec![
+            format!("meta mark {MARK} return"),
             "oifname != \"lo\" return".to_owned(),
             "ip saddr 127.0.0.0/8 return".to_owned(),
             "ip daddr 127.0.0.0/8 return".to_owned(),
@@ -74,6 +76,16 @@ fn inbound(rules: &Rules, port: u16) -> String {
             "jump application".to_owned(),
         ],
     ));
+    if rules.as_caller {
+        // What the application answers an address that is not here has to come back to the proxy all the same: by the mark
+        // of its connection, and the routes of `routes.rs`.
+        let hook = "type route hook output priority mangle; policy accept;";
+        let lines = vec![
+            format!("meta mark {MARK} ct mark set {MARK} return"),
+            format!("ct mark {MARK} meta mark set {MARK}"),
+        ];
+        text.push_str(&chain("answers", Some(hook), lines));
+    }
     text
 }
 

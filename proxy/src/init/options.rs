@@ -14,6 +14,9 @@ pub struct Options {
     /// How connections come to it: as its `by` says.
     #[arg(long, value_name = "HOW", default_value = "redirect")]
     inbound_by: By,
+    /// Whose address the application sees its callers come from: as its `source` says.
+    #[arg(long, value_name = "WHOSE", default_value = "loopback")]
+    inbound_source: Source,
     /// The port of the listener that is `transparent: outbound`; 0 leaves alone what goes out.
     #[arg(long, value_name = "PORT", default_value = "15001")]
     outbound_port: u16,
@@ -66,6 +69,15 @@ pub(super) enum By {
     Tproxy,
 }
 
+/// Whose address a connection to the application comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Source {
+    /// This machine's.
+    Loopback,
+    /// The caller's.
+    Caller,
+}
+
 /// What sets rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum With {
@@ -88,9 +100,15 @@ impl Options {
                     .to_owned(),
             ));
         }
+        if self.inbound_source == Source::Caller && self.inbound_by != By::Tproxy {
+            return Err(Failure::Usage(
+                "`--inbound-source caller` takes `--inbound-by tproxy`".to_owned(),
+            ));
+        }
         Ok(Rules {
             inbound,
             tproxy: self.inbound_by == By::Tproxy,
+            as_caller: self.inbound_source == Source::Caller,
             outbound,
             include_inbound_ports: Ports::merged(&self.include_inbound_ports),
             exclude_inbound_ports: Ports::merged(&self.exclude_inbound_ports),

@@ -19,6 +19,8 @@ pub struct Rules {
     pub inbound: Option<u16>,
     /// It takes connections as they are.
     pub tproxy: bool,
+    /// It connects to the application from the address of its caller.
+    pub as_caller: bool,
     /// The port of the outbound listener.
     pub outbound: Option<u16>,
     /// Of this machine; none: all.

@@ -36,6 +36,8 @@ fn all_that_may_be_asked_for_for_nft() {
 #[test]
 fn what_comes_in_as_it_is_is_for_nft_alone() {
     insta::assert_snapshot!(nft_of("--inbound-by tproxy"));
+    let from_callers = "--inbound-by tproxy --inbound-source caller --with nft --dry-run";
+    insta::assert_snapshot!(run(&options(from_callers)).unwrap());
     let refused = run(&options("--inbound-by tproxy --with iptables --dry-run")).unwrap_err();
     assert_eq!(
         refused.to_string(),
@@ -79,6 +81,10 @@ fn what_makes_no_sense_is_said_in_words() {
         (
             "--inbound-port 0 --outbound-port 0",
             "nothing would be sent anywhere: both ports are 0\nhint: `--remove` takes rules away",
+        ),
+        (
+            "--inbound-source caller",
+            "`--inbound-source caller` takes `--inbound-by tproxy`",
         ),
         (
             "--inbound-port 5 --outbound-port 5",

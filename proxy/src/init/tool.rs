@@ -10,7 +10,7 @@ use std::{
 use super::{
     Failure, Rules,
     iptables::{self, Family, JUMPS},
-    nft,
+    nft, routes,
 };
 
 /// Has an entry for each address of IPv6 that the machine has; is not there without IPv6.
@@ -44,7 +44,10 @@ impl Tool {
     /// What would be done.
     pub fn show(self, rules: &Rules, remove: bool) -> String {
         match (self, remove) {
-            (Self::Nft, false) => format!("# nft -f -\n{}", nft::set(rules)),
+            (Self::Nft, false) => {
+                let routes = routes::set(rules).concat();
+                format!("# nft -f -\n{}{}", nft::set(rules), shown(&routes))
+            }
             (Self::Nft, true) => format!("# nft -f -\n{}", nft::remove()),
             (Self::Iptables, remove) => {
                 let each = Family::ALL.map(|family| {
@@ -65,7 +68,15 @@ impl Tool {
     /// What the command said.
     pub fn set(self, rules: &Rules) -> Result<(), Failure> {
         match self {
-            Self::Nft => told("nft", &["-f", "-"], &nft::set(rules)),
+            Self::Nft => {
+                forget_routes();
+                told("nft", &["-f", "-"], &nft::set(rules))?;
+                let [v4, v6] = routes::set(rules);
+                let v6 = v6.iter().filter(|_| has_ipv6());
+                v4.iter()
+                    .chain(v6)
+                    .try_for_each(|line| told("ip", line, ""))
+            }
             Self::Iptables => families().try_for_each(|family| {
                 let jumps = jumps(family, false);
                 restore(family, &iptables::set(rules, family, &jumps))
@@ -79,15 +90,36 @@ impl Tool {
     /// What the command said.
     pub fn remove(self) -> Result<(), Failure> {
         match self {
-            Self::Nft => told("nft", &["-f", "-"], &nft::remove()),
+            Self::Nft => {
+                forget_routes();
+                told("nft", &["-f", "-"], &nft::remove())
+            }
             Self::Iptables => families()
                 .try_for_each(|family| restore(family, &iptables::remove(&jumps(family, true)))),
         }
     }
 }
 
+fn has_ipv6() -> bool {
+    Path::new(IPV6).exists()
+}
+
+/// Those that are not there need no forgetting, and where there is no `ip` there are none.
+fn forget_routes() {
+    for line in routes::FORGET {
+        let _ = run("ip", line, None);
+    }
+}
+
+fn shown(lines: &[routes::Line]) -> String {
+    let lines = lines
+        .iter()
+        .map(|line| format!("# ip {}\n", line.join(" ")));
+    lines.collect()
+}
+
 fn families() -> impl Iterator<Item = Family> {
-    let known = |family: &Family| *family == Family::V4 || Path::new(IPV6).exists();
+    let known = |family: &Family| *family == Family::V4 || has_ipv6();
     Family::ALL.into_iter().filter(known)
 }
 

@@ -29,7 +29,7 @@ use crate::{
         trail::{Step, Trail},
     },
     tls::Offer,
-    transparent::{Meant, recent::Errand},
+    transparent::Meant,
     upstream,
     worker::Worker,
 };
@@ -149,7 +149,7 @@ impl<'a> Connecting<'a> {
         let header = proxy_protocol::header(&cluster.config, self.ends);
         let made = upstream::connect::connect(
             endpoint.address,
-            cluster.by_address.unwrap_or(Errand::Outward),
+            cluster.origin(Some(self.ends.source.ip())),
             header.as_deref(),
             cluster.tls.as_deref(),
             Offer::Nothing,

@@ -18,7 +18,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use outrigger_config::model::{self, Listening, Unknown};
+use outrigger_config::model::{self, Listening, Source, Unknown};
 use tokio::net::TcpStream;
 
 use crate::{
@@ -33,6 +33,9 @@ use crate::{
 };
 use callees::Callees;
 use recent::Errand;
+
+/// What tells the rules of `outrigger init` what goes to the application from its caller's own address.
+pub const MARK: u32 = 1337;
 
 /// What a transparent listener does beyond others.
 pub struct Transparent {
@@ -51,6 +54,15 @@ struct Kept {
     notices: Mutex<[(Notice, Option<Addresses>); Refusal::ALL.len()]>,
     /// Of bytes that were carried, by cluster.
     tcp: Mutex<HashMap<Arc<str>, Arc<TcpMetrics>>>,
+}
+
+/// Whose endpoints are called by their address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByAddress {
+    /// The application's, who sees callers come from there.
+    Application(Source),
+    /// Anybody else's.
+    Elsewhere,
 }
 
 /// What was meant by an address.
@@ -77,15 +89,15 @@ impl Transparent {
             ..model::Cluster::empty(format!("{listener}/original").into())
         };
         let called = before.map(|before| &before.called);
-        let errand = match config {
-            model::Transparent::Inbound(_) => Errand::Inward,
-            model::Transparent::Outbound(_) => Errand::Outward,
+        let by_address = match config {
+            model::Transparent::Inbound(inbound) => ByAddress::Application(inbound.source),
+            model::Transparent::Outbound(_) => ByAddress::Elsewhere,
         };
-        let called =
-            called.filter(|called| called.config == cluster && called.by_address == Some(errand));
+        let called = called
+            .filter(|called| called.config == cluster && called.by_address == Some(by_address));
         Arc::new(Self {
             called: called.map_or_else(
-                || Cluster::by_address(&cluster, errand, registry),
+                || Cluster::by_address(&cluster, by_address, registry),
                 Arc::clone,
             ),
             kept: before.map_or_else(
@@ -141,10 +153,11 @@ impl Transparent {
     /// Whether the proxy itself made the connection between these: it would go round for ever.
     pub fn is_own(&self, ends: Addresses) -> bool {
         let source = original::canonical(ends.source);
-        let own = self
-            .called
-            .by_address
-            .is_some_and(|errand| recent::was_made(errand, source, ends.destination));
+        let errand = match self.config {
+            model::Transparent::Inbound(_) => Errand::Inward,
+            model::Transparent::Outbound(_) => Errand::Outward,
+        };
+        let own = recent::was_made(errand, source, ends.destination);
         if own {
             self.refuse(Refusal::Loop, ends);
         }

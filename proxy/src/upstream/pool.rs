@@ -28,7 +28,6 @@ use crate::{
         trail::Step,
     },
     tls::Offer,
-    transparent::recent::Errand,
     worker::Shared,
 };
 
@@ -131,7 +130,7 @@ impl Pool {
         let header = client.and_then(|client| proxy_protocol::header(&cluster.config, client));
         connect(
             self.endpoint.address,
-            cluster.by_address.unwrap_or(Errand::Outward),
+            cluster.origin(client.map(|client| client.source.ip())),
             header.as_deref(),
             cluster.tls.as_deref(),
             offer,
@@ -355,10 +354,10 @@ impl Pool {
     }
 }
 
-/// Whose a connection for `call` is, where its endpoint is told so.
+/// Whose a connection for `call` is, where its endpoint is told so, or sees it.
 fn client(cluster: &Cluster, call: &Call) -> Option<Addresses> {
     let told = cluster.config.proxy_protocol.is_some();
-    told.then(|| call.connection.ends())
+    (told || cluster.as_caller()).then(|| call.connection.ends())
 }
 
 /// When a connection made now will be too old, in microseconds.

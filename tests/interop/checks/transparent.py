@@ -20,12 +20,12 @@ def network():
     return Network()
 
 
-def listeners(tls="{ mesh: permissive }", outbound="outbound", by="redirect"):
+def listeners(tls="{ mesh: permissive }", outbound="outbound", by="redirect", source="loopback"):
     """What every sidecar listens on."""
     return [
         "listeners:",
         f"  - {{ name: outbound, address: '[::]:15001', transparent: {outbound} }}",
-        f"  - {{ name: inbound, address: '[::]:15006', transparent: {{ inbound: {{ by: {by} }} }}, tls: {tls}, forward_client_cert: true }}",
+        f"  - {{ name: inbound, address: '[::]:15006', transparent: {{ inbound: {{ by: {by}, source: {source} }} }}, tls: {tls}, forward_client_cert: true }}",
     ]
 
 
@@ -285,6 +285,26 @@ def connections_may_come_as_they_are():
     assert set(answers(asis, f"http://{SERVICE}/")[0]) == set(WEB)
     assert refused(s.curl(f"http://{asis.address}:15006/"))
     asis.remove()
+
+
+@check
+def an_application_may_see_its_callers_as_they_are():
+    need("nft")
+    tools = ("--inbound-by", "tproxy", "--inbound-source", "caller")
+    open_ = pod("open", 26, tools=tools, by="tproxy", source="caller")
+    s, b1 = stranger(), service("b1", 11)
+    open_.init(*tools)
+    for _ in range(3):
+        assert f"from={s.address} " in s.curl(f"http://{open_.address}:8080/", check=True)
+    assert f"from={s.address6} " in s.curl(f"http://[{open_.address6}]:8080/", check=True)
+    assert greeted(s, open_.address)[0] == "hello from open again"
+    assert set(answers(open_, f"http://{SERVICE}/")[0]) == set(WEB)
+    assert open_.curl(f"http://{s.address}:8080/", check=True).startswith("s ")
+    assert open_.metric("outrigger_transparent_refusals_total") == 0
+    open_.init("--remove")
+    assert "1337" not in open_.run("ip", "rule") + open_.run("ip", "-6", "rule")
+    assert open_.metric("outrigger_requests_total") >= 4
+    open_.remove()
 
 
 @check

@@ -24,8 +24,7 @@ use crate::{
     error::Error,
     proxy_protocol,
     tls::{Client, Offer},
-    transparent::recent::Errand,
-    upstream::connect::connect,
+    upstream::connect::{Origin, connect},
 };
 use exchange::Answer;
 
@@ -71,7 +70,7 @@ async fn ask(
     let header = introduced.map(|version| proxy_protocol::write(version, None));
     let (stream, chosen) = connect(
         address,
-        Errand::Outward,
+        Origin::Usual,
         header.as_deref(),
         tls,
         offer,
