@@ -55,9 +55,8 @@ pub async fn serve(
     };
     if let Some(transparent) = &listener.transparent {
         match transparent.take(&stream, peer) {
-            Ok(Ok(called)) => ends.destination = called,
-            // Counted, or gone already.
-            Ok(Err(_)) | Err(_) => return,
+            Some(called) => ends.destination = called,
+            None => return,
         }
     }
     if speaks_for_others(listener.config.proxy_protocol.as_ref(), peer) {

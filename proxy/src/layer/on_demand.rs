@@ -65,7 +65,8 @@ impl<S: Handle> Handle for OnDemand<S> {
                 Err(Error::NoCluster) => {
                     let transparent = call.listener.transparent.as_ref();
                     let transparent = transparent.ok_or(Error::NoCluster)?;
-                    let meant = transparent.unknown(call.connection.ends())?;
+                    let meant = transparent.unknown(call.connection.ends());
+                    let meant = meant.inspect_err(|_| call.note(|_| Step::Refused("unknown")))?;
                     call.means(meant);
                 }
                 Err(error) => return Err(error),

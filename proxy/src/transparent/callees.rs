@@ -33,6 +33,13 @@ impl Callees {
         Arc::clone(&callee.endpoint)
     }
 
+    /// All of now.
+    pub fn all(&self) -> Vec<Arc<Endpoint>> {
+        let callees = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let endpoints = callees.values().map(|callee| &callee.endpoint);
+        endpoints.map(Arc::clone).collect()
+    }
+
     /// Forgets those that nobody calls any more.
     pub fn tend(&self, now: u64) {
         let mut callees = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -10,10 +10,13 @@
 mod callees;
 pub mod original;
 pub mod recent;
+mod refusals;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 
 use std::{
     collections::HashMap,
-    io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -26,13 +29,13 @@ use crate::{
     cluster::Cluster,
     endpoint::Endpoint,
     error::Error,
-    limits::{News, Notice},
     proxy_protocol::Addresses,
     snapshot::Clusters,
-    telemetry::metrics::{Label as _, Refusal, Registry, TcpMetrics, TransparentMetrics},
+    telemetry::metrics::{Refusal, Registry, TcpMetrics},
 };
 use callees::Callees;
 use recent::Errand;
+use refusals::Refusals;
 
 /// What tells the rules of `outrigger init` what goes to the application from its caller's own address.
 pub const MARK: u32 = 1337;
@@ -50,8 +53,7 @@ pub struct Transparent {
 /// What stays when the listener changes.
 struct Kept {
     callees: Callees,
-    metrics: TransparentMetrics,
-    notices: Mutex<[(Notice, Option<Addresses>); Refusal::ALL.len()]>,
+    refusals: Refusals,
     /// Of bytes that were carried, by cluster.
     tcp: Mutex<HashMap<Arc<str>, Arc<TcpMetrics>>>,
 }
@@ -104,8 +106,7 @@ impl Transparent {
                 || {
                     Arc::new(Kept {
                         callees: Callees::default(),
-                        metrics: TransparentMetrics::new(registry, Arc::clone(listener)),
-                        notices: Mutex::default(),
+                        refusals: Refusals::new(listener, registry),
                         tcp: Mutex::default(),
                     })
                 },
@@ -117,37 +118,25 @@ impl Transparent {
         })
     }
 
-    /// Which address the caller of `stream`, at `source`, called.
-    ///
-    /// # Errors
-    /// When that may not be; it has been counted.
-    pub fn take(
-        &self,
-        stream: &TcpStream,
-        source: SocketAddr,
-    ) -> io::Result<Result<SocketAddr, Refusal>> {
-        let Some(called) = original::destination(stream, self.config.by())? else {
-            let ends = Addresses {
-                source,
-                destination: stream.local_addr()?,
-            };
-            return Ok(Err(self.refuse(Refusal::Direct, ends)));
+    /// Which address the caller of `stream`, at `source`, called. `None`: that may not be, and has been counted, or the caller
+    /// is gone already.
+    pub fn take(&self, stream: &TcpStream, source: SocketAddr) -> Option<SocketAddr> {
+        let own = stream.local_addr().ok()?;
+        let called = original::destination(stream, own, self.config.by());
+        let refusal = match (called, &self.config) {
+            (None, _) => Refusal::Direct,
+            (Some(called), model::Transparent::Inbound(inbound)) if !may_be(inbound, called) => {
+                Refusal::Port
+            }
+            _ => return called,
         };
+        let destination = called.unwrap_or(own);
         let ends = Addresses {
             source,
-            destination: called,
+            destination,
         };
-        Ok(match &self.config {
-            model::Transparent::Inbound(inbound)
-                if inbound
-                    .ports
-                    .as_ref()
-                    .is_some_and(|ports| !ports.contains(&called.port())) =>
-            {
-                Err(self.refuse(Refusal::Port, ends))
-            }
-            _ => Ok(called),
-        })
+        self.kept.refusals.add(refusal, ends);
+        None
     }
 
     /// Whether the proxy itself made the connection between these: it would go round for ever.
@@ -159,7 +148,7 @@ impl Transparent {
         };
         let own = recent::was_made(errand, source, ends.destination);
         if own {
-            self.refuse(Refusal::Loop, ends);
+            self.kept.refusals.add(Refusal::Loop, ends);
         }
         own
     }
@@ -187,7 +176,7 @@ impl Transparent {
     pub fn unknown(&self, ends: Addresses) -> Result<Meant, Error> {
         match &self.config {
             model::Transparent::Outbound(outbound) if outbound.unknown == Unknown::Refuse => {
-                self.refuse(Refusal::Unknown, ends);
+                self.kept.refusals.add(Refusal::Unknown, ends);
                 Err(Error::NoCluster)
             }
             _ => Ok(self.at(ends.destination)),
@@ -211,44 +200,23 @@ impl Transparent {
         Arc::clone(metrics)
     }
 
-    fn refuse(&self, refusal: Refusal, ends: Addresses) -> Refusal {
-        self.kept.metrics.refused(refusal).increment();
-        let mut notices = self.notices();
-        notices[refusal.index()].1 = Some(ends);
-        refusal
+    /// What is called by its address, for people to see.
+    pub fn called(&self) -> (&Cluster, Vec<Arc<Endpoint>>) {
+        (&self.called, self.kept.callees.all())
     }
 
-    /// Lets time do its work, and tells of refusals. `now` in microseconds.
+    /// Lets time do its work. `now` in microseconds.
     pub fn tend(&self, now: u64) {
         self.called.tend(now);
         self.kept.callees.tend(now);
-        let mut notices = self.notices();
-        for &refusal in Refusal::ALL {
-            let (notice, last) = &mut notices[refusal.index()];
-            let Some(ends) = last else { continue };
-            let count = self.kept.metrics.refused(refusal).value();
-            let (listener, reason) = (&*self.listener, refusal.as_str());
-            let (source, called) = (ends.source, ends.destination);
-            match notice.tend(now, count) {
-                Some(News::Begins(refused)) => {
-                    tracing::warn!(listener, reason, refused, %source, %called, "connections are refused: {}", refusal.advice());
-                }
-                Some(News::Over(refused)) => {
-                    tracing::info!(listener, reason, refused, "no more connections are refused");
-                }
-                None => {}
-            }
-        }
+        self.kept.refusals.tend(now);
     }
+}
 
-    fn notices(
-        &self,
-    ) -> std::sync::MutexGuard<'_, [(Notice, Option<Addresses>); Refusal::ALL.len()]> {
-        self.kept
-            .notices
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
+/// Whether that port may be called.
+fn may_be(inbound: &model::Inbound, called: SocketAddr) -> bool {
+    let ports = inbound.ports.as_ref();
+    ports.is_none_or(|ports| ports.contains(&called.port()))
 }
 
 /// The first cluster with an endpoint at this address. Looked for through all of them: memory for an index would grow with

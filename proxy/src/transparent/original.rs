@@ -1,23 +1,21 @@
 //! Which address a connection was meant for, before the kernel sent it here.
 
-use std::{io, net::SocketAddr};
+use std::net::SocketAddr;
 
 use outrigger_config::model::Capture;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
-/// The address that the caller of `stream` called; `None`: this very socket, or what the kernel has forgotten.
-///
-/// # Errors
-/// When the socket has ended already.
-pub fn destination(stream: &TcpStream, by: Capture) -> io::Result<Option<SocketAddr>> {
-    let own = canonical(stream.local_addr()?);
-    let called = match by {
+/// The address that the caller of `stream` called, which came to `own`; `None`: that very address, or one that the kernel has
+/// forgotten.
+pub fn destination(stream: &TcpStream, own: SocketAddr, by: Capture) -> Option<SocketAddr> {
+    let own = canonical(own);
+    let called = translated(stream, own);
+    match by {
+        Capture::Redirect => called.filter(|called| *called != own),
         // What this machine called itself is translated all the same.
-        Capture::Tproxy => Some(translated(stream, own).unwrap_or(own)),
-        Capture::Redirect => translated(stream, own),
-    };
-    Ok(called.filter(|called| by == Capture::Tproxy || *called != own))
+        Capture::Tproxy => Some(called.unwrap_or(own)),
+    }
 }
 
 /// What the kernel's connection tracking remembers: SO_ORIGINAL_DST, or IP6T_SO_ORIGINAL_DST.
