@@ -267,7 +267,11 @@ impl Dial {
     /// Shakes hands with whoever listens at `address`, or says why not.
     pub async fn connect(&self, address: SocketAddr) -> Result<TlsStream<TcpStream>, String> {
         let stream = TcpStream::connect(address).await;
-        let stream = stream.map_err(|error| error.to_string())?;
+        self.over(stream.map_err(|error| error.to_string())?).await
+    }
+
+    /// The same, over a connection that is there.
+    pub async fn over(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, String> {
         stream.set_nodelay(true).unwrap();
         let name = ServerName::try_from(self.name.clone()).unwrap();
         let connector = TlsConnector::from(self.config());

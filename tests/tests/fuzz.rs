@@ -49,3 +49,13 @@ fn any_retry_after_is_a_wait_or_nothing() {
 fn any_resource_is_refused_with_a_text_or_survives_the_wire() {
     fuzz::mutations(&corpus("xds"), 3000, fuzz::xds);
 }
+
+#[test]
+fn any_first_bytes_are_told_apart_and_the_name_is_the_one_that_rustls_finds() {
+    fuzz::mutations(&corpus("client_hello"), 3000, fuzz::client_hello);
+}
+
+#[test]
+fn any_header_of_the_proxy_protocol_is_read_or_refused() {
+    fuzz::mutations(&corpus("proxy_protocol"), 20_000, fuzz::proxy_protocol);
+}

@@ -1,5 +1,7 @@
 //! TLS with callers: which certificate they are shown, what they speak, who they are, and that a renewal touches nobody.
 
+mod key_exchange;
+
 use std::{
     fs,
     time::{Duration, Instant},

@@ -72,8 +72,8 @@ pub(crate) fn listener() -> Shape<Listener> {
         cluster: optional(cluster()),
         /// Where connections go that are not HTTP, by weight.
         clusters: optional(clusters()),
-        /// Where TLS connections go that are passed on as they are, by the name that the client asks for; what is not
-        /// named here goes to `cluster`.
+        /// Where TLS connections go, by the name that the client asks for; what is not named here goes to `cluster`. They
+        /// are passed on as they are, or decrypted if there is `tls`.
         sni: default(sni(), Vec::new()),
         /// How connections that are not HTTP are made and kept.
         tcp: nested(tcp::tcp()),
@@ -151,6 +151,11 @@ fn from_keys(keys: Keys) -> Listener {
             policy: keys.detect,
         }),
     };
+    let mut tls = keys.tls;
+    if let (Speaks::Tcp(_), Some(ListenerTls::Own(own))) = (&speaks, &mut tls) {
+        // It is not known what is spoken above, so nothing can be agreed on.
+        own.alpn.clear();
+    }
     for (index, route) in routes.iter_mut().enumerate() {
         if route.name.is_empty() {
             route.name = format!("{name}/{index}").into();
@@ -162,7 +167,7 @@ fn from_keys(keys: Keys) -> Listener {
         transparent: keys.transparent,
         speaks,
         proxy_protocol: keys.proxy_protocol,
-        tls: keys.tls,
+        tls,
         forward_client_cert: keys.forward_client_cert,
         trusted_proxies: keys.trusted_proxies,
         via: keys.via,

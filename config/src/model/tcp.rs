@@ -20,7 +20,7 @@ pub enum Speaks {
 /// Where connections go, and how they are kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tcp {
-    /// By the name that a TLS client asks for (SNI), looked at first and passed on untouched.
+    /// By the name that a TLS client asks for (SNI), looked at first. Passed on untouched, if the listener has no TLS.
     pub sni: Vec<(HostMatch, ClusterRef)>,
     /// Where all others go, by weight; empty: they are closed.
     pub clusters: Vec<WeightedCluster>,

@@ -61,7 +61,7 @@ pub fn guess(bytes: &[u8]) -> Spoken {
         Some(spoken) => spoken,
         None => match method(bytes) {
             // A path follows: a line of a browser with much to say.
-            Some(rest) if matches!(rest, [b'/', _, ..]) => Spoken::Http1,
+            Some([b'/', _, ..]) => Spoken::Http1,
             _ => Spoken::Opaque,
         },
     }

@@ -87,9 +87,13 @@ impl<'a> Account<'a> {
         let (Some(log), Some(time)) = (self.worker.access_log(), self.time) else {
             return;
         };
+        let session = self.connection.secured().map(|secured| &secured.session);
+        let peer = session.and_then(|session| session.peer.as_ref());
         log.write_connection(&ConnectionEntry {
             time,
             client: self.connection.peer.ip(),
+            tls: session.map(|session| session.version.as_str()),
+            peer: peer.map(|peer| peer.name()),
             server_name: self.name.as_deref(),
             error,
             bytes_in: bytes.0,

@@ -59,13 +59,15 @@ pub async fn serve(
     worker: &Rc<Worker>,
     ready: Option<Connected>,
 ) {
-    let name = match destinations.by_name() {
-        true => match connection.run(hello(&mut caller), |_| ()).await {
+    let name = match connection.secured() {
+        // It was asked for within the handshake that is over.
+        Some(secured) => secured.session.server_name.as_deref().map(str::to_owned),
+        None if destinations.by_name() => match connection.run(hello(&mut caller), |_| ()).await {
             Some(Ok(name)) => name,
             Some(Err(_)) => return worker.metrics().downstream_error(DownstreamError::Reset),
             None => return,
         },
-        false => None,
+        None => None,
     };
     let target = destinations.find(name.as_deref(), connection, worker);
     let metrics = target
@@ -75,7 +77,7 @@ pub async fn serve(
     let target = match target {
         Ok(target) => target,
         Err(error) => {
-            if account.name().is_some() {
+            if account.name().is_some() && connection.secured().is_none() {
                 let _ = caller.stream.write_all(&UNRECOGNIZED_NAME).await;
             }
             return account.refused(&error);

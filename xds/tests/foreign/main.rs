@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, deprecated, missing_docs)]
 
 mod clusters;
+mod connections;
 mod listeners;
 mod made;
 mod refusals;

@@ -86,7 +86,7 @@ fn own() -> Shape<ServerTls> {
         crl: optional(files()),
         /// The oldest version that is spoken.
         min_version: default(version(), TlsVersion::default()),
-        /// What is offered above TLS, the preferred first.
+        /// What is offered above TLS, the preferred first. Nothing by `protocol: tcp`.
         alpn: default(list(alpn()), defaults::TLS_ALPN.to_vec()),
     });
     keys.rule(some_certificate)

@@ -16,6 +16,10 @@ pub struct ConnectionEntry<'a> {
     pub time: SystemTime,
     /// The caller, as believed.
     pub client: IpAddr,
+    /// The version of TLS that is spoken with the caller.
+    pub tls: Option<&'static str>,
+    /// Who the caller is by its certificate.
+    pub peer: Option<&'a str>,
     /// The name that a TLS client asked for.
     pub server_name: Option<&'a str>,
     /// Why it came to no endpoint, or to no good end.
@@ -52,6 +56,8 @@ impl ConnectionEntry<'_> {
         number(line, self.bytes_in);
         text::name(line, "out");
         number(line, self.bytes_out);
+        text::plain(line, "tls", self.tls.map(str::as_bytes));
+        text::plain(line, "peer", self.peer.map(str::as_bytes));
         text::plain(line, "listener", Some(self.listener.as_bytes()));
         text::plain(line, "server_name", self.server_name.map(str::as_bytes));
         text::name(line, "trail");
@@ -65,6 +71,12 @@ impl ConnectionEntry<'_> {
         line.push(b'"');
         json::shown(line, "client", self.client);
         json::text(line, "protocol", b"TCP");
+        if let Some(version) = self.tls {
+            json::text(line, "tls", version.as_bytes());
+        }
+        if let Some(peer) = self.peer {
+            json::text(line, "peer", peer.as_bytes());
+        }
         if let Some(name) = self.server_name {
             json::text(line, "server_name", name.as_bytes());
         }
@@ -120,6 +132,8 @@ mod tests {
         let entry = ConnectionEntry {
             time: UNIX_EPOCH + Duration::from_millis(1_763_681_341_042),
             client: "10.0.0.9".parse().unwrap(),
+            tls: Some("1.3"),
+            peer: Some("spiffe://example.org/ns/shop/sa/web"),
             server_name: Some("db.example.com"),
             error: Some("idle_timeout"),
             bytes_in: 12,
@@ -132,7 +146,7 @@ mod tests {
         let (mut text, mut json) = (Vec::new(), Vec::new());
         entry.text(&mut text);
         entry.json(&mut json);
-        insta::assert_snapshot!(String::from_utf8(text).unwrap(), @r#"2025-11-20T23:29:01.042Z 10.0.0.9 TCP 12.345ms connect=0.312ms error=idle_timeout in=12 out=345 listener=the\u0020db server_name=db.example.com trail="db pick=10.0.0.2:5432 connected""#);
-        insta::assert_snapshot!(String::from_utf8(json).unwrap(), @r#"{"time":"2025-11-20T23:29:01.042Z","client":"10.0.0.9","protocol":"TCP","server_name":"db.example.com","error":"idle_timeout","bytes_in":12,"bytes_out":345,"duration_ms":12.345,"connect_ms":0.312,"attempts":1,"listener":"the db","cluster":"db","endpoint":"10.0.0.2:5432","trail":"db pick=10.0.0.2:5432 connected"}"#);
+        insta::assert_snapshot!(String::from_utf8(text).unwrap(), @r#"2025-11-20T23:29:01.042Z 10.0.0.9 TCP 12.345ms connect=0.312ms error=idle_timeout in=12 out=345 tls=1.3 peer=spiffe://example.org/ns/shop/sa/web listener=the\u0020db server_name=db.example.com trail="db pick=10.0.0.2:5432 connected""#);
+        insta::assert_snapshot!(String::from_utf8(json).unwrap(), @r#"{"time":"2025-11-20T23:29:01.042Z","client":"10.0.0.9","protocol":"TCP","tls":"1.3","peer":"spiffe://example.org/ns/shop/sa/web","server_name":"db.example.com","error":"idle_timeout","bytes_in":12,"bytes_out":345,"duration_ms":12.345,"connect_ms":0.312,"attempts":1,"listener":"the db","cluster":"db","endpoint":"10.0.0.2:5432","trail":"db pick=10.0.0.2:5432 connected"}"#);
     }
 }
