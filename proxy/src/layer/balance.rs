@@ -33,7 +33,8 @@ impl<S> Balance<S> {
 
     fn pick(&self, call: &mut Call) -> Result<(), Error> {
         if let Some(only) = call.only.clone().filter(|_| !call.diverted) {
-            return Ok(take(call, only, false));
+            take(call, only, false);
+            return Ok(());
         }
         let cluster = call.cluster.as_ref().ok_or(Error::NoEndpoint)?;
         let hash = match &cluster.config.balancer {

@@ -163,9 +163,12 @@ impl Transparent {
                 };
                 Some(self.at(at))
             }
-            model::Transparent::Outbound(_) => clusters
-                .called_at(called)
-                .or_else(|| of_endpoint(called, clusters)),
+            model::Transparent::Outbound(_) => {
+                let known = clusters.called_at(called);
+                let known = known.or_else(|| of_endpoint(called, clusters));
+                // What no route names is kept for as long as it is used.
+                known.inspect(|meant| meant.cluster.use_by_host())
+            }
         }
     }
 

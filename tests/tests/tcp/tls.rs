@@ -69,12 +69,17 @@ async fn tls_ends_here_and_its_connections_go_by_the_name_of_the_handshake() {
 /// Hears a line before TLS, then says within TLS what that line was.
 async fn behind_a_header(authority: &Authority) -> RawEndpoint {
     let acceptor = authority.acceptor(&authority.issue("db", &["db.internal"]), &[], false);
-    RawEndpoint::serve(move |mut raw, _| {
+    RawEndpoint::serve(move |raw, _| {
         let acceptor = acceptor.clone();
         async move {
-            let line = raw.read_until("\r\n").await;
-            let mut stream = acceptor.accept(raw.into_stream()).await.unwrap();
-            stream.write_all(line.as_bytes()).await.unwrap();
+            let mut stream = raw.into_stream();
+            let mut line = Vec::new();
+            // By the byte: what follows it at once is TLS.
+            while !line.ends_with(b"\r\n") {
+                line.push(stream.read_u8().await.unwrap());
+            }
+            let mut stream = acceptor.accept(stream).await.unwrap();
+            stream.write_all(&line).await.unwrap();
             stream.shutdown().await.unwrap();
         }
     })
