@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use outrigger_tests::{Client, Endpoint, Proxy, Raw, RawEndpoint, eventually};
+use outrigger_tests::{Authority, Client, Endpoint, Proxy, Raw, RawEndpoint, eventually, get_with};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// A table of one listener that detects, before an HTTP cluster `web` and a cluster `db` for all else.
 fn table(web: &Endpoint, db: &RawEndpoint, listener: &str) -> String {
@@ -166,4 +167,27 @@ async fn one_who_stops_in_the_middle_of_a_word_goes_where_it_seems_to_belong() {
     .await;
     client.write("ly HTTP/1.1\r\nhost: a\r\n\r\n").await;
     assert_eq!(client.read_reply().await.expect("a reply").status, 200);
+}
+
+#[tokio::test]
+async fn it_is_found_out_within_tls_as_well() {
+    let authority = Authority::new();
+    let own = authority.issue("own", &["localhost"]);
+    let (web, db) = (Endpoint::named("web").await, greeting().await);
+    let listener = format!("    cluster: db\n    tls: {{ certificates: [{own}] }}");
+    let proxy = Proxy::start(table(&web, &db, &listener)).await;
+    // By what was agreed on, and by the first bytes.
+    for alpn in [&["h2"][..], &["http/1.1"], &[]] {
+        let dial = authority.dial().alpn(alpn);
+        let mut client = Client::tls(proxy.address, &dial).await.unwrap();
+        let request = get_with("/", &[("host", "localhost")]);
+        assert_eq!(client.request(request).await.text(), "web", "{alpn:?}");
+    }
+    let mut stream = authority.dial().connect(proxy.address).await.unwrap();
+    let mut heard = [0; 11];
+    stream.read_exact(&mut heard).await.unwrap();
+    assert_eq!(&heard, b"220 hello\r\n");
+    stream.write_all(b"EHLO me\r\n").await.unwrap();
+    stream.read_exact(&mut heard[..9]).await.unwrap();
+    assert_eq!(&heard[..9], b"EHLO me\r\n");
 }

@@ -21,7 +21,10 @@ impl Press {
     /// The resources of these parts.
     pub fn print(&mut self, listeners: &[Arc<Listener>], clusters: &[Arc<Cluster>]) -> Sheets {
         let cluster = |it: &Cluster| [Some(encode::cluster(it)), encode::endpoints(it)];
-        let listener = |it: &Listener| [Some(encode::listener(it)), Some(encode::routes(it))];
+        let listener = |it: &Listener| {
+            let routes = it.speaks.http().then(|| encode::routes(it));
+            [Some(encode::listener(it)), routes]
+        };
         let [clusters, endpoints] = self.clusters.print(clusters, |it| &it.name, cluster);
         let [listeners, routes] = self.listeners.print(listeners, |it| &it.name, listener);
         [clusters, endpoints, listeners, routes]

@@ -66,6 +66,8 @@ async fn tls_ends_here_and_its_connections_go_by_the_name_of_the_handshake() {
     read.expect_err("nobody takes that name: reset, not an orderly end");
 }
 
+const HEADER: &str = "PROXY TCP4 192.0.2.1 198.51.100.1 5 443\r\n";
+
 /// Hears a line before TLS, then says within TLS what that line was.
 async fn behind_a_header(authority: &Authority) -> RawEndpoint {
     let acceptor = authority.acceptor(&authority.issue("db", &["db.internal"]), &[], false);
@@ -73,11 +75,8 @@ async fn behind_a_header(authority: &Authority) -> RawEndpoint {
         let acceptor = acceptor.clone();
         async move {
             let mut stream = raw.into_stream();
-            let mut line = Vec::new();
-            // By the byte: what follows it at once is TLS.
-            while !line.ends_with(b"\r\n") {
-                line.push(stream.read_u8().await.unwrap());
-            }
+            let mut line = [0; HEADER.len()];
+            stream.read_exact(&mut line).await.unwrap();
             let mut stream = acceptor.accept(stream).await.unwrap();
             stream.write_all(&line).await.unwrap();
             stream.shutdown().await.unwrap();
@@ -88,7 +87,6 @@ async fn behind_a_header(authority: &Authority) -> RawEndpoint {
 
 #[tokio::test]
 async fn a_header_of_the_proxy_protocol_goes_before_tls_both_in_and_out() {
-    const HEADER: &str = "PROXY TCP4 192.0.2.1 198.51.100.1 5 443\r\n";
     let authority = Authority::new();
     let endpoint = behind_a_header(&authority).await;
     let text = format!(

@@ -14,7 +14,7 @@ use std::{
     sync::Arc,
 };
 
-use outrigger_config::model::{self, Cluster, Endpoint, Fallback, Listener, Route};
+use outrigger_config::model::{self, Cluster, Endpoint, Fallback, Listener, Route, Tcp};
 use outrigger_xds::decode;
 
 use super::{
@@ -220,7 +220,8 @@ impl Assembly {
             (None, decode::Routes::Named(_)) => return false,
         };
         let settled = |cluster: &Arc<str>| self.settled(cluster, resources, now);
-        if !routes.iter().flat_map(clusters_of).all(settled) {
+        let by_routes = routes.iter().flat_map(clusters_of).all(settled);
+        if !by_routes || !passed_on(&listener.model).all(settled) {
             return false;
         }
         let model = Listener {
@@ -261,6 +262,12 @@ impl Assembly {
 fn clusters_of(route: &Route) -> impl Iterator<Item = &Arc<str>> {
     let clusters = route.clusters().iter();
     clusters.map(|weighted| &weighted.cluster.name)
+}
+
+/// The clusters that a listener names itself, for connections that are not HTTP.
+fn passed_on(listener: &Listener) -> impl Iterator<Item = &Arc<str>> {
+    let tcp = listener.speaks.tcp().into_iter();
+    tcp.flat_map(Tcp::references).map(|cluster| &cluster.name)
 }
 
 /// The cluster that stands in for one.

@@ -74,6 +74,7 @@ impl Client {
         let listeners = self.assembly.listeners();
         let routes = listeners.iter().map(|listener| {
             let clusters = listener.routes.iter().flat_map(clusters_of);
+            let clusters = clusters.chain(passed_on(listener));
             let clusters: Vec<&str> = clusters.map(|name| &**name).collect();
             format!("{}->{}", listener.name, clusters.join("+"))
         });
@@ -109,6 +110,21 @@ fn a_first_listener_waits_for_its_routes_clusters_and_endpoints() {
     client.assert_serves(&["l->a"], &["a:1"]);
     assert!(client.assembly.is_whole(&client.resources));
     assert!(!client.assemble(), "nothing has changed");
+}
+
+#[test]
+fn a_listener_of_bytes_waits_for_the_clusters_that_it_names_itself() {
+    const BYTES: &str = "listeners: [{ name: l, address: 127.0.0.1:1, protocol: tcp, cluster: a, sni: { b.example: b } }]\nclusters: { a: { endpoints: [127.0.0.1:5] }, b: { endpoints: [127.0.0.1:6] } }";
+    let mut client = Client::new();
+    client.hear(Kind::Listener, "l", BYTES);
+    assert_eq!(client.resources.names(Kind::Routes), BTreeSet::new());
+    for name in ["a", "b"] {
+        assert_eq!(client.serves().0, [""; 0]);
+        client.hear(Kind::Cluster, name, BYTES);
+        client.hear(Kind::Endpoints, name, BYTES);
+    }
+    client.assert_serves(&["l->b+a"], &["a:1", "b:1"]);
+    assert!(client.assembly.is_whole(&client.resources));
 }
 
 #[test]

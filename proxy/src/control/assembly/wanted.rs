@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use outrigger_config::model::Route;
 use outrigger_xds::decode;
 
-use super::{Assembly, clusters_of, fallback_of};
+use super::{Assembly, clusters_of, fallback_of, passed_on};
 use crate::control::resources::{Resources, Wanted};
 
 impl Assembly {
@@ -24,6 +24,8 @@ impl Assembly {
                 .extend(all.map(|(name, _)| Arc::clone(name)));
         }
         for (_, listener) in resources.listeners.present() {
+            let passed_on = passed_on(&listener.value.model);
+            wanted.clusters.extend(passed_on.cloned());
             match &listener.value.routes {
                 decode::Routes::Inline(routes) => add(&mut wanted.clusters, routes),
                 decode::Routes::Named(name) => _ = wanted.routes.insert(Arc::clone(name)),
@@ -35,6 +37,7 @@ impl Assembly {
             }
         }
         for part in self.listeners.values() {
+            wanted.clusters.extend(passed_on(&part.model).cloned());
             add(&mut wanted.clusters, &part.model.routes);
         }
         self.add_fallbacks(&mut wanted.clusters, resources);
