@@ -30,6 +30,7 @@ mod retry;
 mod route;
 mod tcp;
 mod tls;
+mod transparent;
 
 use std::net::SocketAddr;
 

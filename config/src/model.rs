@@ -24,6 +24,7 @@ mod selector;
 mod spiffe_id;
 mod tcp;
 mod tls;
+mod transparent;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -51,8 +52,9 @@ pub use spiffe_id::SpiffeId;
 pub use tcp::{Detect, DetectPolicy, ProxyProtocol, ProxyVersion, Speaks, Tcp, TcpPolicy};
 pub use tls::{
     Alpn, Certificate, ClientCa, ClientCertificates, ClientTls, ClusterTls, Identity, ListenerTls,
-    ServerTls, TlsVersion, Trust,
+    ServerTls, Strangers, TlsVersion, Trust,
 };
+pub use transparent::{Capture, Inbound, Listening, Outbound, Source, Transparent, Unknown};
 
 /// A whole checked table: what the proxy compiles into its snapshot.
 #[derive(Clone, Debug, PartialEq)]

@@ -25,6 +25,20 @@ impl Network {
     }
 }
 
+impl Network {
+    /// Whether it is one of IPv4 addresses.
+    pub fn is_ipv4(&self) -> bool {
+        self.address.is_ipv4()
+    }
+
+    /// Whether all of `other` lies within.
+    pub fn holds(&self, other: &Self) -> bool {
+        self.prefix <= other.prefix
+            && self.is_ipv4() == other.is_ipv4()
+            && self.contains(other.address)
+    }
+}
+
 impl FromStr for Network {
     type Err = String;
 
@@ -80,6 +94,15 @@ mod tests {
         assert!(contains("0.0.0.0/0", "192.0.2.1") && contains("::/0", "2001:db8::1"));
         assert!(!contains("0.0.0.0/0", "::1") && !contains("::/0", "192.0.2.1"));
         assert!(contains("10.0.0.0/8", "::ffff:10.1.2.3"));
+    }
+
+    #[test]
+    fn a_network_holds_those_within_and_itself() {
+        let network = |text: &str| -> Network { text.parse().unwrap() };
+        let holds = |one: &str, other: &str| network(one).holds(&network(other));
+        assert!(holds("10.0.0.0/8", "10.1.0.0/16") && holds("10.0.0.0/8", "10.9.9.9/8"));
+        assert!(!holds("10.1.0.0/16", "10.0.0.0/8") && !holds("10.0.0.0/8", "11.0.0.0/8"));
+        assert!(!holds("::/0", "10.0.0.0/8") && !holds("0.0.0.0/0", "fd00::/8"));
     }
 
     #[test]

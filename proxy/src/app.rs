@@ -203,7 +203,7 @@ impl App {
         });
         let status = Arc::new(Status::new(standing.clone()));
         let (ask_drain, drain_asked) = mpsc::channel(1);
-        let admin_sockets = sockets.at(admin, 1).map_err(|error| Failure::Bind {
+        let admin_sockets = sockets.at(admin, 1, None).map_err(|error| Failure::Bind {
             address: admin,
             what: "admin".to_owned(),
             error,
@@ -312,6 +312,9 @@ impl App {
             .follow(&snapshot, &self.shared.telemetry.registry);
         for listener in &snapshot.listeners {
             listener.limits.tend(now);
+            if let Some(transparent) = &listener.transparent {
+                transparent.tend(now);
+            }
         }
         self.tls.tend(SystemTime::now());
         self.shared.overload.tend(&snapshot.config.overload, now);

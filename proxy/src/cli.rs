@@ -9,9 +9,12 @@ use clap::{Args, Parser, Subcommand};
 use outrigger_config::model;
 use outrigger_entrance::{Caller, ClientFiles};
 
-use crate::control::{
-    self, Node, Server,
-    node::{Label, hostname},
+use crate::{
+    control::{
+        self, Node, Server,
+        node::{Label, hostname},
+    },
+    init,
 };
 
 /// A service-mesh sidecar proxy and L7 load balancer.
@@ -241,6 +244,8 @@ pub enum Command {
     Explain(Explain),
     /// Prints the JSON schema of the file format.
     Schema,
+    /// Sets the rules by which the kernel sends connections to transparent listeners.
+    Init(init::Options),
 }
 
 /// `outrigger explain --config FILE METHOD URL [-H NAME:VALUE ...]`.

@@ -3,6 +3,7 @@
 //! Workers decide on each request; the control thread tends, four times a second, what changes with time alone.
 
 use std::{
+    net::IpAddr,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -10,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use outrigger_config::model;
+use outrigger_config::model::{self, Source};
 
 use crate::{
     balance::estimate::Decay,
@@ -22,6 +23,8 @@ use crate::{
     retry::Allowance,
     telemetry::metrics::{ClusterMetrics, Registry},
     tls::{self, Client},
+    transparent::ByAddress,
+    upstream::connect::Origin,
 };
 
 /// How often [`Cluster::tend`] is called.
@@ -31,6 +34,8 @@ pub const TEND: Duration = Duration::from_millis(250);
 pub struct Cluster {
     /// What the table says of it; the endpoints that it lists may be others by now.
     pub config: model::Cluster,
+    /// Whose its endpoints are, if nobody lists them, but they are called by their address.
+    pub by_address: Option<ByAddress>,
     /// What its endpoints are spoken to with below HTTP; `None`: nothing.
     pub tls: Option<Arc<Client>>,
     /// Those that it lists now.
@@ -76,6 +81,25 @@ impl Cluster {
         {
             return Arc::clone(before);
         }
+        let cluster = Self::new(config, tls, zone, before, registry);
+        Arc::new(cluster)
+    }
+
+    /// One that no table has: a policy for endpoints that are called by their address.
+    pub fn by_address(config: &model::Cluster, of: ByAddress, registry: &Registry) -> Arc<Self> {
+        Arc::new(Self {
+            by_address: Some(of),
+            ..Self::new(config, None, None, None, registry)
+        })
+    }
+
+    fn new(
+        config: &model::Cluster,
+        tls: Option<&Arc<Client>>,
+        zone: Option<&Arc<str>>,
+        before: Option<&Arc<Self>>,
+        registry: &Registry,
+    ) -> Self {
         let decay = match config.balancer {
             model::Balancer::PeakEwma { decay } => decay,
             _ => model::default::EWMA_DECAY,
@@ -106,6 +130,7 @@ impl Cluster {
                 before.map(|before| &before.outliers),
             ),
             config: config.clone(),
+            by_address: None,
             tls: tls.map(Arc::clone),
             listed: Mutex::new(listed.clone()),
             circuit_breaker,
@@ -123,7 +148,23 @@ impl Cluster {
             used_by_host: AtomicBool::new(true),
         };
         cluster.update(&listed, before.map(|before| &before.endpoints));
-        Arc::new(cluster)
+        cluster
+    }
+
+    /// Whether each of its endpoints' connections is for one caller, from whose own address it comes.
+    pub fn as_caller(&self) -> bool {
+        self.by_address == Some(ByAddress::Application(Source::Caller))
+    }
+
+    /// Where a connection to one of its endpoints comes from, if it is for `caller` alone.
+    pub fn origin(&self, caller: Option<IpAddr>) -> Origin {
+        match self.by_address {
+            None | Some(ByAddress::Elsewhere) => Origin::Usual,
+            Some(ByAddress::Application(source)) => match caller {
+                Some(caller) if source == Source::Caller => Origin::Caller(caller.to_canonical()),
+                _ => Origin::Loopback,
+            },
+        }
     }
 
     /// Whether its endpoints are spoken to with this: then connections to them may be shared.

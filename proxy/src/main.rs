@@ -8,6 +8,7 @@ use clap::Parser;
 use outrigger::{
     app,
     cli::{Cli, Command, Explain},
+    init,
     route::explain::{self, Question},
 };
 use outrigger_config::{Config, Problems};
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }),
         Some(Command::Explain(ask)) => load(&ask.config, |config| explain(config, &ask)),
+        Some(Command::Init(options)) => init(&options),
         Some(Command::Schema) => {
             println!("{:#}", outrigger_config::schema());
             ExitCode::SUCCESS
@@ -95,6 +97,22 @@ fn explain(config: &Config, ask: &Explain) -> ExitCode {
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::from(USAGE)
+        }
+    }
+}
+
+fn init(options: &init::Options) -> ExitCode {
+    match init::run(options) {
+        Ok(done) => {
+            println!("{}", done.trim_end());
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::from(match failure {
+                init::Failure::Usage(_) => USAGE,
+                _ => FAILURE,
+            })
         }
     }
 }

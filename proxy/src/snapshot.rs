@@ -34,6 +34,7 @@ use crate::{
     tcp::Destinations,
     telemetry::metrics::{FilterMetrics, Registry, RouteMetrics},
     tls,
+    transparent::Transparent,
 };
 
 /// A table in force.
@@ -66,6 +67,8 @@ pub struct Listener {
     pub authorization: Option<Arc<Authorization>>,
     /// What may be under way at once.
     pub limits: ListenerLimits,
+    /// What is done with connections that were meant for others, if it takes any.
+    pub transparent: Option<Arc<Transparent>>,
     /// Where connections go that are not HTTP, if anywhere.
     pub tcp: Option<Arc<Destinations>>,
     router: Router,
@@ -181,8 +184,8 @@ impl Listener {
         let name = &config.name;
         let acme = tls.challenges(config);
         let tls = tls.server(config.address);
-        let known = before.filter(|before| before.config.name == *name);
-        let known: Map<_, _> = known
+        let known_before = before.filter(|before| before.config.name == *name);
+        let known: Map<_, _> = known_before
             .into_iter()
             .flat_map(|before| before.routes.iter())
             .map(|route| (&*route.config.name, route))
@@ -223,6 +226,10 @@ impl Listener {
                 &"".into(),
             ),
             limits: ListenerLimits::new(&config.limits, limits, name, registry),
+            transparent: config.transparent.as_ref().map(|transparent| {
+                let before = known_before.and_then(|before| before.transparent.as_ref());
+                Transparent::compile(transparent, name, before, registry)
+            }),
             tcp: config
                 .speaks
                 .tcp()

@@ -24,6 +24,7 @@ use tokio::{
 };
 
 use crate::{
+    call::Call,
     clock,
     control::on_demand::OnDemand,
     downstream::{Registry, accept::accept},
@@ -41,6 +42,7 @@ use crate::{
         access_log::AccessLog,
         metrics::{OverloadReason, ProxyMetrics, TlsMetrics},
     },
+    transparent::Meant,
     upstream::Pools,
 };
 
@@ -129,6 +131,13 @@ impl Worker {
     pub fn by_host(&self, names: &Names<'_>) -> Option<Arc<Cluster>> {
         let found = self.with_snapshot(|snapshot| snapshot.clusters.by_host(names).map(Arc::clone));
         found.inspect(|cluster| cluster.use_by_host())
+    }
+
+    /// What is meant by the address that the caller of a request called, if that was not this proxy's.
+    pub fn meant(&self, call: &Call) -> Option<Meant> {
+        let transparent = call.listener.transparent.as_ref()?;
+        let called = call.connection.ends().destination;
+        self.with_snapshot(|snapshot| transparent.meant(called, &snapshot.clusters))
     }
 
     /// Where clusters are asked for that the table does not have.

@@ -43,6 +43,13 @@ if [[ ! -x $INTEROP_HOME/bin/envoy ]]; then
     ln -sf "$(realpath "$here/../../target/peers/envoy/envoy")" "$INTEROP_HOME/bin/envoy"
 fi
 
+# Pods of network namespaces take root, and so do the rules in them: whoever may make those may install what sets them.
+for command in nft:nftables iptables:iptables ip:iproute2; do
+    if ((EUID == 0)) && ! command -v "${command%%:*}" >/dev/null; then
+        apt-get install -y -qq --no-install-recommends "${command##*:}" >&2 || loudly "${command##*:} could not be installed"
+    fi
+done
+
 # From Debian: installing needs rights that a test run should not take.
 for command in curl:curl nghttp:nghttp2-client promtool:prometheus prometheus:prometheus unbound:unbound; do
     command -v "${command%%:*}" >/dev/null || loudly "${command%%:*} is missing: apt-get install ${command##*:}"

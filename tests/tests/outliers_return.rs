@@ -201,10 +201,10 @@ async fn an_ejected_endpoint_is_asked_before_its_time_when_nobody_else_is_left()
     drop(second);
     for _ in 0..20 {
         let reply = client.request(get("/")).await;
-        assert_eq!((reply.status.as_u16(), &*reply.text()), (200, "first"));
+        assert_eq!((reply.status.as_u16(), reply.text()), (200, "first"));
     }
     drop(first);
     let _second = Endpoint::named_at("second", later).await;
     let reply = client.request(get("/")).await;
-    assert_eq!((reply.status.as_u16(), &*reply.text()), (200, "second"));
+    assert_eq!((reply.status.as_u16(), reply.text()), (200, "second"));
 }

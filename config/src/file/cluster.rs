@@ -4,9 +4,10 @@ mod endpoint;
 mod pool;
 mod zones;
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use super::{
+    address::peer_address,
     balancer::balancer,
     circuit_breaker::{circuit_breaker, fallback_elsewhere},
     dns::dns,
@@ -19,6 +20,7 @@ use super::{
     retry::retry_budget,
     tcp::{one_client_a_connection, proxy_version},
     tls::cluster_tls,
+    transparent::called_once,
 };
 use crate::{
     model::{
@@ -28,7 +30,7 @@ use crate::{
     },
     problem::Fault,
     reader::Reader,
-    shape::{Shape, choice, default, keys, map, nested, optional, or_off, word},
+    shape::{Shape, choice, default, keys, list, map, nested, optional, or_off, word},
     yaml::Node,
 };
 use endpoint::endpoints;
@@ -38,6 +40,7 @@ use zones::zones;
 struct Keys {
     endpoints: Option<Vec<Endpoint>>,
     dns: Option<Dns>,
+    addresses: Vec<SocketAddr>,
     protocol: Protocol,
     proxy_protocol: Option<ProxyVersion>,
     balancer: Balancer,
@@ -70,6 +73,7 @@ pub(super) fn clusters() -> Shape<Vec<Cluster>> {
     };
     map(name(), cluster())
         .rule(fallback_elsewhere)
+        .rule(called_once)
         .convert(into, from)
 }
 
@@ -83,6 +87,9 @@ pub(crate) fn cluster() -> Shape<Cluster> {
         endpoints: optional(endpoints()),
         /// A name whose addresses are its endpoints. This or `endpoints`.
         dns: optional(dns()),
+        /// Where it is called by those who know of no proxy, as the address of a Kubernetes Service: what a `transparent`
+        /// listener takes that was meant for one of these goes to this cluster.
+        addresses: default(list(peer_address()), Vec::new()),
         /// What is spoken to the endpoints.
         protocol: default(protocol(), Protocol::default()),
         /// The PROXY protocol: each connection begins with a header that tells the endpoint whose it is. Not at all when
@@ -128,6 +135,7 @@ fn from_keys(keys: Keys) -> Cluster {
     Cluster {
         name: Arc::default(),
         endpoints: keys.dns.map_or(listed, Endpoints::Dns),
+        addresses: keys.addresses,
         protocol: keys.protocol,
         proxy_protocol: keys.proxy_protocol,
         tls: keys.tls,
@@ -153,6 +161,7 @@ fn to_keys(cluster: &Cluster) -> Keys {
     Keys {
         endpoints,
         dns,
+        addresses: cluster.addresses.clone(),
         protocol: cluster.protocol,
         proxy_protocol: cluster.proxy_protocol,
         balancer: cluster.balancer.clone(),

@@ -13,6 +13,7 @@ use super::{
     route::{cluster, clusters, one_of_several, route},
     tcp::{self, Kind, detect, kind, only_what_is_spoken, proxy_protocol, sni},
     tls::{listener_tls, redirect_or_routes, redirect_to_https},
+    transparent::{redirected, transparent},
 };
 use serde_json::Value;
 
@@ -21,7 +22,7 @@ use crate::{
     model::{
         Authorization, ClusterRef, Destination, Detect, DetectPolicy, HostMatch, Listener,
         ListenerLimits, ListenerTls, ProxyProtocol, RateLimit, Redirect, Route, Speaks, Tcp,
-        TcpPolicy, WeightedCluster, default as defaults,
+        TcpPolicy, Transparent, WeightedCluster, default as defaults,
     },
     problem::Fault,
     reader::Reader,
@@ -34,7 +35,8 @@ use crate::{
 struct Keys {
     name: Option<Arc<str>>,
     address: SocketAddr,
-    protocol: Kind,
+    transparent: Option<Transparent>,
+    protocol: Option<Kind>,
     cluster: Option<WeightedCluster>,
     clusters: Option<Vec<WeightedCluster>>,
     sni: Vec<(HostMatch, ClusterRef)>,
@@ -64,8 +66,10 @@ pub(crate) fn listener() -> Shape<Listener> {
         name: optional(name()),
         /// Where it listens, as IP:port. Port 0 lets the system choose.
         address: required(bind_address()),
-        /// What is spoken there.
-        protocol: default(kind(), Kind::Http),
+        /// Takes connections that were meant for other addresses, and that the kernel sends here: see `outrigger init`.
+        transparent: optional(transparent()),
+        /// What is spoken there: `http`; where it is `transparent`, `detect`.
+        protocol: optional(kind()),
         /// Where connections go that are not HTTP.
         cluster: optional(cluster()),
         /// Where connections go that are not HTTP, by weight.
@@ -119,6 +123,7 @@ pub(crate) fn listener() -> Shape<Listener> {
             .rule(one_destination)
             .rule(redirect_or_routes)
             .rule(callers_can_show_it)
+            .rule(redirected)
             .convert(from_keys, to_keys),
     )
 }
@@ -135,14 +140,19 @@ fn from_keys(keys: Keys) -> Listener {
         Some(redirect) => vec![Route::redirect(redirect)],
         None => keys.routes.unwrap_or_else(by_host),
     };
-    let speaks = match keys.protocol {
+    let protocol = keys.protocol.unwrap_or(match keys.transparent {
+        Some(_) => Kind::Detect,
+        None => Kind::Http,
+    });
+    let somewhere = keys.transparent.is_some() || named.references().next().is_some();
+    let speaks = match protocol {
         Kind::Http => Speaks::Http,
         Kind::Tcp => {
             routes.clear();
             Speaks::Tcp(named)
         }
         Kind::Detect => Speaks::Detect(Detect {
-            tcp: Some(named).filter(|tcp| tcp.references().next().is_some()),
+            tcp: somewhere.then_some(named),
             policy: keys.detect,
         }),
     };
@@ -159,6 +169,7 @@ fn from_keys(keys: Keys) -> Listener {
     Listener {
         name,
         address: keys.address,
+        transparent: keys.transparent,
         speaks,
         proxy_protocol: keys.proxy_protocol,
         tls,
@@ -194,7 +205,8 @@ fn to_keys(listener: &Listener) -> Keys {
     Keys {
         name: Some(listener.name),
         address: listener.address,
-        protocol,
+        transparent: listener.transparent,
+        protocol: Some(protocol),
         cluster: None,
         clusters: Some(tcp.clusters).filter(|clusters| !clusters.is_empty()),
         sni: tcp.sni,

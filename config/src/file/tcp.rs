@@ -126,7 +126,12 @@ pub(super) fn proxy_version() -> Shape<ProxyVersion> {
 
 /// Rule of a listener: what is said of it belongs to what it speaks.
 pub(super) fn only_what_is_spoken(listener: &Node, reader: &mut Reader) {
-    let said = listener.get("protocol").map_or(Some("http"), Node::text);
+    let captured = listener.get("transparent").is_some();
+    let usual = match captured {
+        true => "detect",
+        false => "http",
+    };
+    let said = listener.get("protocol").map_or(Some(usual), Node::text);
     let report = |entry: &Entry, fault: Fault, reader: &mut Reader| {
         let steps: [Step; 1] = [entry.key.as_str().into()];
         reader.within(&steps, |reader| reader.report(&entry.key_span, fault));
@@ -161,7 +166,7 @@ pub(super) fn only_what_is_spoken(listener: &Node, reader: &mut Reader) {
     });
     let others = ["cluster", "clusters"];
     let somewhere = by_name || others.iter().any(|key| listener.entry(key).is_some());
-    if said == Some("tcp") && !somewhere {
+    if said == Some("tcp") && !captured && !somewhere {
         let fault = Fault::new("these connections go nowhere")
             .hint("give it `cluster`, `clusters`, or for TLS by the name asked for `sni`");
         reader.report(&listener.span, fault);

@@ -89,7 +89,7 @@ pub(super) fn asks_for_certificates(listener: &Node) -> bool {
     is_mesh(tls) || asks.is_some_and(|asks| asks != "off")
 }
 
-fn is_mesh(tls: &Node) -> bool {
+pub(super) fn is_mesh(tls: &Node) -> bool {
     tls.text() == Some(MESH) || tls.get(MESH).is_some()
 }
 

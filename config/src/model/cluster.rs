@@ -16,6 +16,8 @@ pub struct Cluster {
     pub name: Arc<str>,
     /// Where its endpoints come from.
     pub endpoints: Endpoints,
+    /// What it is called at by those who know of no proxy.
+    pub addresses: Vec<SocketAddr>,
     /// What is spoken to them.
     pub protocol: Protocol,
     /// How its endpoints are told whose a connection is; `None`: not at all.
@@ -52,6 +54,7 @@ impl Cluster {
         let Self {
             name,
             endpoints: _,
+            addresses,
             protocol,
             proxy_protocol,
             tls,
@@ -68,6 +71,7 @@ impl Cluster {
             retry_budget,
         } = self;
         *name == other.name
+            && *addresses == other.addresses
             && *protocol == other.protocol
             && *proxy_protocol == other.proxy_protocol
             && *tls == other.tls

@@ -36,6 +36,7 @@ impl Cluster {
         Self {
             name,
             endpoints: Endpoints::Static(Vec::new()),
+            addresses: Vec::new(),
             protocol: Protocol::default(),
             proxy_protocol: None,
             tls: None,

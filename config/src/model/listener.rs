@@ -2,7 +2,10 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use super::{Authorization, ListenerLimits, ListenerTls, ProxyProtocol, RateLimit, Route, Speaks};
+use super::{
+    Authorization, ListenerLimits, ListenerTls, ProxyProtocol, RateLimit, Route, Speaks,
+    Transparent,
+};
 use crate::network::Network;
 
 /// A bound address that accepts downstream connections.
@@ -12,6 +15,8 @@ pub struct Listener {
     pub name: Arc<str>,
     /// Where it listens.
     pub address: SocketAddr,
+    /// What is done with connections that were meant for other addresses; `None`: nobody sends it any.
+    pub transparent: Option<Transparent>,
     /// What its connections speak. What below is about requests has its defaults where there are none.
     pub speaks: Speaks,
     /// Whose connections begin with a header that says who is behind them; `None`: nobody's.
@@ -52,6 +57,7 @@ impl Listener {
         let Self {
             name,
             address,
+            transparent,
             tls,
             speaks,
             proxy_protocol,
@@ -71,6 +77,7 @@ impl Listener {
         } = self;
         *name == other.name
             && *address == other.address
+            && *transparent == other.transparent
             && *tls == other.tls
             && *speaks == other.speaks
             && *proxy_protocol == other.proxy_protocol

@@ -28,9 +28,19 @@ pub struct Certificate {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ListenerTls {
     /// As the process's [`Identity`], for those who have one of the same mesh.
-    Mesh,
+    Mesh(Strangers),
     /// With certificates of its own.
     Own(ServerTls),
+}
+
+/// What becomes of callers who are not of the mesh.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Strangers {
+    /// They are turned away.
+    #[default]
+    Refused,
+    /// They are served as if there was no mesh, in cleartext, or with TLS that is the application's own affair.
+    Served,
 }
 
 /// What a listener shows its callers, and asks of them.

@@ -1,11 +1,13 @@
 //! `/clusters`: what is known of each endpoint, and how requests are shared out.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::{
     clock,
     endpoint::{self, Set},
-    snapshot::{Cluster, Snapshot},
+    snapshot::{Cluster, Endpoint, Snapshot},
     telemetry::metrics::Label as _,
 };
 
@@ -15,8 +17,24 @@ pub fn show(snapshot: &Snapshot) -> String {
         .clusters
         .iter()
         .map(|cluster| (cluster.config.name.to_string(), one(cluster)))
+        .chain(snapshot.listeners.iter().filter_map(|listener| {
+            let (cluster, endpoints) = listener.transparent.as_ref()?.called();
+            Some((cluster.config.name.to_string(), called(&endpoints)))
+        }))
         .collect();
     format!("{clusters:#}\n")
+}
+
+/// What was called by its address, past the clusters of the table.
+fn called(endpoints: &[Arc<Endpoint>]) -> Value {
+    let endpoints = endpoints.iter().map(|endpoint| {
+        json!({
+            "address": endpoint.address,
+            "in_flight": endpoint.load.in_flight(),
+            "ewma_ms": endpoint.load.latency().map(|range| f64::from(range.high) * 1e3),
+        })
+    });
+    json!({ "by_address": true, "endpoints": endpoints.collect::<Vec<_>>() })
 }
 
 /// Why an endpoint takes no requests, since when, and how long it will be before it is probed.

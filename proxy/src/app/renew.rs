@@ -119,7 +119,10 @@ impl App {
             return;
         }
         *again = Instant::now() + BIND_AGAIN;
-        if unbound.iter().any(|&address| bind(address, 1).is_ok()) {
+        if unbound
+            .iter()
+            .any(|&address| bind(address, 1, None).is_ok())
+        {
             self.take();
         }
     }

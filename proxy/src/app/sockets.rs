@@ -7,7 +7,10 @@ use std::{
     net::{SocketAddr, TcpListener},
 };
 
-use outrigger_config::{Config, model::Listener};
+use outrigger_config::{
+    Config,
+    model::{Capture, Listener, Transparent},
+};
 use socket2::SockRef;
 use tokio::sync::mpsc;
 
@@ -63,9 +66,10 @@ impl Sockets {
         let mut kept = Vec::with_capacity(config.listeners.len());
         for listener in std::mem::take(&mut config.listeners) {
             let address = listener.address;
+            let capture = listener.transparent.as_ref().map(Transparent::by);
             let sockets = match self.held.contains_key(&address) {
                 true => Ok(None),
-                false => self.at(address, workers).map(Some),
+                false => self.at(address, workers, capture).map(Some),
             };
             match sockets {
                 Ok(sockets) => {
@@ -94,18 +98,23 @@ impl Sockets {
     ///
     /// # Errors
     /// When the address can't be had.
-    pub fn at(&self, address: SocketAddr, workers: usize) -> io::Result<Vec<TcpListener>> {
+    pub fn at(
+        &self,
+        address: SocketAddr,
+        workers: usize,
+        capture: Option<Capture>,
+    ) -> io::Result<Vec<TcpListener>> {
         let mut sockets = self.inherited.at(address)?;
         if sockets.is_empty() {
             sockets = self.systemds.at(address)?;
         }
         let Some(first) = sockets.first() else {
-            return accept::bind(address, workers);
+            return accept::bind(address, workers, capture);
         };
         if SockRef::from(first).reuse_port().unwrap_or(false) {
             let own = first.local_addr()?;
             for _ in sockets.len()..workers {
-                sockets.extend(accept::one(own, true).ok());
+                sockets.extend(accept::one(own, true, capture).ok());
             }
         }
         Ok(sockets)

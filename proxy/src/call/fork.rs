@@ -47,6 +47,7 @@ impl Call {
             route: self.route.clone(),
             cluster: self.cluster.clone(),
             unknown: None,
+            only: self.only.clone(),
             endpoint: None,
             probe: false,
             quota: None,

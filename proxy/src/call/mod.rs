@@ -11,7 +11,7 @@ mod wait;
 use std::{net::IpAddr, rc::Rc, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, request::Parts};
+use http::{HeaderValue, Method, Request, Response, Version, request::Parts};
 use http_body::{Body as _, Frame};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use smallvec::SmallVec;
@@ -36,6 +36,7 @@ use crate::{
         trace::TraceContext,
         trail::{Step, Trail},
     },
+    transparent::Meant,
     upstream::tunnel::Tunnel,
     worker::Worker,
 };
@@ -92,6 +93,8 @@ pub struct Call {
     pub cluster: Option<Arc<Cluster>>,
     /// Its host names a cluster that the table does not have.
     pub unknown: Option<Box<Names<'static>>>,
+    /// The one endpoint of the cluster that was called, where there is no choice.
+    pub only: Option<Arc<Endpoint>>,
     /// Picked for the attempt under way.
     pub endpoint: Option<Arc<Endpoint>>,
     /// The tightest of the rate limits that it met, to be told to the client.
@@ -159,6 +162,7 @@ impl Call {
             route: None,
             cluster: None,
             unknown: None,
+            only: None,
             endpoint: None,
             quota: None,
             diverted: false,
@@ -199,6 +203,18 @@ impl Call {
         if let Some(account) = &mut self.account {
             account.traced(&self.head.headers, trace);
         }
+    }
+
+    /// Goes to what was meant by the address that was called.
+    pub fn means(&mut self, meant: Meant) {
+        self.cluster = Some(meant.cluster);
+        self.only = meant.endpoint;
+    }
+
+    /// Whether its client speaks HTTP/2, and chose so itself: what sidecars speak with each other says nothing of the
+    /// applications behind them.
+    pub fn is_http2_by_choice(&self) -> bool {
+        self.head.version == Version::HTTP_2 && self.connection.secured().is_none()
     }
 
     /// Keeps what is needed to send the request once more; of its body, as much as a replay keeps.

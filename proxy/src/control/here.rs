@@ -40,7 +40,7 @@ impl Admit for Here {
         if self.0.snapshot.load().listener(address).is_some() {
             return Ok(());
         }
-        let bound = bind(address, 1).map(drop);
+        let bound = bind(address, 1, None).map(drop);
         bound.map_err(|error| error.to_string())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, rc::Rc, time::Duration};
 
+use outrigger_config::model::Capture;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{net::TcpListener, sync::oneshot, task::spawn_local};
 
@@ -18,24 +19,34 @@ const PAUSE: Duration = Duration::from_millis(50);
 ///
 /// # Errors
 /// When the address is taken, by another Outrigger too, or not ours to bind.
-pub fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<std::net::TcpListener>> {
+pub fn bind(
+    address: SocketAddr,
+    workers: usize,
+    capture: Option<Capture>,
+) -> io::Result<Vec<std::net::TcpListener>> {
     // Two processes with SO_REUSEPORT would share the port in silence; one socket without it finds out.
-    drop(socket(address, false)?);
-    (0..workers).map(|_| one(address, workers > 1)).collect()
+    drop(socket(address, false, capture)?);
+    (0..workers)
+        .map(|_| one(address, workers > 1, capture))
+        .collect()
 }
 
 /// Binds one socket to `address`; beside others, if it is `shared`.
 ///
 /// # Errors
 /// As of [`bind`].
-pub fn one(address: SocketAddr, shared: bool) -> io::Result<std::net::TcpListener> {
-    let socket = socket(address, shared)?;
+pub fn one(
+    address: SocketAddr,
+    shared: bool,
+    capture: Option<Capture>,
+) -> io::Result<std::net::TcpListener> {
+    let socket = socket(address, shared, capture)?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
     Ok(socket.into())
 }
 
-fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
+fn socket(address: SocketAddr, shared: bool, capture: Option<Capture>) -> io::Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -44,6 +55,10 @@ fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     socket.set_reuse_address(true)?;
     if shared {
         socket.set_reuse_port(true)?;
+    }
+    if capture == Some(Capture::Tproxy) {
+        // It holds for IPv6, too. Takes CAP_NET_ADMIN.
+        socket.set_ip_transparent_v4(true)?;
     }
     socket.bind(&address.into())?;
     Ok(socket)

@@ -114,6 +114,14 @@ impl Connection {
         }
     }
 
+    /// Whether the proxy itself made it, which may be where the kernel sends connections to it: then it goes nowhere, and
+    /// that has been counted.
+    pub fn is_own(&self) -> bool {
+        let listener = self.listener.borrow();
+        let transparent = listener.transparent.as_ref();
+        transparent.is_some_and(|transparent| transparent.is_own(self.ends()))
+    }
+
     /// From now on it is passed on as bytes, to `target`; what moves of them.
     pub fn carries(&self, target: &tcp::Target) -> Rc<Flow> {
         let flow = || Flow::new(self.worker.tick_handle(), Arc::clone(&target.metrics));

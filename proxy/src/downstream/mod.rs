@@ -4,6 +4,8 @@ pub mod accept;
 pub mod client_cert;
 pub mod connection;
 pub mod detect;
+mod enter;
+mod find_out;
 pub mod forwarded;
 pub mod framing;
 mod io;

@@ -48,14 +48,15 @@ impl Secured {
     }
 }
 
-/// Shakes hands with a caller; `None`: that failed, and has been counted.
+/// Shakes hands with a caller, of whom `first` has been read; `None`: that failed, and has been counted.
 pub async fn shake_hands(
     server: &Server,
     stream: TcpStream,
+    first: &[u8],
     peer: SocketAddr,
     metrics: &TlsMetrics,
 ) -> Option<(Stream, Secured)> {
-    match server.accept(stream, &[]).await {
+    match server.accept(stream, first).await {
         Ok((stream, session)) => Some((stream, Secured::new(session, metrics))),
         Err(error) => {
             tracing::debug!(%peer, %error, "TLS handshake failed");

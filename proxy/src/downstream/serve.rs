@@ -6,29 +6,27 @@ use std::{
     sync::{Arc, atomic::Ordering::Relaxed},
 };
 
-use bytes::BytesMut;
 use hyper::{
     server::conn::{http1, http2},
     service::service_fn,
 };
-use outrigger_config::model::{self, Alpn, ProxyProtocol, Speaks};
-use tokio::{net::TcpStream, select, time::timeout};
+use outrigger_config::model::{ProxyProtocol, Speaks};
+use tokio::net::TcpStream;
 
 use super::{
     Connection,
-    detect::{Spoken, detect, guess, http_version},
+    detect::{Spoken, http_version},
+    enter::{Entered, enter},
+    find_out::{Found, find_out},
     io::Io,
-    secured::shake_hands,
 };
 use crate::{
     limits::gate::Permit,
     proxy_protocol::{self, Addresses},
     snapshot::Listener,
     stack::Stack,
-    stream::Stream,
-    tcp::{self, Caller, Connected, Destinations},
-    telemetry::metrics::{DetectedProtocol, DownstreamError, Side},
-    tls::Server,
+    tcp::{self, Caller},
+    telemetry::metrics::{DownstreamError, Side},
     upstream::http2::LocalExecutor,
     worker::Worker,
 };
@@ -55,6 +53,12 @@ pub async fn serve(
         source: peer,
         destination: stream.local_addr().unwrap_or(address),
     };
+    if let Some(transparent) = &listener.transparent {
+        match transparent.take(&stream, peer) {
+            Some(called) => ends.destination = called,
+            None => return,
+        }
+    }
     if speaks_for_others(listener.config.proxy_protocol.as_ref(), peer) {
         match Box::pin(introduced(&mut stream, ends, &listener, &worker)).await {
             Some(named) => ends = named,
@@ -63,86 +67,61 @@ pub async fn serve(
     }
     let connection = Connection::new(Arc::clone(&listener), ends, Rc::clone(&worker));
     let _registered = worker.connections.register(&connection);
-    let secured = match &listener.tls {
+    let entered = match &listener.tls {
         // Boxed: a connection without it, or past it, should not hold the room for it.
-        Some(server) => Box::pin(secure(stream, &connection, server, &worker)).await,
-        None => Some((Stream::Tcp(stream), None)),
+        Some(server) => Box::pin(enter(stream, &connection, server, &worker)).await,
+        None => Some(Entered::plain(stream)),
     };
-    let Some((mut stream, agreed)) = secured else {
+    let Some(Entered { mut stream, known }) = entered else {
         return;
     };
-    match (&listener.config.speaks, &listener.tcp) {
-        (speaks, _) if let (true, Some(spoken)) = (speaks.http(), agreed) => {
-            let first = BytesMut::new();
-            let caller = Caller { stream, first };
-            http(caller, spoken, &connection, &worker, stack).await;
-        }
-        (Speaks::Http, _) => {
-            // A drain waits here, too: the first request may be on its way.
-            let (spoken, first) = match connection.run(http_version(&mut stream), |_| ()).await {
-                Some(Ok(Some(found))) => found,
-                _ => return,
-            };
-            let caller = Caller { stream, first };
-            http(caller, spoken, &connection, &worker, stack).await;
-        }
-        (Speaks::Tcp(_), Some(destinations)) => {
-            let first = BytesMut::new();
-            let caller = Caller { stream, first };
-            Box::pin(tcp::serve(caller, &connection, destinations, &worker, None)).await;
-        }
-        // A listener that speaks TCP has somewhere to go.
-        (Speaks::Tcp(_), None) => {}
-        (Speaks::Detect(policy), destinations) => {
-            let found = found_out(
+    let found = match (&listener.config.speaks, known) {
+        (_, Some(known)) => Some(known),
+        // A drain waits here, too: the first request may be on its way.
+        (Speaks::Http, None) => match connection.run(http_version(&mut stream), |_| ()).await {
+            Some(Ok(Some((spoken, first)))) => Some(Found {
+                first,
+                ..Found::known(spoken)
+            }),
+            _ => None,
+        },
+        (Speaks::Tcp(_), None) => Some(Found::known(Spoken::Opaque)),
+        (Speaks::Detect(detect), None) => {
+            Box::pin(find_out(
                 &mut stream,
-                policy,
-                destinations.as_deref(),
+                &detect.policy,
+                true,
                 &connection,
                 &worker,
-            );
-            let Some(Found {
-                spoken,
-                first,
-                ready,
-            }) = Box::pin(found).await
-            else {
-                return;
-            };
-            let caller = Caller { stream, first };
-            match (spoken, destinations) {
-                (Spoken::Http1 | Spoken::Http2, _) => {
-                    drop(ready);
-                    http(caller, spoken, &connection, &worker, stack).await;
-                }
-                (Spoken::Tls | Spoken::Opaque, Some(destinations)) => {
-                    let served = tcp::serve(caller, &connection, destinations, &worker, ready);
-                    Box::pin(served).await;
-                }
-                (Spoken::Tls | Spoken::Opaque, None) => {
-                    worker.metrics().downstream_error(DownstreamError::BadHead);
-                }
-            }
+            ))
+            .await
+        }
+    };
+    let Some(Found {
+        spoken,
+        first,
+        ready,
+    }) = found
+    else {
+        return;
+    };
+    if connection.is_own() {
+        return;
+    }
+    let caller = Caller { stream, first };
+    match (spoken, &listener.config.speaks, &listener.tcp) {
+        (Spoken::Http1 | Spoken::Http2, Speaks::Http | Speaks::Detect(_), _) => {
+            drop(ready);
+            http(caller, spoken, &connection, &worker, stack).await;
+        }
+        (_, Speaks::Tcp(_) | Speaks::Detect(_), Some(destinations)) => {
+            let served = tcp::serve(caller, &connection, destinations, &worker, ready);
+            Box::pin(served).await;
+        }
+        (_, _, None) | (_, Speaks::Http, _) => {
+            worker.metrics().downstream_error(DownstreamError::BadHead);
         }
     }
-}
-
-/// Shakes hands with the caller of a listener that speaks TLS; what it then speaks, if that was agreed on. `None`: there is
-/// nothing to go on with.
-async fn secure(
-    stream: TcpStream,
-    connection: &Connection,
-    server: &Server,
-    worker: &Worker,
-) -> Option<(Stream, Option<Spoken>)> {
-    let hands = shake_hands(server, stream, connection.peer, worker.tls_metrics());
-    let (stream, secured) = connection.run(hands, |_| ()).await??;
-    let spoken = secured.session.alpn.map(|alpn| match alpn {
-        Alpn::Http2 => Spoken::Http2,
-        Alpn::Http1 => Spoken::Http1,
-    });
-    connection.secure(secured);
-    Some((stream, spoken))
 }
 
 fn speaks_for_others(policy: Option<&ProxyProtocol>, peer: SocketAddr) -> bool {
@@ -169,81 +148,6 @@ async fn introduced(
             None
         }
     }
-}
-
-/// What a connection was found to speak.
-struct Found {
-    spoken: Spoken,
-    first: BytesMut,
-    /// Its server was to speak first, and may have.
-    ready: Option<Connected>,
-}
-
-/// Finds out what is spoken. `None`: it is over.
-async fn found_out(
-    stream: &mut Stream,
-    policy: &model::Detect,
-    destinations: Option<&Destinations>,
-    connection: &Rc<Connection>,
-    worker: &Rc<Worker>,
-) -> Option<Found> {
-    let port = connection.ends().destination.port();
-    let mut first = BytesMut::new();
-    let known = destinations.is_some() && policy.policy.server_first_ports.contains(&port);
-    let (spoken, ready) = match (known, destinations) {
-        (true, _) => (None, None),
-        (false, None) => {
-            let spoken = connection.run(detect(stream, &mut first), |_| ()).await?;
-            (Some(spoken.ok()??), None)
-        }
-        (false, Some(destinations)) => {
-            let patient = timeout(policy.policy.timeout, detect(stream, &mut first));
-            match connection.run(patient, |_| ()).await? {
-                Ok(spoken) => (Some(spoken.ok()??), None),
-                Err(_) if !first.is_empty() => (Some(guess(&first)), None),
-                Err(_) => {
-                    let silent = silence(stream, &mut first, destinations, connection, worker);
-                    connection.run(silent, |_| ()).await??
-                }
-            }
-        }
-    };
-    worker.metrics().detected(match spoken {
-        None => DetectedProtocol::ServerFirst,
-        Some(Spoken::Http1) => DetectedProtocol::Http1,
-        Some(Spoken::Http2) => DetectedProtocol::Http2,
-        Some(Spoken::Tls) => DetectedProtocol::Tls,
-        Some(Spoken::Opaque) => DetectedProtocol::Opaque,
-    });
-    Some(Found {
-        spoken: spoken.unwrap_or(Spoken::Opaque),
-        first,
-        ready,
-    })
-}
-
-/// The caller is silent: its server gets the chance to speak first, and whoever does so decides. `None` in place of what is
-/// spoken: the server did.
-async fn silence(
-    stream: &mut Stream,
-    first: &mut BytesMut,
-    destinations: &Destinations,
-    connection: &Rc<Connection>,
-    worker: &Rc<Worker>,
-) -> Option<(Option<Spoken>, Option<Connected>)> {
-    let mut ready = tcp::ahead(connection, destinations, worker).await;
-    let server_speaks = async {
-        match &mut ready {
-            Some(ready) => ready.hear().await,
-            None => std::future::pending().await,
-        }
-    };
-    let spoken = select! {
-        biased;
-        spoken = detect(stream, first) => Some(spoken.ok()??),
-        () = server_speaks => None,
-    };
-    Some((spoken, ready))
 }
 
 /// Serves a connection that speaks HTTP.

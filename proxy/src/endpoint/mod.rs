@@ -63,7 +63,8 @@ pub struct Endpoint {
 pub type Member = (Arc<Endpoint>, model::Endpoint);
 
 impl Endpoint {
-    fn new(address: SocketAddr) -> Arc<Self> {
+    /// Of which nothing is known yet.
+    pub fn new(address: SocketAddr) -> Arc<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let id = NEXT.fetch_add(1, Relaxed);
         Arc::new(Self {

@@ -3,14 +3,19 @@
 //! Below Retry, so that each attempt picks anew and prefers an endpoint not yet tried; right above Track, which counts
 //! what was picked.
 
-use std::{rc::Rc, time::Duration};
+use std::{rc::Rc, sync::Arc, time::Duration};
 
 use http::{HeaderMap, Response, header};
 use outrigger_config::model::{Balancer, HashKey};
 
 use super::Handle;
 use crate::{
-    balance, body::Body, call::Call, endpoint::Picked, error::Error, telemetry::trail::Step,
+    balance,
+    body::Body,
+    call::Call,
+    endpoint::{Endpoint, Picked},
+    error::Error,
+    telemetry::trail::Step,
     worker::Worker,
 };
 
@@ -27,6 +32,10 @@ impl<S> Balance<S> {
     }
 
     fn pick(&self, call: &mut Call) -> Result<(), Error> {
+        if let Some(only) = call.only.clone().filter(|_| !call.diverted) {
+            take(call, only, false);
+            return Ok(());
+        }
         let cluster = call.cluster.as_ref().ok_or(Error::NoEndpoint)?;
         let hash = match &cluster.config.balancer {
             Balancer::RingHash { key } | Balancer::Maglev { key } => hash(call, key),
@@ -53,22 +62,26 @@ impl<S> Balance<S> {
         if panic {
             call.note(|_| Step::Panic);
         }
-        call.note(|_| {
-            let estimate = endpoint
-                .load
-                .latency()
-                .map(|range| Duration::from_secs_f32(range.high));
-            Step::Pick {
-                endpoint: endpoint.address,
-                estimate,
-                probe,
-            }
-        });
-        call.endpoint = Some(endpoint);
-        call.probe = probe;
-        call.picked();
+        take(call, endpoint, probe);
         Ok(())
     }
+}
+
+fn take(call: &mut Call, endpoint: Arc<Endpoint>, probe: bool) {
+    call.note(|_| {
+        let estimate = endpoint
+            .load
+            .latency()
+            .map(|range| Duration::from_secs_f32(range.high));
+        Step::Pick {
+            endpoint: endpoint.address,
+            estimate,
+            probe,
+        }
+    });
+    call.endpoint = Some(endpoint);
+    call.probe = probe;
+    call.picked();
 }
 
 impl<S: Handle> Handle for Balance<S> {

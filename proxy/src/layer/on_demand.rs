@@ -59,9 +59,21 @@ impl<S: Handle> Handle for OnDemand<S> {
     async fn handle(&self, call: &mut Call) -> Result<Response<Body>, Error> {
         if let Some(names) = call.unknown.take() {
             // Boxed, so that a request that does not wait has no room for it.
-            let cluster = Box::pin(self.find(call, &names)).await?;
-            call.note(|_| Step::Cluster(Arc::clone(&cluster.config.name)));
-            call.cluster = Some(cluster);
+            match Box::pin(self.find(call, &names)).await {
+                Ok(cluster) => call.cluster = Some(cluster),
+                // Nobody knows what is meant but who called.
+                Err(Error::NoCluster) => {
+                    let transparent = call.listener.transparent.as_ref();
+                    let transparent = transparent.ok_or(Error::NoCluster)?;
+                    let meant = transparent.unknown(call.connection.ends());
+                    let meant = meant.inspect_err(|_| call.note(|_| Step::Refused("unknown")))?;
+                    call.means(meant);
+                }
+                Err(error) => return Err(error),
+            }
+            if let Some(cluster) = call.cluster.clone() {
+                call.note(|_| Step::Cluster(Arc::clone(&cluster.config.name)));
+            }
         }
         self.next.handle(call).await
     }

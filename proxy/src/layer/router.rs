@@ -29,6 +29,21 @@ impl<S> Router<S> {
     }
 }
 
+impl<S> Router<S> {
+    /// The cluster that is meant by the address that was called, on a transparent listener, else by the host.
+    fn find(&self, call: &mut Call) {
+        if let Some(meant) = self.worker.meant(call) {
+            return call.means(meant);
+        }
+        let names = Names::of(&call.head);
+        call.cluster = self.worker.by_host(&names);
+        if call.cluster.is_none() {
+            // For OnDemand, below the filters: they may have an answer without it, or another host in its place.
+            call.unknown = Some(Box::new(names.into_owned()));
+        }
+    }
+}
+
 impl<S: Handle> Handle for Router<S> {
     async fn handle(&self, call: &mut Call) -> Result<Response<Body>, Error> {
         // Before all routes: one for every host may send it elsewhere. Before all rules: who asks is known to nobody.
@@ -43,19 +58,15 @@ impl<S: Handle> Handle for Router<S> {
             authorization::admit(&rules, call)?;
         }
         let route = call.listener.find(&call.head).ok_or(Error::NoRoute)?;
+        let route = Arc::clone(route);
         call.cluster = route
             .split(&mut self.worker.rng.borrow_mut())
             .map(Arc::clone);
         if call.cluster.is_none() && matches!(route.config.destination, Destination::Host) {
-            let names = Names::of(&call.head);
-            call.cluster = self.worker.by_host(&names);
-            if call.cluster.is_none() {
-                // For OnDemand, below the filters: they may have an answer without it, or another host in its place.
-                call.unknown = Some(Box::new(names.into_owned()));
-            }
+            self.find(call);
         }
         let rules = route.authorization.clone();
-        call.route = Some(Arc::clone(route));
+        call.route = Some(route);
         if let Some(rules) = rules {
             authorization::admit(&rules, call)?;
         }

@@ -29,6 +29,7 @@ use crate::{
         trail::{Step, Trail},
     },
     tls::Offer,
+    transparent::Meant,
     upstream,
     worker::Worker,
 };
@@ -85,17 +86,23 @@ impl<'a> Connecting<'a> {
         }
     }
 
-    /// A connection to one of the endpoints of `cluster`, of which so many are tried at most.
+    /// A connection to one of the endpoints of the cluster that is meant, of which so many are tried at most, or to the
+    /// very one that is.
     pub(super) async fn connect(
         &mut self,
-        cluster: &Arc<Cluster>,
+        meant: &Meant,
         attempts: u32,
     ) -> Result<Connected, Error> {
+        let Meant { cluster, endpoint } = meant;
+        let attempts = match endpoint {
+            Some(_) => 1,
+            None => attempts,
+        };
         cluster.retries.request();
         let mut tried = SmallVec::<[u64; 2]>::new();
         let mut retrying = None;
         loop {
-            let result = self.attempt(cluster, &mut tried).await;
+            let result = self.attempt(meant, &mut tried).await;
             let made = tried.len() as u32;
             let outcome = match &result {
                 Ok(_) => RetryOutcome::Success,
@@ -125,17 +132,24 @@ impl<'a> Connecting<'a> {
 
     async fn attempt(
         &mut self,
-        cluster: &Arc<Cluster>,
+        meant: &Meant,
         tried: &mut SmallVec<[u64; 2]>,
     ) -> Result<Connected, Error> {
-        let (cluster, permit) = self.admit(cluster)?;
-        let (endpoint, probe) = self.pick(&cluster, tried)?;
+        let (cluster, permit) = self.admit(&meant.cluster)?;
+        let (endpoint, probe) = match &meant.endpoint {
+            Some(endpoint) if Arc::ptr_eq(&cluster, &meant.cluster) => {
+                self.note(|| pick(endpoint, false));
+                (Arc::clone(endpoint), false)
+            }
+            _ => self.pick(&cluster, tried)?,
+        };
         tried.push(endpoint.id);
         let slot = self.slot(&cluster, &endpoint).await?;
         let mut attempt = Attempt::begin(&cluster, &endpoint, probe, permit);
         let header = proxy_protocol::header(&cluster.config, self.ends);
         let made = upstream::connect::connect(
             endpoint.address,
+            cluster.origin(Some(self.ends.source.ip())),
             header.as_deref(),
             cluster.tls.as_deref(),
             Offer::Nothing,
@@ -217,14 +231,7 @@ impl<'a> Connecting<'a> {
         if panic {
             self.note(|| Step::Panic);
         }
-        self.note(|| {
-            let estimate = endpoint.load.latency();
-            Step::Pick {
-                endpoint: endpoint.address,
-                estimate: estimate.map(|range| Duration::from_secs_f32(range.high)),
-                probe,
-            }
-        });
+        self.note(|| pick(&endpoint, probe));
         Ok((endpoint, probe))
     }
 
@@ -314,6 +321,15 @@ impl Drop for Attempt {
             self.judge(Verdict::Abandoned, AttemptResult::Cancelled);
             self.at.endpoint.load.give_up(self.began);
         }
+    }
+}
+
+fn pick(endpoint: &Endpoint, probe: bool) -> Step {
+    let estimate = endpoint.load.latency();
+    Step::Pick {
+        endpoint: endpoint.address,
+        estimate: estimate.map(|range| Duration::from_secs_f32(range.high)),
+        probe,
     }
 }
 

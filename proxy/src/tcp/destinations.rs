@@ -6,20 +6,24 @@ use outrigger_config::model::{self, ClusterRef, TcpPolicy};
 
 use crate::{
     cluster::Cluster,
+    downstream::Connection,
+    error::Error,
     route::{
         Split,
         host::{self, Hosts},
     },
     telemetry::metrics::{Registry, TcpMetrics},
+    transparent::Meant,
+    worker::Worker,
 };
 
 /// See the module.
 pub struct Destinations {
     /// By the name that a TLS client asks for.
-    names: Hosts<Target>,
+    names: Hosts<Named>,
     /// All others, by weight.
     split: Split,
-    others: Vec<Target>,
+    others: Vec<Named>,
     /// All of these clusters, and where they stand in the table.
     all: Vec<(usize, Arc<Cluster>)>,
     /// Of connections that go nowhere.
@@ -28,11 +32,16 @@ pub struct Destinations {
     pub policy: TcpPolicy,
 }
 
+/// A cluster that the listener names.
+struct Named {
+    cluster: Arc<Cluster>,
+    metrics: Arc<TcpMetrics>,
+}
+
 /// A cluster that connections go to.
-#[derive(Clone)]
 pub struct Target {
-    /// The cluster.
-    pub cluster: Arc<Cluster>,
+    /// The cluster, and its endpoint if there is no choice.
+    pub meant: Meant,
     /// Of what comes there by this listener.
     pub metrics: Arc<TcpMetrics>,
 }
@@ -48,7 +57,7 @@ impl Destinations {
         let target = |reference: &ClusterRef| {
             let cluster = &clusters[reference.index];
             let name = Arc::clone(&cluster.config.name);
-            Target {
+            Named {
                 metrics: TcpMetrics::new(registry, Arc::clone(listener), name),
                 cluster: Arc::clone(cluster),
             }
@@ -87,16 +96,44 @@ impl Destinations {
     }
 
     /// Where a connection goes that asks for `name`, if it asks for any.
-    pub fn find(&self, name: Option<&str>, rng: &mut fastrand::Rng) -> Option<Target> {
+    fn named<'a>(&'a self, name: Option<&'a str>, rng: &mut fastrand::Rng) -> Option<&'a Named> {
         let named = name.and_then(|name| self.names.tables(name).next());
         let other = || self.split.pick(rng).map(|index| &self.others[index]);
-        named.or_else(other).cloned()
+        named.or_else(other)
+    }
+
+    /// The same for `connection`, which may have been meant for another address.
+    pub fn find(
+        &self,
+        name: Option<&str>,
+        connection: &Connection,
+        worker: &Worker,
+    ) -> Result<Target, Error> {
+        if let Some(named) = self.named(name, &mut worker.rng.borrow_mut()) {
+            return Ok(Target {
+                metrics: Arc::clone(&named.metrics),
+                meant: Meant {
+                    cluster: Arc::clone(&named.cluster),
+                    endpoint: None,
+                },
+            });
+        }
+        let listener = connection.listener();
+        let transparent = listener.transparent.as_ref().ok_or(Error::NoRoute)?;
+        let ends = connection.ends();
+        let meant = worker
+            .with_snapshot(|snapshot| transparent.meant(ends.destination, &snapshot.clusters));
+        let meant = meant.map_or_else(|| transparent.unknown(ends), Ok)?;
+        Ok(Target {
+            metrics: transparent.tcp_metrics(&meant.cluster),
+            meant,
+        })
     }
 }
 
 impl Target {
     /// Whether its connections go to `cluster`.
     pub fn is(&self, cluster: &Arc<Cluster>) -> bool {
-        Arc::ptr_eq(&self.cluster, cluster)
+        Arc::ptr_eq(&self.meant.cluster, cluster)
     }
 }

@@ -78,16 +78,19 @@ pub async fn serve(
         },
         None => None,
     };
-    let target = destinations.find(name.as_deref(), &mut worker.rng.borrow_mut());
+    let target = destinations.find(name.as_deref(), connection, worker);
     let metrics = target
         .as_ref()
         .map_or(&destinations.nowhere, |it| &it.metrics);
     let mut account = Account::open(worker, connection, Arc::clone(metrics), name);
-    let Some(target) = target else {
-        if account.name().is_some() && connection.secured().is_none() {
-            let _ = caller.stream.write_all(&UNRECOGNIZED_NAME).await;
+    let target = match target {
+        Ok(target) => target,
+        Err(error) => {
+            if account.name().is_some() && connection.secured().is_none() {
+                let _ = caller.stream.write_all(&UNRECOGNIZED_NAME).await;
+            }
+            return account.refused(&error);
         }
-        return account.refused(&Error::NoRoute);
     };
     // From now on it is not waited for a head, but for anything.
     let flow = connection.carries(&target);
@@ -119,10 +122,10 @@ pub async fn ahead(
     if !authorization::would_admit(connection) {
         return None;
     }
-    let target = destinations.find(None, &mut worker.rng.borrow_mut())?;
+    let target = destinations.find(None, connection, worker).ok()?;
     let mut connecting = Connecting::of(connection, worker, false);
     let attempts = destinations.policy.connect_attempts;
-    connecting.connect(&target.cluster, attempts).await.ok()
+    connecting.connect(&target.meant, attempts).await.ok()
 }
 
 /// A connection to an endpoint of `target`.
@@ -137,7 +140,7 @@ async fn reach(
     if let Some(step) = would_be {
         connecting.note(|| step);
     }
-    connecting.note(|| Step::Cluster(Arc::clone(&target.cluster.config.name)));
+    connecting.note(|| Step::Cluster(Arc::clone(&target.meant.cluster.config.name)));
     let result = match worker.overloaded() {
         Some(reason) => {
             connecting.note(|| Step::Refused("overload"));
@@ -145,7 +148,7 @@ async fn reach(
         }
         None => {
             let attempts = destinations.policy.connect_attempts;
-            connecting.connect(&target.cluster, attempts).await
+            connecting.connect(&target.meant, attempts).await
         }
     };
     account.trail = connecting.trail;
@@ -153,7 +156,7 @@ async fn reach(
 }
 
 /// The name that a client asks for, if it speaks TLS and asks for one.
-async fn hello(caller: &mut Caller) -> io::Result<Option<String>> {
+pub async fn hello(caller: &mut Caller) -> io::Result<Option<String>> {
     loop {
         match client_hello::read(&caller.first) {
             Hello::Whole(name) => return Ok(name),

@@ -146,8 +146,11 @@ impl Server {
         let acceptor = TlsAcceptor::from(Arc::clone(&ready.config));
         let handshake = acceptor.accept_with(stream, |session| {
             let mut first = first;
-            // What is too much at once is no handshake, and is found to be none without the rest.
-            while !first.is_empty() && session.read_tls(&mut first).is_ok() {}
+            // Looked at here: the handshake itself first waits for more. What is wrong is met there again.
+            while !first.is_empty()
+                && session.read_tls(&mut first).is_ok()
+                && session.process_new_packets().is_ok()
+            {}
         });
         let stream = match handshake.await {
             Ok(stream) => stream,

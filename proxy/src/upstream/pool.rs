@@ -130,6 +130,7 @@ impl Pool {
         let header = client.and_then(|client| proxy_protocol::header(&cluster.config, client));
         connect(
             self.endpoint.address,
+            cluster.origin(client.map(|client| client.source.ip())),
             header.as_deref(),
             cluster.tls.as_deref(),
             offer,
@@ -145,7 +146,9 @@ impl Pool {
             _ if cluster.config.proxy_protocol.is_some() => false,
             Protocol::Http1 => false,
             Protocol::Http2 => true,
-            Protocol::Auto if cluster.tls.is_none() => call.survey.grpc,
+            Protocol::Auto if cluster.tls.is_none() => {
+                call.survey.grpc || (cluster.by_address.is_some() && call.is_http2_by_choice())
+            }
             // What an HTTP/1.1 connection can be upgraded to has no place in HTTP/2.
             Protocol::Auto => call.upgrade.is_none() && !self.http1_chosen.get(),
         }
@@ -351,10 +354,10 @@ impl Pool {
     }
 }
 
-/// Whose a connection for `call` is, where its endpoint is told so.
+/// Whose a connection for `call` is, where its endpoint is told so, or sees it.
 fn client(cluster: &Cluster, call: &Call) -> Option<Addresses> {
     let told = cluster.config.proxy_protocol.is_some();
-    told.then(|| call.connection.ends())
+    (told || cluster.as_caller()).then(|| call.connection.ends())
 }
 
 /// When a connection made now will be too old, in microseconds.

@@ -27,7 +27,7 @@ use crate::{
 pub(crate) fn to_wire(listener: &Listener) -> Option<TransportSocket> {
     let own = match listener.tls.as_ref()? {
         ListenerTls::Own(own) => own,
-        ListenerTls::Mesh => {
+        ListenerTls::Mesh(_) => {
             return Some(socket(&DownstreamTlsContext {
                 common_tls_context: Some(mesh()),
                 require_client_certificate: Some(BoolValue { value: true }),

@@ -2,34 +2,59 @@
 
 use std::path::PathBuf;
 
-use super::{super::acme::hosts, MESH, certificate, files, version};
+use super::{super::acme::hosts, MESH, certificate, files, is_mesh, version};
 use crate::{
     model::{
         Alpn, Certificate, ClientCa, ClientCertificates, ListenerTls, Redirect, Scheme, ServerTls,
-        TlsVersion, default as defaults,
+        Strangers, TlsVersion, default as defaults,
     },
     problem::Fault,
     reader::Reader,
     shape::{
-        Shape, absent, choice, default, flag, keys, list, optional, required, split, whole, word,
+        Shape, absent, choice, default, flag, keys, list, optional, required, split, variant,
+        whole, word,
     },
     yaml::{Content, Node},
 };
 
 pub(in crate::file) fn listener_tls() -> Shape<ListenerTls> {
-    let about =
+    const ABOUT: &str =
         "As the process's `identity`: TLS 1.3, for those alone who have one of the same mesh.";
     let mesh = choice(
         "a mapping, or `mesh`",
-        [word(MESH, about, ListenerTls::Mesh)],
+        [
+            word(MESH, ABOUT, ListenerTls::Mesh(Strangers::Refused)),
+            variant!(
+                "mesh",
+                "As the process's `identity`: TLS 1.3, for those who have one of the same mesh.",
+                strangers(),
+                ListenerTls::Mesh
+            ),
+        ],
     );
     let own = own().convert(ListenerTls::Own, |tls| match tls {
         ListenerTls::Own(own) => own.clone(),
         // Written as a word.
-        ListenerTls::Mesh => from_keys(Keys::default()),
+        ListenerTls::Mesh(_) => from_keys(Keys::default()),
     });
-    let is_word = |node: &Node| !matches!(node.content, Content::Mapping(_));
-    split(is_word, mesh, own, |tls| *tls == ListenerTls::Mesh)
+    let looks_like_mesh = |node: &Node| is_mesh(node) || !node.is_mapping();
+    split(looks_like_mesh, mesh, own, |tls| {
+        matches!(tls, ListenerTls::Mesh(_))
+    })
+}
+
+fn strangers() -> Shape<Strangers> {
+    choice(
+        "`strict` or `permissive`",
+        [
+            word("strict", "Nobody else is served.", Strangers::Refused),
+            word(
+                "permissive",
+                "Others are served as well, as they come.",
+                Strangers::Served,
+            ),
+        ],
+    )
 }
 
 #[derive(Clone, Copy, Default, PartialEq)]

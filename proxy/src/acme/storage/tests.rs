@@ -38,7 +38,7 @@ fn shown(config: &Config) -> Certificate {
     let tls = config.listeners[0].tls.as_ref().unwrap();
     match with_own(tls, config.acme.as_ref()).unwrap() {
         ListenerTls::Own(own) => own.certificates[0].clone(),
-        ListenerTls::Mesh => panic!("not of a mesh"),
+        ListenerTls::Mesh(_) => panic!("not of a mesh"),
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{
     error::Error,
     proxy_protocol,
     tls::{Client, Offer},
-    upstream::connect::connect,
+    upstream::connect::{Origin, connect},
 };
 use exchange::Answer;
 
@@ -68,15 +68,22 @@ async fn ask(
     };
     // Asked for nobody but ourselves.
     let header = introduced.map(|version| proxy_protocol::write(version, None));
-    let (stream, chosen) = connect(address, header.as_deref(), tls, offer, check.timeout)
-        .await
-        .map_err(|error| match error {
-            Error::OutOfSockets(error) => Failure::OutOfSockets(error),
-            Error::Connect(error) => Failure::Connect(error),
-            Error::ConnectTimeout => Failure::Timeout(check.timeout),
-            Error::Tls(error) => Failure::Tls(error.to_string()),
-            other => Failure::Tls(other.to_string()),
-        })?;
+    let (stream, chosen) = connect(
+        address,
+        Origin::Usual,
+        header.as_deref(),
+        tls,
+        offer,
+        check.timeout,
+    )
+    .await
+    .map_err(|error| match error {
+        Error::OutOfSockets(error) => Failure::OutOfSockets(error),
+        Error::Connect(error) => Failure::Connect(error),
+        Error::ConnectTimeout => Failure::Timeout(check.timeout),
+        Error::Tls(error) => Failure::Tls(error.to_string()),
+        other => Failure::Tls(other.to_string()),
+    })?;
     let scheme = match tls {
         Some(_) => Scheme::HTTPS,
         None => Scheme::HTTP,

@@ -30,6 +30,8 @@ fn config(routes: Vec<Route>) -> Config {
             queueing_delay: None,
         },
         listeners: vec![Listener {
+            transparent: None,
+            authorization: None,
             name: "edge".into(),
             address: ([0, 0, 0, 0], 8080).into(),
             tls: None,

@@ -300,6 +300,13 @@ pub const LISTENER_REFUSALS: Family<Counter, 2> = Family::new(
     ["listener", "limit"],
 );
 
+/// By [`Refusal`](super::Refusal).
+pub const TRANSPARENT_REFUSALS: Family<Counter, 2> = Family::new(
+    "outrigger_transparent_refusals_total",
+    "Connections, and requests for unknown hosts, that a transparent listener did not take.",
+    ["listener", "reason"],
+);
+
 /// By [`OverloadReason`](super::OverloadReason).
 pub const OVERLOAD_REFUSALS: Family<Counter, 1> = Family::new(
     "outrigger_overload_refusals_total",

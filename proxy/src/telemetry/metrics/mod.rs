@@ -30,6 +30,7 @@ mod route;
 mod tcp;
 mod text;
 mod tls;
+mod transparent;
 
 pub use authorization::{AuthorizationMetrics, Decision};
 pub use circuit_breaker::{BreakerState, CircuitBreakerMetrics};
@@ -58,3 +59,4 @@ pub use route::RouteMetrics;
 pub use tcp::{TcpMetrics, TcpResult};
 pub use text::CONTENT_TYPE;
 pub use tls::{HandshakeOutcome, OrderOutcome, Renewal, TlsMetrics};
+pub use transparent::{Refusal, TransparentMetrics};

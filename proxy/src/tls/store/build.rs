@@ -71,7 +71,9 @@ impl Host {
             challenges: acme.then(|| Arc::clone(challenges)),
             server: Arc::new(Server::new(Arc::clone(metrics))),
             tls: tls.clone(),
-            identity: identity.filter(|_| *tls == ListenerTls::Mesh).cloned(),
+            identity: identity
+                .filter(|_| matches!(tls, ListenerTls::Mesh(_)))
+                .cloned(),
             made_of: None,
             tickets: None,
         }
@@ -79,7 +81,11 @@ impl Host {
 
     /// Whether it is what this asks for.
     pub(super) fn is(&self, tls: &ListenerTls, identity: Option<&Identity>) -> bool {
-        self.tls == *tls && (*tls != ListenerTls::Mesh || self.identity.as_ref() == identity)
+        self.tls == *tls && (!self.is_mesh() || self.identity.as_ref() == identity)
+    }
+
+    fn is_mesh(&self) -> bool {
+        matches!(self.tls, ListenerTls::Mesh(_))
     }
 
     /// Takes what it needs, and makes itself anew if that is other than before.
@@ -96,7 +102,7 @@ impl Host {
             flaws.push(flaw);
             None
         });
-        if self.tls == ListenerTls::Mesh && self.identity.is_none() {
+        if self.is_mesh() && self.identity.is_none() {
             flaws.push(no_identity());
         }
         if !flaws.is_empty() {
@@ -108,14 +114,14 @@ impl Host {
     fn certificates(&self) -> &[Certificate] {
         match (&self.tls, &self.identity) {
             (ListenerTls::Own(own), _) => &own.certificates,
-            (ListenerTls::Mesh, Some(identity)) => std::slice::from_ref(&identity.certificate),
-            (ListenerTls::Mesh, None) => &[],
+            (ListenerTls::Mesh(_), Some(identity)) => std::slice::from_ref(&identity.certificate),
+            (ListenerTls::Mesh(_), None) => &[],
         }
     }
 
     fn callers(&self, draft: &mut Draft) -> Result<Option<Callers>, Flaw> {
         let (ca, optional) = match &self.tls {
-            ListenerTls::Mesh => {
+            ListenerTls::Mesh(_) => {
                 let Some(identity) = &self.identity else {
                     return Ok(None);
                 };
@@ -161,11 +167,11 @@ impl Host {
             None => Ticketer::new().map_err(|error| unusable(error.to_string()))?,
         };
         let own = match self.tls {
-            ListenerTls::Mesh => Some(member(&pairs, unusable)?),
+            ListenerTls::Mesh(_) => Some(member(&pairs, unusable)?),
             ListenerTls::Own(_) => None,
         };
         let (min_version, alpn) = match &self.tls {
-            ListenerTls::Mesh => (TlsVersion::Tls13, model::default::TLS_ALPN.to_vec()),
+            ListenerTls::Mesh(_) => (TlsVersion::Tls13, model::default::TLS_ALPN.to_vec()),
             ListenerTls::Own(tls) => (tls.min_version, tls.alpn.clone()),
         };
         let ready = Ready::new(server::Parts {
