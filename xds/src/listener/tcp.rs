@@ -84,6 +84,10 @@ pub(super) fn from_wire(
         (names, Some((cluster, _))) if clusters.len() == 1 => {
             let sni = keys.entry("sni").or_insert_with(|| json!({}));
             for name in names {
+                if sni.get(name).is_some() {
+                    let reason = format!("another chain is for `{name}` too");
+                    return Err(Refused::new(reason)).within("filter_chain_match.server_names");
+                }
                 sni[name] = json!(cluster);
             }
         }
