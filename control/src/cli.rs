@@ -89,5 +89,5 @@ pub enum Command {
     Schema,
     /// What is asked of tables and of a running control plane.
     #[command(flatten)]
-    Ask(command::Ask),
+    Ask(Box<command::Ask>),
 }
