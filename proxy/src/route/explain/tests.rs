@@ -47,7 +47,6 @@ fn config(routes: Vec<Route>) -> Config {
             max_header_bytes: 0,
             max_streams: 0,
             rate_limit: None,
-            authorization: None,
             limits: ListenerLimits::default(),
             routes,
         }],
