@@ -275,7 +275,7 @@ clusters: { web: { endpoints: [] } }
     GET a/admin/x
     listener `in` on 127.0.0.1:1
       authorization: allowed to `spiffe://a/shop/*` or `spiffe://a/ops`; denied to whoever is in 10.0.0.0/8
-      route `all` takes it: no conditions
+      route `all` takes it: it takes everything
         authorization (dry run): allowed to nobody
         clusters: `web` 100 %
     ");
