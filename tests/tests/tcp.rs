@@ -230,8 +230,9 @@ async fn without_an_endpoint_a_caller_is_reset_and_the_reason_counted() {
 async fn an_endpoint_that_is_killed_resets_its_callers_and_new_ones_go_elsewhere() {
     let doomed = RawEndpoint::serve(|mut raw, _| async move {
         raw.write("d").await;
-        // One byte is left unread: the connection is reset.
         raw.read_until("die").await;
+        // As the kernel does for a process that dies with something unread.
+        raw.into_stream().set_zero_linger().unwrap();
     })
     .await;
     let proxy = Proxy::start(table(&[doomed.address], "", "")).await;
@@ -240,7 +241,6 @@ async fn an_endpoint_that_is_killed_resets_its_callers_and_new_ones_go_elsewhere
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut last = Vec::new();
     let read = within("the end", async {
-        // Some of it stays unread there, so that its kernel resets the connection.
         stream.write_all(b"xxxdie").await.unwrap();
         // Who meets the reset first has it; the other sees an end.
         let written = stream.write_all(&[b'x'; 100_000]).await;
