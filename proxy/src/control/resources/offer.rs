@@ -149,13 +149,14 @@ impl Resources {
         refusals
     }
 
-    /// Listeners are all wanted, clusters too if there is no choice.
+    /// Listeners are all wanted, clusters too if there is no choice. What is not wanted any more still is until the control
+    /// plane has been told: should it be wanted again before that, nobody would say it a second time.
     pub(super) fn wants(&self, kind: Kind, name: &str) -> bool {
         match kind {
             Kind::Listener => true,
-            Kind::Routes => self.routes.wanted().contains(name),
-            Kind::Cluster => self.all_clusters || self.clusters.wanted().contains(name),
-            Kind::Endpoints => self.endpoints.wanted().contains(name),
+            Kind::Routes => self.routes.get(name).is_some(),
+            Kind::Cluster => self.all_clusters || self.clusters.get(name).is_some(),
+            Kind::Endpoints => self.endpoints.get(name).is_some(),
         }
     }
 

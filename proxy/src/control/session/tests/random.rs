@@ -265,6 +265,36 @@ fn check<P: Pair>(plans: &Plan, steps: &[Step]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// While the first listener changes over to another cluster, and before the second one has its routes, nobody names `c1`.
+/// Its endpoints come just then.
+#[test]
+fn what_comes_while_nobody_wants_it_is_kept_for_who_may_want_it_again() {
+    let none = Plan {
+        listeners: [None; 3],
+        clusters: [None; 4],
+    };
+    let first = Plan {
+        listeners: [None, Some(1), None],
+        ..none.clone()
+    };
+    let second = Plan {
+        listeners: [Some(1), Some(2), None],
+        clusters: [None, Some(1), None, None],
+    };
+    let steps = [
+        Step::Change(first),
+        Step::Ask,
+        Step::Say(Kind::Listener),
+        Step::Ask,
+        Step::Say(Kind::Routes),
+        Step::Ask,
+        Step::Say(Kind::Cluster),
+        Step::Change(second),
+    ];
+    check::<ByDelta>(&none, &steps).unwrap();
+    check::<ByWorld>(&none, &steps).unwrap();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
