@@ -275,7 +275,7 @@ fn what_comes_while_nobody_wants_it_is_kept_for_who_may_want_it_again() {
     };
     let first = Plan {
         listeners: [None, Some(1), None],
-        ..none.clone()
+        ..none
     };
     let second = Plan {
         listeners: [Some(1), Some(2), None],
