@@ -46,20 +46,20 @@ where
     let mut inward = Way::with(first);
     let mut outward = Way::with(greeting);
     let mut inward_first = false;
+    let (mut there, mut back) = (Poll::Pending, Poll::Pending);
     poll_fn(|cx| {
-        let mut there =
-            |cx: &mut _, d: &mut D, u: &mut U| inward.poll(cx, d, u, |bytes| flow.received(bytes));
-        let mut back =
-            |cx: &mut _, d: &mut D, u: &mut U| outward.poll(cx, u, d, |bytes| flow.sent(bytes));
+        let refused = |way: Poll<End>| way == Poll::Ready(End::Unwritable);
+        let received = |bytes| flow.received(bytes);
+        let sent = |bytes| flow.sent(bytes);
         // By turns: the one that is first may use up the time that a task has.
         inward_first = !inward_first;
-        let (there, back) = if inward_first {
-            let there = there(cx, downstream, upstream);
-            (there, back(cx, downstream, upstream))
+        if inward_first {
+            there = inward.poll(cx, downstream, upstream, refused(back), received);
+            back = outward.poll(cx, upstream, downstream, refused(there), sent);
         } else {
-            let back = back(cx, downstream, upstream);
-            (there(cx, downstream, upstream), back)
-        };
+            back = outward.poll(cx, upstream, downstream, refused(there), sent);
+            there = inward.poll(cx, downstream, upstream, refused(back), received);
+        }
         match (there, back) {
             // Nothing can come of the other way any more.
             (Poll::Ready(End::Unreadable), _) => Poll::Ready(Err(Broken::Downstream)),
@@ -112,17 +112,20 @@ impl Way {
         }
     }
 
+    /// `broken`: who is read has refused to be written to. Its end is none to pass on then: of a connection that was reset
+    /// whoever meets the reset first is told so, and the other sees an end.
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
         from: &mut (impl AsyncRead + Unpin),
         to: &mut (impl AsyncWrite + Unpin),
+        broken: bool,
         passed: impl Fn(usize),
     ) -> Poll<End> {
         if let Stage::Over(end) = self.stage {
             return Poll::Ready(end);
         }
-        let end = match ready!(self.advance(cx, from, to, passed)) {
+        let end = match ready!(self.advance(cx, from, to, broken, passed)) {
             Ok(()) => End::Orderly,
             Err(end) => end,
         };
@@ -136,6 +139,7 @@ impl Way {
         cx: &mut Context<'_>,
         from: &mut (impl AsyncRead + Unpin),
         to: &mut (impl AsyncWrite + Unpin),
+        broken: bool,
         passed: impl Fn(usize),
     ) -> Poll<Result<(), End>> {
         loop {
@@ -146,6 +150,9 @@ impl Way {
                 passed(written);
             }
             if let Stage::Ending = self.stage {
+                if broken {
+                    return Poll::Ready(Err(End::Unreadable));
+                }
                 let ended = ready!(Pin::new(&mut *to).poll_shutdown(cx));
                 return Poll::Ready(ended.map_err(|_| End::Unwritable));
             }
