@@ -15,6 +15,9 @@ from story import RETURN, Shop, tell
 EXAMPLES = os.path.join(os.path.dirname(__file__), "../../../config/examples/*.yaml")
 PROCESS = ("admin", "access_log", "drain", "overload", "zone")
 
+# Certificates that are not there, and connections that were meant for others: nothing that Envoy could put in force here.
+ELSEWHERE = re.compile(r"^\s*-?\s*(tls|identity|acme|transparent):( |$)", re.MULTILINE)
+
 
 def a_host_leads_to_the_cluster_of_its_name(client):
     with Shop(Outrigger, client) as shop:
@@ -78,10 +81,13 @@ def table_of(example):
 
 
 def every_example_is_accepted(client):
-    for example in sorted(glob.glob(EXAMPLES)):
-        envoy, name = client(), os.path.basename(example)
+    tables = {os.path.basename(example): table_of(example) for example in sorted(glob.glob(EXAMPLES))}
+    here = {name: table for name, table in tables.items() if not ELSEWHERE.search(table)}
+    assert len(here) >= 10, here.keys()
+    for name, table in here.items():
+        envoy = client()
         with Outrigger() as control:
-            control.set(table_of(example))
+            control.set(table)
             with envoy.start(control):
                 eventually("it runs", lambda: accepts(envoy.admin))
 
