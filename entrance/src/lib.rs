@@ -15,7 +15,6 @@ mod credentials;
 mod exposure;
 mod files;
 mod hosts;
-mod stream;
 mod tls;
 mod token;
 
@@ -30,17 +29,21 @@ use std::{
 use http::HeaderMap;
 use outrigger_config::model::{IdentityMatch, SpiffeId};
 use tokio::{net::TcpStream, time::timeout};
+use tokio_rustls::server::TlsStream;
+use tokio_util::either::Either;
 
 pub use caller::{Caller, ClientFiles, Shown};
 pub use credentials::Refusal;
 pub use exposure::{FLAG, is_loopback};
 pub use hosts::{Hosts, Stranger};
-pub use stream::Stream;
 pub use token::Token;
 
 use credentials::Credentials;
 use tls::Tls;
 pub use tls::provider;
+
+/// The bytes of a caller: as they come, or decrypted. Boxed: the state of TLS is a kilobyte.
+pub type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
 
 /// So long after a refusal was told, the next is.
 const NEWS: Duration = Duration::from_secs(60);
@@ -147,7 +150,7 @@ impl Entrance {
     /// When there is no handshake in time.
     pub async fn welcome(&self, stream: TcpStream) -> io::Result<(Stream, Option<SpiffeId>)> {
         match &self.tls {
-            None => Ok((Stream::Tcp(stream), None)),
+            None => Ok((Stream::Left(stream), None)),
             Some(tls) => timeout(HANDSHAKE, tls.accept(stream)).await?,
         }
     }

@@ -59,7 +59,7 @@ impl Tls {
         let identity = certificates
             .and_then(|certificates| certificates.first())
             .and_then(|certificate| identity(certificate));
-        Ok((Stream::Tls(Box::new(stream.into())), identity))
+        Ok((Stream::Right(Box::new(stream)), identity))
     }
 
     /// Takes what has changed. What is bad is told once, and what was good before serves on.
