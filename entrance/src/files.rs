@@ -7,15 +7,9 @@ use std::{
 };
 
 use rustls::RootCertStore;
-use rustls_pki_types::{
-    CertificateDer, PrivateKeyDer,
-    pem::{self, PemObject},
-};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::Mistake;
-
-/// Far more than any of them has: a wrong path must not fill the memory.
-const MOST_BYTES: u64 = 16 << 20;
+use super::{Mistake, pem};
 
 /// What tells one content from the next: device, inode, seconds and nanoseconds of its change, size. `None`: it can't be
 /// looked at.
@@ -30,32 +24,24 @@ pub(crate) fn wrong(path: &Path, cause: impl Into<String>) -> Mistake {
     Mistake::File(path.to_owned(), cause.into())
 }
 
+/// What is in a file, in PEM.
+fn of<T>(path: &Path, content: Result<T, pem::Flaw>) -> Result<T, Mistake> {
+    content.map_err(|flaw| {
+        let hint = flaw.hint().map(|hint| format!("\nhint: {hint}"));
+        wrong(path, format!("{flaw}{}", hint.unwrap_or_default()))
+    })
+}
+
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Mistake> {
-    let unreadable = |error: std::io::Error| wrong(path, error.to_string());
-    match fs::metadata(path).map_err(unreadable)?.len() {
-        length if length > MOST_BYTES => Err(wrong(path, format!("{length} bytes are too many"))),
-        _ => fs::read(path).map_err(unreadable),
-    }
+    of(path, pem::read(path))
 }
 
 pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Mistake> {
-    let bytes = read(path)?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
-    match found {
-        Ok(found) if !found.is_empty() => Ok(found),
-        _ => Err(wrong(path, "there is no certificate in it, in PEM")),
-    }
+    of(path, pem::certificates(path))
 }
 
 pub(crate) fn key(path: &Path) -> Result<PrivateKeyDer<'static>, Mistake> {
-    // Nothing is said of what is in the file: it may be a key after all.
-    PrivateKeyDer::from_pem_slice(&read(path)?).map_err(|error| {
-        let cause = match error {
-            pem::Error::NoItemsFound => "there is no key in it, in PEM",
-            _ => "it is no key in PEM",
-        };
-        wrong(path, cause)
-    })
+    of(path, pem::key(path))
 }
 
 pub(crate) fn roots(paths: &[PathBuf]) -> Result<RootCertStore, Mistake> {

@@ -15,6 +15,7 @@ mod credentials;
 mod exposure;
 mod files;
 mod hosts;
+pub mod pem;
 mod tls;
 mod token;
 

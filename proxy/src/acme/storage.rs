@@ -9,6 +9,7 @@ use std::{
 };
 
 use outrigger_config::model::{Acme, Certificate, ListenerTls};
+use outrigger_entrance::pem;
 use rustls_pki_types::CertificateDer;
 
 use super::{
@@ -46,7 +47,7 @@ fn place(acme: &Acme, host: &str) -> Result<Certificate, Flaw> {
         Ok(pair) => is_placeholder(&pair.facts) && pair.facts.now(SystemTime::now()).is_err(),
         // What is wrong with it is said by whoever loads it.
         Err(flaw) => {
-            matches!(&flaw.kind, Kind::Unreadable(error) if error.kind() == io::ErrorKind::NotFound)
+            matches!(&flaw.kind, Kind::Pem(pem::Flaw::Unreadable(error)) if error.kind() == io::ErrorKind::NotFound)
         }
     };
     if replaced {
@@ -98,11 +99,11 @@ pub(super) fn account(acme: &Acme) -> PathBuf {
 /// Held while certificates are got: of the processes that share a directory, one does it.
 pub(super) fn lock(acme: &Acme) -> Result<File, Failure> {
     let path = acme.storage.join("lock");
-    let file = private(&path).map_err(|error| Kind::Unreadable(error).of(&path))?;
+    let file = private(&path).map_err(|error| Kind::Unwritable(error).of(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(Failure::Busy),
-        Err(TryLockError::Error(error)) => Err(Kind::Unreadable(error).of(path).into()),
+        Err(TryLockError::Error(error)) => Err(Kind::Unwritable(error).of(path).into()),
     }
 }
 

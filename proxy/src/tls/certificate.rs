@@ -8,6 +8,7 @@ use std::{
 };
 
 use outrigger_config::model::{self, SpiffeId};
+use outrigger_entrance::pem;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::CertificateDer;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
@@ -15,7 +16,7 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 use super::{
     flaw::{Flaw, Kind},
     names::Names,
-    pem, provider,
+    provider,
 };
 
 /// A certificate, those of its issuers, and its key.
@@ -48,10 +49,11 @@ impl Pair {
     /// # Errors
     /// Why it can't be shown.
     pub fn load(files: &model::Certificate) -> Result<Self, Flaw> {
-        let chain = pem::certificates(&files.cert)?;
+        let chain = pem::certificates(&files.cert);
+        let chain = chain.map_err(|flaw| Kind::from(flaw).of(&files.cert))?;
         let facts = Facts::of(&chain[0]).map_err(|kind| kind.of(&files.cert))?;
         // Whatever the CA: read first, so that a swap of the two is noticed.
-        let key = pem::key(&files.key)?;
+        let key = pem::key(&files.key).map_err(|flaw| Kind::from(flaw).of(&files.key))?;
         let key = provider()
             .key_provider
             .load_private_key(key)

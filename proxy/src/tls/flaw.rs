@@ -3,6 +3,7 @@
 use std::{fmt, io, path::PathBuf, time::Duration};
 
 use httpdate::HttpDate;
+use outrigger_entrance::pem;
 
 /// What is wrong, and with which file.
 #[derive(Debug)]
@@ -16,35 +17,12 @@ pub struct Flaw {
 /// What is wrong.
 #[derive(Debug, thiserror::Error)]
 pub enum Kind {
-    /// It can't be read.
-    #[error("can't be read: {0}")]
-    Unreadable(#[source] io::Error),
+    /// It is not the PEM that it should be.
+    #[error(transparent)]
+    Pem(#[from] pem::Flaw),
     /// It can't be written.
     #[error("can't be written: {0}")]
     Unwritable(#[source] io::Error),
-    /// Nothing is in it.
-    #[error("the file is empty")]
-    Empty,
-    /// It is not PEM.
-    #[error("no PEM: nothing in it begins with `-----BEGIN`")]
-    NotPem {
-        /// It begins as DER does.
-        der: bool,
-    },
-    /// It is PEM of other things.
-    #[error("no {expected} in it, but {}", found.join(", "))]
-    OtherLabel {
-        /// What is wanted.
-        expected: &'static str,
-        /// What is there.
-        found: Vec<String>,
-    },
-    /// It is PEM cut short, or not base64.
-    #[error("broken PEM: {0}")]
-    BrokenPem(String),
-    /// A key that nobody can open without a password.
-    #[error("the key is encrypted")]
-    Encrypted,
     /// What is in it is no certificate.
     #[error("not a certificate: {0}")]
     Malformed(String),
@@ -114,31 +92,9 @@ impl Kind {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Unreadable(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                "the user that the proxy runs as must be able to read it".to_owned()
-            }
-            Self::Unreadable(error) if error.kind() == io::ErrorKind::NotFound => {
-                "a relative path is looked for where the process was started".to_owned()
-            }
+            Self::Pem(flaw) => flaw.hint()?.to_owned(),
             Self::Unwritable(_) => {
                 "the user that the proxy runs as needs a directory of its own there: `acme.storage` names another".to_owned()
-            }
-            Self::NotPem { der: true } => {
-                "it looks like DER: `openssl x509 -inform der -in FILE -out FILE.pem` turns a certificate into PEM".to_owned()
-            }
-            Self::OtherLabel { expected, found } => {
-                let holds = |what| found.iter().any(|label| label.contains(what));
-                match *expected {
-                    "certificate" if holds("PRIVATE KEY") => "are `cert` and `key` swapped?".to_owned(),
-                    "private key" if holds("CERTIFICATE") => "are `cert` and `key` swapped?".to_owned(),
-                    "certificate" if holds("CERTIFICATE REQUEST") => {
-                        "a request has to be signed by an authority first".to_owned()
-                    }
-                    _ => return None,
-                }
-            }
-            Self::Encrypted => {
-                "a server has nobody to ask for the password: `openssl pkey -in FILE -out FILE.plain`, for its eyes only".to_owned()
             }
             Self::Mismatch { of_another: Some(place), .. } => {
                 format!("it is the key of certificate {place} in that file: the proxy's own comes first, its issuers after it")

@@ -16,7 +16,6 @@ pub mod client;
 pub mod flaw;
 pub mod names;
 pub mod peer;
-mod pem;
 pub mod resolver;
 pub mod server;
 pub mod session;

@@ -3,13 +3,13 @@
 use std::{path::PathBuf, sync::Arc};
 
 use outrigger_config::model::Certificate;
+use outrigger_entrance::pem;
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateRevocationListDer;
 
 use super::{
     certificate::Pair,
     flaw::{Flaw, Kind},
-    pem,
 };
 
 /// Gives what is asked for as it is now. Files do; a service that gives each process its identity is another, which the
@@ -53,7 +53,7 @@ impl Source for Files {
     fn roots(&self, of: &[PathBuf]) -> Result<Roots, Flaw> {
         let mut roots = RootCertStore::empty();
         for file in of {
-            for certificate in pem::certificates(file)? {
+            for certificate in pem::certificates(file).map_err(|flaw| Kind::from(flaw).of(file))? {
                 roots
                     .add(certificate)
                     .map_err(|error| Kind::BadRoot(error.to_string()).of(file))?;
@@ -63,8 +63,11 @@ impl Source for Files {
     }
 
     fn revoked(&self, of: &[PathBuf]) -> Result<Revoked, Flaw> {
-        let lists: Result<Vec<_>, _> = of.iter().map(|file| pem::revocations(file)).collect();
-        Ok(lists?.into_iter().flatten().collect())
+        let mut lists = Vec::new();
+        for file in of {
+            lists.extend(pem::revocations(file).map_err(|flaw| Kind::from(flaw).of(file))?);
+        }
+        Ok(lists.into())
     }
 }
 
