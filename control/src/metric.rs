@@ -116,7 +116,7 @@ fn install() -> Result<PrometheusHandle, BuildError> {
     describe_histogram!(
         DURATION,
         Unit::Seconds,
-        "From when a change is seen until a proxy is sent all of it, and until it has accepted all of it."
+        "From when a change is seen until a proxy is sent something of it, and until it has accepted all of it."
     );
     describe_counter!(REVISION, "How often what proxies see was made anew.");
     describe_counter!(REPORTS, "Reports of load and health that proxies sent.");
