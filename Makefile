@@ -1,4 +1,4 @@
-# Every target sets up what it needs from the package registries; nothing has to be installed by hand but a Rust tool chain.
+# Every target sets up what it needs from the package registries; nothing has to be installed by hand but Rust 1.95 or newer and a C compiler.
 CARGO ?= cargo
 
 .PHONY: demo test interop bench bench-check scenarios fleet simulator fuzz schema
