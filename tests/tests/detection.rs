@@ -153,20 +153,55 @@ async fn without_a_cluster_for_it_what_is_not_http_is_closed() {
 }
 
 #[tokio::test]
-async fn one_who_stops_in_the_middle_of_a_word_goes_where_it_seems_to_belong() {
+async fn one_who_stops_where_a_request_may_still_follow_speaks_http() {
     let (web, db) = (Endpoint::named("web").await, echo().await);
     let proxy = Proxy::start(table(&web, &db, "    cluster: db")).await;
+    for (count, (begin, rest)) in [
+        ("G", "ET / HTTP/1.1\r\nhost: a\r\n\r\n"),
+        ("GET /slow", "ly HTTP/1.1\r\nhost: a\r\n\r\n"),
+        ("\r\n", "GET / HTTP/1.1\r\nhost: a\r\n\r\n"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut client = Raw::connect(proxy.address).await;
+        client.write(begin).await;
+        eventually("it is told", async || {
+            detected(&proxy, "http1").await == (count + 1) as f64
+        })
+        .await;
+        client.write(rest).await;
+        let reply = client.read_reply().await.expect("a reply");
+        assert_eq!(
+            (reply.status, &*reply.body),
+            (200, &b"web"[..]),
+            "{begin:?}"
+        );
+    }
+    assert_eq!(db.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_request_that_only_forgiving_servers_take_goes_past_no_route() {
+    let (web, db) = (Endpoint::named("web").await, echo().await);
+    let proxy = Proxy::start(table(&web, &db, "    cluster: db")).await;
+    for request in [
+        &b"GET  / HTTP/1.1\r\nhost: a\r\n\r\n"[..],
+        b"GET\t/\tHTTP/1.1\r\nhost: a\r\n\r\n",
+        b" GET / HTTP/1.1\r\nhost: a\r\n\r\n",
+        b"GET /\r\n\r\n",
+    ] {
+        let mut client = Raw::connect(proxy.address).await;
+        client.write(request).await;
+        let reply = client.read_reply().await.expect("a reply");
+        assert_eq!(reply.status, 400, "{}", request.escape_ascii());
+    }
     let mut client = Raw::connect(proxy.address).await;
-    client.write("GE").await;
-    assert_eq!(client.read_exactly(2).await, b"GE", "a word of nobody's");
-    let mut client = Raw::connect(proxy.address).await;
-    client.write("GET /slow").await;
-    eventually("it is told", async || {
-        detected(&proxy, "http1").await == 1.0
-    })
-    .await;
-    client.write("ly HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    client
+        .write("\r\n\r\nGET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await;
     assert_eq!(client.read_reply().await.expect("a reply").status, 200);
+    assert_eq!(db.connections(), 0);
 }
 
 #[tokio::test]
