@@ -98,6 +98,44 @@ async fn a_server_that_speaks_first_is_heard_after_a_moment() {
 }
 
 #[tokio::test]
+async fn a_server_that_speaks_first_is_heard_where_names_lead_elsewhere() {
+    let (web, db) = (Endpoint::named("web").await, greeting().await);
+    let proxy = Proxy::start(table(
+        &web,
+        &db,
+        "    cluster: db\n    sni: { shop.example.com: web }",
+    ))
+    .await;
+    let mut client = Raw::connect(proxy.address).await;
+    assert_eq!(client.read_until("\n").await, "220 hello\r\n");
+    client.write("EHLO me\r\n").await;
+    assert_eq!(client.read_until("\n").await, "EHLO me\r\n");
+}
+
+#[tokio::test]
+async fn the_server_that_has_spoken_is_the_one_that_is_heard() {
+    let (web, one, other) = (
+        Endpoint::named("web").await,
+        greeting().await,
+        greeting().await,
+    );
+    let proxy = Proxy::start(format!(
+        "admin: {{ address: $ADMIN }}\n\
+         listeners:\n  - name: edge\n    address: $LISTEN\n    protocol: detect\n\
+         \x20   routes: [{{ cluster: web }}]\n    clusters: {{ one: 50, other: 50 }}\n\
+         clusters:\n  web: {{ endpoints: [{}] }}\n  one: {{ endpoints: [{}] }}\n  other: {{ endpoints: [{}] }}\n",
+        web.address, one.address, other.address
+    ))
+    .await;
+    const CALLERS: usize = 16;
+    for _ in 0..CALLERS {
+        let mut client = Raw::connect(proxy.address).await;
+        assert_eq!(client.read_until("\n").await, "220 hello\r\n");
+    }
+    assert_eq!(one.connections() + other.connections(), CALLERS);
+}
+
+#[tokio::test]
 async fn on_a_listed_port_nothing_is_waited_for() {
     let (web, db) = (Endpoint::named("web").await, greeting().await);
     // A time-out that the test would not survive.

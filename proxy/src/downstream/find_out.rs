@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     stream::Stream,
-    tcp::{self, Connected, Destinations},
+    tcp::{self, Ahead, Destinations},
     telemetry::metrics::DetectedProtocol,
     worker::Worker,
 };
@@ -22,7 +22,7 @@ pub(super) struct Found {
     pub(super) spoken: Spoken,
     pub(super) first: BytesMut,
     /// Its server was to speak first, and may have.
-    pub(super) ready: Option<Connected>,
+    pub(super) ready: Option<Ahead>,
 }
 
 impl Found {
@@ -89,7 +89,7 @@ async fn silence(
     destinations: &Destinations,
     connection: &Rc<Connection>,
     worker: &Rc<Worker>,
-) -> Option<(Option<Spoken>, Option<Connected>)> {
+) -> Option<(Option<Spoken>, Option<Ahead>)> {
     // What the proxy itself sent out is for no server.
     if connection.is_own() {
         return None;
