@@ -264,3 +264,33 @@ async fn it_is_found_out_within_tls_as_well() {
     stream.read_exact(&mut heard[..9]).await.unwrap();
     assert_eq!(&heard[..9], b"EHLO me\r\n");
 }
+
+#[tokio::test]
+async fn who_waits_for_its_server_may_wait_for_as_long_as_bytes_may_rest() {
+    let (web, db) = (Endpoint::named("web").await, echo().await);
+    let listener = "    cluster: db\n    header_timeout: 1s";
+    let proxy = Proxy::start(table(&web, &db, listener)).await;
+    let mut patient = Raw::connect(proxy.address).await;
+    eventually("its server has its chance", async || db.connections() == 1).await;
+    // Their time runs out after that of the first would have: they came later, and what they have begun they don't end.
+    let mut slow = Raw::connect(proxy.address).await;
+    slow.write("GET / HTTP/1.1\r\n").await;
+    slow.read_to_end().await;
+    let mut late = Raw::connect(proxy.address).await;
+    eventually("it has its chance, too", async || db.connections() == 2).await;
+    late.write("GET /").await;
+    late.read_to_end().await;
+    patient.write("get key\r\n").await;
+    assert_eq!(patient.read_until("\n").await, "get key\r\n");
+    assert_eq!(db.connections(), 2);
+}
+
+#[tokio::test]
+async fn who_waits_with_its_server_for_too_long_is_let_go() {
+    let (web, db) = (Endpoint::named("web").await, echo().await);
+    let listener = "    cluster: db\n    tcp: { idle_timeout: 1s }\n    header_timeout: 1h";
+    let proxy = Proxy::start(table(&web, &db, listener)).await;
+    let mut client = Raw::connect(proxy.address).await;
+    assert_eq!(client.read_to_end().await, b"");
+    assert_eq!(db.connections(), 1);
+}

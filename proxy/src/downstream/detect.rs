@@ -17,7 +17,7 @@ use crate::{stream::Stream, tcp::client_hello};
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// What a first read may take; most first requests fit.
-const FIRST_READ: usize = 1024;
+pub const FIRST_READ: usize = 1024;
 
 /// The longest first line that is waited for; what goes on so long is no command of anybody.
 const LONGEST_LINE: usize = 8 * 1024;
