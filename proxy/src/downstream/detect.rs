@@ -77,6 +77,8 @@ fn at_the_end(bytes: &[u8]) -> Spoken {
 
 /// Whether `bytes` begin with what somebody may take for the first line of a request; `None`: so far.
 fn http1(bytes: &[u8]) -> Option<bool> {
+    // What is told of so much stays true: a line that ends behind it is as long as one that does not end.
+    let bytes = &bytes[..bytes.len().min(LONGEST_LINE + 1)];
     // A client may send an empty line before a request (RFC 9112, 2.2), and servers pass over more than one, and blanks.
     let begin = bytes.iter().position(|byte| !is_space(*byte));
     let rest = &bytes[begin.unwrap_or(bytes.len())..];
@@ -192,6 +194,8 @@ mod tests {
         }
         let long = [&b"GET /"[..], &[b'a'; LONGEST_LINE]].concat();
         assert_eq!(tell(&long), Some(Spoken::Http1));
+        let ended = [&long[..], b"\r\n"].concat();
+        assert_eq!(tell(&ended), Some(Spoken::Http1));
     }
 
     #[test]
