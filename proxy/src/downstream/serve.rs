@@ -54,7 +54,7 @@ pub async fn serve(
         destination: stream.local_addr().unwrap_or(address),
     };
     if let Some(transparent) = &listener.transparent {
-        match transparent.take(&stream, peer) {
+        match transparent.take(&stream, peer, address.port()) {
             Some(called) => ends.destination = called,
             None => return,
         }
