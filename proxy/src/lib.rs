@@ -30,6 +30,7 @@ pub mod proxy_protocol;
 pub mod rate_limit;
 pub mod retry;
 pub mod route;
+pub mod settling;
 pub mod snapshot;
 pub mod stack;
 pub mod status;

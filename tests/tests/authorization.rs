@@ -153,6 +153,12 @@ async fn a_network_is_where_a_trusted_proxy_says_that_the_caller_is() {
             .await;
         assert_eq!(asked.status.as_u16(), expected, "{from}");
     }
+    // A trusted proxy may pass on what its caller said, and that is not to hide the caller.
+    let hidden = [
+        ("connection", "x-forwarded-for"),
+        ("x-forwarded-for", "192.0.2.1"),
+    ];
+    assert_eq!(client.request(get_with("/", &hidden)).await.status, 403);
 }
 
 #[tokio::test]

@@ -98,6 +98,44 @@ async fn a_server_that_speaks_first_is_heard_after_a_moment() {
 }
 
 #[tokio::test]
+async fn a_server_that_speaks_first_is_heard_where_names_lead_elsewhere() {
+    let (web, db) = (Endpoint::named("web").await, greeting().await);
+    let proxy = Proxy::start(table(
+        &web,
+        &db,
+        "    cluster: db\n    sni: { shop.example.com: web }",
+    ))
+    .await;
+    let mut client = Raw::connect(proxy.address).await;
+    assert_eq!(client.read_until("\n").await, "220 hello\r\n");
+    client.write("EHLO me\r\n").await;
+    assert_eq!(client.read_until("\n").await, "EHLO me\r\n");
+}
+
+#[tokio::test]
+async fn the_server_that_has_spoken_is_the_one_that_is_heard() {
+    let (web, one, other) = (
+        Endpoint::named("web").await,
+        greeting().await,
+        greeting().await,
+    );
+    let proxy = Proxy::start(format!(
+        "admin: {{ address: $ADMIN }}\n\
+         listeners:\n  - name: edge\n    address: $LISTEN\n    protocol: detect\n\
+         \x20   routes: [{{ cluster: web }}]\n    clusters: {{ one: 50, other: 50 }}\n\
+         clusters:\n  web: {{ endpoints: [{}] }}\n  one: {{ endpoints: [{}] }}\n  other: {{ endpoints: [{}] }}\n",
+        web.address, one.address, other.address
+    ))
+    .await;
+    const CALLERS: usize = 16;
+    for _ in 0..CALLERS {
+        let mut client = Raw::connect(proxy.address).await;
+        assert_eq!(client.read_until("\n").await, "220 hello\r\n");
+    }
+    assert_eq!(one.connections() + other.connections(), CALLERS);
+}
+
+#[tokio::test]
 async fn on_a_listed_port_nothing_is_waited_for() {
     let (web, db) = (Endpoint::named("web").await, greeting().await);
     // A time-out that the test would not survive.
@@ -153,20 +191,55 @@ async fn without_a_cluster_for_it_what_is_not_http_is_closed() {
 }
 
 #[tokio::test]
-async fn one_who_stops_in_the_middle_of_a_word_goes_where_it_seems_to_belong() {
+async fn one_who_stops_where_a_request_may_still_follow_speaks_http() {
     let (web, db) = (Endpoint::named("web").await, echo().await);
     let proxy = Proxy::start(table(&web, &db, "    cluster: db")).await;
+    for (count, (begin, rest)) in [
+        ("G", "ET / HTTP/1.1\r\nhost: a\r\n\r\n"),
+        ("GET /slow", "ly HTTP/1.1\r\nhost: a\r\n\r\n"),
+        ("\r\n", "GET / HTTP/1.1\r\nhost: a\r\n\r\n"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut client = Raw::connect(proxy.address).await;
+        client.write(begin).await;
+        eventually("it is told", async || {
+            detected(&proxy, "http1").await == (count + 1) as f64
+        })
+        .await;
+        client.write(rest).await;
+        let reply = client.read_reply().await.expect("a reply");
+        assert_eq!(
+            (reply.status, &*reply.body),
+            (200, &b"web"[..]),
+            "{begin:?}"
+        );
+    }
+    assert_eq!(db.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_request_that_only_forgiving_servers_take_goes_past_no_route() {
+    let (web, db) = (Endpoint::named("web").await, echo().await);
+    let proxy = Proxy::start(table(&web, &db, "    cluster: db")).await;
+    for request in [
+        &b"GET  / HTTP/1.1\r\nhost: a\r\n\r\n"[..],
+        b"GET\t/\tHTTP/1.1\r\nhost: a\r\n\r\n",
+        b" GET / HTTP/1.1\r\nhost: a\r\n\r\n",
+        b"GET /\r\n\r\n",
+    ] {
+        let mut client = Raw::connect(proxy.address).await;
+        client.write(request).await;
+        let reply = client.read_reply().await.expect("a reply");
+        assert_eq!(reply.status, 400, "{}", request.escape_ascii());
+    }
     let mut client = Raw::connect(proxy.address).await;
-    client.write("GE").await;
-    assert_eq!(client.read_exactly(2).await, b"GE", "a word of nobody's");
-    let mut client = Raw::connect(proxy.address).await;
-    client.write("GET /slow").await;
-    eventually("it is told", async || {
-        detected(&proxy, "http1").await == 1.0
-    })
-    .await;
-    client.write("ly HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    client
+        .write("\r\n\r\nGET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await;
     assert_eq!(client.read_reply().await.expect("a reply").status, 200);
+    assert_eq!(db.connections(), 0);
 }
 
 #[tokio::test]
@@ -190,4 +263,34 @@ async fn it_is_found_out_within_tls_as_well() {
     stream.write_all(b"EHLO me\r\n").await.unwrap();
     stream.read_exact(&mut heard[..9]).await.unwrap();
     assert_eq!(&heard[..9], b"EHLO me\r\n");
+}
+
+#[tokio::test]
+async fn who_waits_for_its_server_may_wait_for_as_long_as_bytes_may_rest() {
+    let (web, db) = (Endpoint::named("web").await, echo().await);
+    let listener = "    cluster: db\n    header_timeout: 1s";
+    let proxy = Proxy::start(table(&web, &db, listener)).await;
+    let mut patient = Raw::connect(proxy.address).await;
+    eventually("its server has its chance", async || db.connections() == 1).await;
+    // Their time runs out after that of the first would have: they came later, and what they have begun they don't end.
+    let mut slow = Raw::connect(proxy.address).await;
+    slow.write("GET / HTTP/1.1\r\n").await;
+    slow.read_to_end().await;
+    let mut late = Raw::connect(proxy.address).await;
+    eventually("it has its chance, too", async || db.connections() == 2).await;
+    late.write("GET /").await;
+    late.read_to_end().await;
+    patient.write("get key\r\n").await;
+    assert_eq!(patient.read_until("\n").await, "get key\r\n");
+    assert_eq!(db.connections(), 2);
+}
+
+#[tokio::test]
+async fn who_waits_with_its_server_for_too_long_is_let_go() {
+    let (web, db) = (Endpoint::named("web").await, echo().await);
+    let listener = "    cluster: db\n    tcp: { idle_timeout: 1s }\n    header_timeout: 1h";
+    let proxy = Proxy::start(table(&web, &db, listener)).await;
+    let mut client = Raw::connect(proxy.address).await;
+    assert_eq!(client.read_to_end().await, b"");
+    assert_eq!(db.connections(), 1);
 }

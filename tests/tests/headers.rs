@@ -152,6 +152,19 @@ async fn forwarded_headers_of_untrusted_peers_are_replaced() {
 }
 
 #[tokio::test]
+async fn what_a_trusted_proxy_says_of_a_stranger_is_not_the_strangers_to_take_out() {
+    let echo = Endpoint::echo().await;
+    let table = Table::to([&echo]).listener("trusted_proxies: [127.0.0.0/8]");
+    let sent = [
+        ("connection", "x-forwarded-for"),
+        ("x-forwarded-for", "192.0.2.66"),
+    ];
+    let seen = seen(table, false, &sent).await;
+    let told = &seen["headers"]["x-forwarded-for"];
+    assert_eq!(*told, json!(["192.0.2.66, 127.0.0.1"]));
+}
+
+#[tokio::test]
 async fn forwarded_headers_of_trusted_proxies_are_extended() {
     let echo = Endpoint::echo().await;
     let table = Table::to([&echo]).listener("trusted_proxies: [127.0.0.0/8]");

@@ -8,7 +8,8 @@ use std::{
 
 use http::{Request, Response, StatusCode};
 use outrigger_tests::{
-    Client, Endpoint, Metrics, Proxy, Reply, Serve, Table, body, eventually, get, spread,
+    Client, Endpoint, Metrics, Proxy, Raw, RawEndpoint, Reply, Serve, Table, body, eventually, get,
+    spread,
 };
 use tokio::{sync::Semaphore, task::JoinSet};
 
@@ -211,4 +212,30 @@ async fn a_worker_that_is_late_refuses_and_then_is_well_again() {
         metrics.sum("outrigger_worker_delay_seconds", &[]) == 0.0
     })
     .await;
+}
+
+#[tokio::test]
+async fn past_the_bound_of_memory_nothing_is_connected_for_callers_that_say_nothing() {
+    const CALLERS: usize = 40;
+    let db = RawEndpoint::serve(async |mut raw: Raw, _| {
+        raw.read_to_end().await;
+    })
+    .await;
+    let proxy = Proxy::start(format!(
+        "admin: {{ address: $ADMIN }}\noverload: {{ memory: 1MiB }}\n\
+         listeners: [{{ address: $LISTEN, protocol: detect, cluster: db }}]\n\
+         clusters: {{ db: {{ endpoints: [{}] }} }}\n",
+        db.address
+    ))
+    .await;
+    let mut silent = Vec::new();
+    for _ in 0..CALLERS {
+        silent.push(Raw::connect(proxy.address).await);
+    }
+    eventually("each had its chance", async || {
+        let refused = overload_refusals(&proxy.metrics().await, "memory");
+        refused as usize + db.connections() == CALLERS
+    })
+    .await;
+    assert!(db.connections() < CALLERS / 2, "{}", db.connections());
 }

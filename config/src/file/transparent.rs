@@ -33,7 +33,7 @@ fn inbound() -> Shape<Inbound> {
     let keys = keys!(Inbound {
         /// How connections come here.
         by: default(capture(), Capture::default()),
-        /// The ports that may be called. All but the proxy's own when left out.
+        /// The ports that may be called. All that the rules send here when left out.
         ports: optional(list(whole(1..=65_535))),
         /// Where the application listens.
         to: default(listening(), Listening::default()),

@@ -18,6 +18,8 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+use crate::settling::Settling;
+
 /// A writer is given this long to finish, counted from its last event.
 const SETTLE: Duration = Duration::from_millis(30);
 
@@ -31,7 +33,7 @@ pub struct Watch {
     seen: Option<u64>,
     events: mpsc::UnboundedReceiver<()>,
     /// When the content is looked at next.
-    look: Instant,
+    settling: Settling,
     /// Stops watching when dropped.
     _watcher: Option<RecommendedWatcher>,
 }
@@ -47,7 +49,7 @@ impl Watch {
             path: path.to_owned(),
             seen: Some(hash(text)),
             events,
-            look: Instant::now() + POLL,
+            settling: Settling::new(SETTLE, POLL, Instant::now()),
             _watcher: watcher.ok(),
         }
     }
@@ -57,9 +59,9 @@ impl Watch {
     pub async fn changed(&mut self) {
         loop {
             tokio::select! {
-                Some(()) = self.events.recv() => self.look = Instant::now() + SETTLE,
-                () = sleep_until(self.look) => {
-                    self.look = Instant::now() + POLL;
+                Some(()) = self.events.recv() => self.settling.event(Instant::now()),
+                () = sleep_until(self.settling.due()) => {
+                    self.settling.looked(Instant::now());
                     let now = fs::read(&self.path).ok().map(|text| hash(&text));
                     if now != self.seen {
                         self.seen = now;

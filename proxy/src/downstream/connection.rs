@@ -54,6 +54,8 @@ pub struct Connection {
     flow: OnceCell<Rc<Flow>>,
     /// Since when it has had no request, in microseconds.
     quiet_since: Cell<u64>,
+    /// Since when its server has been waited for to speak first, in microseconds; 0: it is not.
+    server_since: Cell<u64>,
     /// Since when it has been draining, in microseconds.
     draining_since: Cell<u64>,
     order: Cell<Order>,
@@ -82,6 +84,7 @@ impl Connection {
             secured: OnceCell::new(),
             phase,
             quiet_since: Cell::new(now),
+            server_since: Cell::new(0),
             draining_since: Cell::new(0),
             order: Cell::new(Order::Serve),
             waker: RefCell::new(None),
@@ -126,6 +129,20 @@ impl Connection {
     pub fn carries(&self, target: &tcp::Target) -> Rc<Flow> {
         let flow = || Flow::new(self.worker.tick_handle(), Arc::clone(&target.metrics));
         Rc::clone(self.flow.get_or_init(flow))
+    }
+
+    /// Its server is connected, and may be the one to speak first. Until one does both are at rest, as they may be later.
+    pub(super) fn awaits_server(&self) {
+        self.phase.head_since.store(0, Relaxed);
+        self.server_since.set(self.worker.tick().max(1));
+    }
+
+    /// Its caller is the one, and has as much time for a head as any.
+    pub(super) fn speaks_first(&self) {
+        let now = self.worker.tick();
+        self.phase.head_since.store(now.max(1), Relaxed);
+        self.quiet_since.set(now);
+        self.server_since.set(0);
     }
 
     /// What TLS says of it, if it speaks that.
@@ -184,7 +201,8 @@ impl Connection {
     /// microseconds.
     pub fn check(&self, now: u64) {
         if let Some(flow) = self.flow.get() {
-            return self.check_flow(flow, now);
+            // It knows no goodbye: told to drain, it goes on to its end.
+            return self.check_rest(flow.rested(now));
         }
         if self.phase.in_flight.load(Relaxed) > 0 {
             self.phase.probe.store(true, Relaxed);
@@ -202,14 +220,15 @@ impl Connection {
             && now.saturating_sub(self.draining_since.get().max(self.quiet_since.get())) > LINGER
         {
             self.tell(Order::Abort);
+        } else if self.server_since.get() != 0 {
+            self.check_rest(now.saturating_sub(self.server_since.get()));
         } else if now.saturating_sub(self.quiet_since.get()) > clock::micros(config.idle_timeout) {
             self.drain();
         }
     }
 
-    /// Ends it if none of its bytes has moved for too long. It knows no goodbye: told to drain, it goes on to its end.
-    fn check_flow(&self, flow: &Flow, now: u64) {
-        let rested = flow.rested(now);
+    /// Ends it if that is too long for nothing to move, in microseconds.
+    fn check_rest(&self, rested: u64) {
         let listener = self.listener.borrow();
         let limit = listener.config.speaks.tcp();
         let limit = limit.and_then(|tcp| tcp.policy.idle_timeout);

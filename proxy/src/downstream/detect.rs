@@ -2,6 +2,9 @@
 //!
 //! TLS, HTTP/2 with prior knowledge and HTTP/1 begin in ways that nothing else does. That HTTP/1 is meant shows at the end of
 //! its first line: `GET x` is a command of others, too (Redis, Memcached).
+//!
+//! Routes have rules, and what is carried as bytes goes past them to servers that forgive much. So whatever one of those may
+//! take for a request is HTTP here, well-formed or not: hyper refuses what is not. In doubt it is HTTP.
 
 use std::io;
 
@@ -14,13 +17,13 @@ use crate::{stream::Stream, tcp::client_hello};
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// What a first read may take; most first requests fit.
-const FIRST_READ: usize = 1024;
+pub const FIRST_READ: usize = 1024;
 
 /// The longest first line that is waited for; what goes on so long is no command of anybody.
 const LONGEST_LINE: usize = 8 * 1024;
 
-/// The longest method that is believed to be one (RFC 3253's VERSION-CONTROL has 15).
-const LONGEST_METHOD: usize = 24;
+/// `PRI `: no other method begins with it that anybody knows.
+const PREFACE_IS_MEANT: usize = 4;
 
 /// What a connection speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,48 +58,66 @@ pub fn tell(bytes: &[u8]) -> Option<Spoken> {
     })
 }
 
-/// The best guess on one who has said a part and fallen silent.
+/// The best guess on one who has said a part and fallen silent: the rest may make it a request, and then it is too late.
 pub fn guess(bytes: &[u8]) -> Spoken {
+    let is_preface = PREFACE.starts_with(bytes) && bytes.len() >= PREFACE_IS_MEANT;
     match tell(bytes) {
         Some(spoken) => spoken,
-        None => match method(bytes) {
-            // A path follows: a line of a browser with much to say.
-            Some([b'/', _, ..]) => Spoken::Http1,
-            _ => Spoken::Opaque,
-        },
+        None if client_hello::is_begun(bytes).is_none() => Spoken::Tls,
+        None if is_preface => Spoken::Http2,
+        None => Spoken::Http1,
     }
 }
 
-/// Whether `bytes` are the first line of a request; `None`: so far.
-fn http1(bytes: &[u8]) -> Option<bool> {
-    // A client may send an empty line before a request (RFC 9112, 2.2).
-    let bytes = bytes.strip_prefix(b"\r\n").unwrap_or(bytes);
-    let Some(end) = memchr::memchr(b'\n', bytes) else {
-        let possible = bytes.is_empty()
-            || bytes == b"\r"
-            || method(bytes).is_some()
-            || (bytes.len() <= LONGEST_METHOD && bytes.iter().copied().all(is_token));
-        return match possible {
-            true if bytes.len() > LONGEST_LINE => Some(true),
-            true => None,
-            false => Some(false),
-        };
-    };
-    let line = bytes[..end].trim_ascii_end();
-    let version = line.rsplit(|byte| *byte == b' ').next();
-    let known = version.is_some_and(|version| version.starts_with(b"HTTP/1."));
-    Some(known && method(bytes).is_some())
+/// The same of one who has ended: no more will come, and there are servers that take the end for that of a line.
+fn at_the_end(bytes: &[u8]) -> Spoken {
+    let line = [bytes, b"\n"].concat();
+    tell(&line).unwrap_or(Spoken::Opaque)
 }
 
-/// What follows a method and its space, if `bytes` begin with them.
-fn method(bytes: &[u8]) -> Option<&[u8]> {
-    let within = &bytes[..bytes.len().min(LONGEST_METHOD + 1)];
-    let end = memchr::memchr(b' ', within)?;
-    let token = end > 0 && bytes[..end].iter().copied().all(is_token);
-    // The target begins with a path, a scheme, a host or an asterisk.
-    let rest = &bytes[end + 1..];
-    let target = rest.first().is_none_or(|byte| byte.is_ascii_graphic());
-    (token && target).then_some(rest)
+/// Whether `bytes` begin with what somebody may take for the first line of a request; `None`: so far.
+fn http1(bytes: &[u8]) -> Option<bool> {
+    // What is told of so much stays true: a line that ends behind it is as long as one that does not end.
+    let bytes = &bytes[..bytes.len().min(LONGEST_LINE + 1)];
+    // A client may send an empty line before a request (RFC 9112, 2.2), and servers pass over more than one, and blanks.
+    let begin = bytes.iter().position(|byte| !is_space(*byte));
+    let rest = &bytes[begin.unwrap_or(bytes.len())..];
+    let end = memchr::memchr(b'\n', rest);
+    let line = &rest[..end.unwrap_or(rest.len())];
+    match line.iter().position(|byte| !is_token(*byte)) {
+        // No method.
+        Some(0) => return Some(false),
+        Some(end) if !is_space(line[end]) => return Some(false),
+        _ => {}
+    }
+    match end {
+        Some(_) => Some(is_request(line)),
+        None => (bytes.len() > LONGEST_LINE).then_some(true),
+    }
+}
+
+/// Whether the line asks for something by a version of HTTP, or as HTTP/0.9 did, without any. A key that begins as a path does
+/// is looked for by hand at most: what speaks to Redis begins with an asterisk, and Memcached's `get` is written small.
+fn is_request(line: &[u8]) -> bool {
+    let words = line.split(|byte| is_space(*byte));
+    let mut words = words.filter(|word| !word.is_empty());
+    let method = words.next();
+    let mut words = words.peekable();
+    let target = words.peek().copied().unwrap_or_default();
+    let versionless = method == Some(b"GET")
+        && (target.starts_with(b"/") || memchr::memmem::find(target, b"://").is_some());
+    versionless || words.any(is_version)
+}
+
+fn is_version(word: &[u8]) -> bool {
+    let name = word.get(..5);
+    let number = word.get(5).is_some_and(u8::is_ascii_digit);
+    number && name.is_some_and(|name| name.eq_ignore_ascii_case(b"HTTP/"))
+}
+
+/// What first lines are taken apart at: RFC 9112, 3 has those of ASCII, and Python's servers go by Latin-1.
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | 0x09..=0x0d | 0x1c..=0x1f | 0x85 | 0xa0)
 }
 
 /// RFC 9110, 5.6.2.
@@ -130,7 +151,7 @@ pub async fn detect(stream: &mut Stream, read: &mut BytesMut) -> io::Result<Opti
         }
         read.reserve(FIRST_READ);
         if stream.read_buf(read).await? == 0 {
-            return Ok((!read.is_empty()).then(|| guess(read)));
+            return Ok((!read.is_empty()).then(|| at_the_end(read)));
         }
     }
 }
@@ -153,6 +174,8 @@ mod tests {
             (PREFACE, Some(Spoken::Http2)),
             (b"PRI * HTTP/1.1\r\n", Some(Spoken::Http1)),
             (b"\x16\x03\x01", Some(Spoken::Tls)),
+            // RTSP is as much of a request as any, and its own.
+            (b"OPTIONS rtsp://a/b RTSP/1.0\r\n", Some(Spoken::Opaque)),
             // A command of Redis and Memcached, of a mail client, of PostgreSQL, of MongoDB.
             (b"GET key\r\n", Some(Spoken::Opaque)),
             (b"get key\r\n", Some(Spoken::Opaque)),
@@ -171,16 +194,74 @@ mod tests {
         }
         let long = [&b"GET /"[..], &[b'a'; LONGEST_LINE]].concat();
         assert_eq!(tell(&long), Some(Spoken::Http1));
+        let ended = [&long[..], b"\r\n"].concat();
+        assert_eq!(tell(&ended), Some(Spoken::Http1));
     }
 
     #[test]
-    fn who_stops_in_the_middle_is_taken_for_what_is_likely() {
-        assert_eq!(guess(b"GET /a"), Spoken::Http1);
-        assert_eq!(guess(b"GET"), Spoken::Opaque);
-        assert_eq!(guess(b"\x16"), Spoken::Opaque);
+    fn what_some_server_takes_for_a_request_is_one() {
+        for first in [
+            &b"\r\n\r\nGET / HTTP/1.1\r\n"[..],
+            b"\n \t\nGET / HTTP/1.1\n",
+            b"GET  / HTTP/1.1\r\n",
+            b"GET\t/\x0bHTTP/1.1\r\n",
+            b"GET\xa0/\x85HTTP/1.1\r\n",
+            b"GET / HTTP/1.1 \r\n",
+            b"GET / HTTP/1.1\rx: y\r\n",
+            b"get \xff http/1.1\r\n",
+            b"X / HTTP/3.7\r\n",
+            b"A-METHOD-OF-NOBODY-THAT-IS-MUCH-TOO-LONG / HTTP/1.1\r\n",
+            b"GET /\r\n",
+            b"GET http://a/\n",
+        ] {
+            assert_eq!(tell(first), Some(Spoken::Http1), "{}", first.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn who_stops_where_a_request_may_still_follow_is_taken_at_that() {
+        for first in [
+            &b"GET /a"[..],
+            b"GET",
+            b"G",
+            b"x",
+            b"\r\n\r\n",
+            b"get k",
+            b"P",
+        ] {
+            assert_eq!(guess(first), Spoken::Http1, "{}", first.escape_ascii());
+        }
+        assert_eq!(guess(b"PRI * HTTP/2.0\r\n\r\nS"), Spoken::Http2);
+        assert_eq!(guess(b"\x16"), Spoken::Tls);
+        assert_eq!(guess(b"\x3f\0\0"), Spoken::Opaque);
+    }
+
+    #[test]
+    fn who_ends_has_ended_the_line() {
+        for (all, spoken) in [
+            (&b"GET / HTTP/1.1"[..], Spoken::Http1),
+            (b"GET /", Spoken::Http1),
+            (b"ruok", Spoken::Opaque),
+            (b"\r\n", Spoken::Opaque),
+            (b"\x16", Spoken::Opaque),
+        ] {
+            assert_eq!(at_the_end(all), spoken, "{}", all.escape_ascii());
+        }
     }
 
     proptest! {
+        #[test]
+        fn a_request_is_one_wherever_its_caller_stops(
+            method in "[!#$%&'*+.^_`|~0-9A-Za-z-]{1,40}",
+            target in "[!-~]{1,20}",
+            cut: prop::sample::Index,
+        ) {
+            let request = format!("{method} {target} HTTP/1.1\r\n");
+            let cut = 1 + cut.index(request.len());
+            let guessed = guess(&request.as_bytes()[..cut]);
+            prop_assert!(matches!(guessed, Spoken::Http1 | Spoken::Http2), "{guessed:?}");
+        }
+
         #[test]
         fn what_is_told_stays_true_whatever_comes_next(bytes in "[A-Z]{1,9} [ -~]{0,20}(\r\n)?|[\\x00-\\xff]{0,30}", cut: prop::sample::Index) {
             let bytes = bytes.as_bytes();

@@ -1,18 +1,18 @@
 //! What a connection speaks, found out within a bound: by its first bytes, or by a server that speaks before its caller.
 
-use std::rc::Rc;
+use std::{io, rc::Rc};
 
 use bytes::BytesMut;
 use outrigger_config::model::DetectPolicy;
-use tokio::{select, time::timeout};
+use tokio::{io::AsyncReadExt, select, time::timeout};
 
 use super::{
     Connection,
-    detect::{Spoken, detect, guess},
+    detect::{FIRST_READ, Spoken, detect, guess},
 };
 use crate::{
     stream::Stream,
-    tcp::{self, Connected, Destinations},
+    tcp::{self, Ahead, Destinations},
     telemetry::metrics::DetectedProtocol,
     worker::Worker,
 };
@@ -22,7 +22,7 @@ pub(super) struct Found {
     pub(super) spoken: Spoken,
     pub(super) first: BytesMut,
     /// Its server was to speak first, and may have.
-    pub(super) ready: Option<Connected>,
+    pub(super) ready: Option<Ahead>,
 }
 
 impl Found {
@@ -89,12 +89,23 @@ async fn silence(
     destinations: &Destinations,
     connection: &Rc<Connection>,
     worker: &Rc<Worker>,
-) -> Option<(Option<Spoken>, Option<Connected>)> {
+) -> Option<(Option<Spoken>, Option<Ahead>)> {
     // What the proxy itself sent out is for no server.
     if connection.is_own() {
         return None;
     }
     let mut ready = tcp::ahead(connection, destinations, worker).await;
+    if ready.is_some() {
+        connection.awaits_server();
+    }
+    let caller_speaks = async {
+        first.reserve(FIRST_READ);
+        if stream.read_buf(first).await? == 0 {
+            return Ok(None);
+        }
+        connection.speaks_first();
+        detect(stream, first).await
+    };
     let server_speaks = async {
         match &mut ready {
             Some(ready) => ready.hear().await,
@@ -103,7 +114,7 @@ async fn silence(
     };
     let spoken = select! {
         biased;
-        spoken = detect(stream, first) => Some(spoken.ok()??),
+        spoken = caller_speaks => Some(io::Result::ok(spoken)??),
         () = server_speaks => None,
     };
     Some((spoken, ready))

@@ -68,14 +68,12 @@ impl Forwarded {
         if !self.trusts(trusted) {
             return self.peer;
         }
-        let named = headers
-            .get_all(FOR)
-            .iter()
-            .rev()
-            .filter_map(|line| line.to_str().ok());
+        // By bytes, and each by itself: what a stranger wrote must not spoil what a trusted proxy has put behind it.
+        let lines = headers.get_all(FOR).iter().rev();
+        let named = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
         let mut client = self.peer;
-        for address in named.flat_map(|line| line.rsplit(',')) {
-            let Ok(address) = address.trim().parse::<IpAddr>() else {
+        for address in named {
+            let Some(address) = address_of(address) else {
                 break;
             };
             client = address.to_canonical();
@@ -103,6 +101,16 @@ impl Forwarded {
             }
         }
     }
+}
+
+/// Whether the header says who asked, in what way.
+pub fn says_who_asked(name: &HeaderName) -> bool {
+    *name == header::FORWARDED || name.as_str().starts_with("x-forwarded-")
+}
+
+fn address_of(bytes: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(bytes.trim_ascii()).ok()?;
+    text.parse().ok()
 }
 
 const HTTP: HeaderValue = HeaderValue::from_static("http");
@@ -207,6 +215,24 @@ mod tests {
         assert_eq!(told["x-forwarded-proto"], "https");
         assert_eq!(told["x-forwarded-host"], "a.example");
         assert_eq!(told["forwarded"], "for=10.0.0.2;host=a.example;proto=https");
+    }
+
+    #[test]
+    fn what_a_stranger_spoils_hides_nothing_that_a_trusted_proxy_added() {
+        let trusted = ["10.0.0.0/8".parse().unwrap()];
+        for line in [
+            &b"\xff, 6.6.6.6"[..],
+            b"10.0.0.9, \xff, 6.6.6.6, 10.0.0.1",
+            b"nobody,\t6.6.6.6",
+        ] {
+            let headers = HeaderMap::from_iter([(FOR, HeaderValue::from_bytes(line).unwrap())]);
+            assert_eq!(
+                from("10.0.0.2").client(&headers, &trusted),
+                "6.6.6.6".parse::<IpAddr>().unwrap(),
+                "{}",
+                line.escape_ascii()
+            );
+        }
     }
 
     #[test]

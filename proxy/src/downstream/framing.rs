@@ -27,6 +27,8 @@ pub enum Framing {
 pub struct Guard {
     transfer_encoding: bool,
     content_length: bool,
+    /// A line with something in it has been seen: empty ones before the first are passed over (RFC 9112, 2.2), by hyper too.
+    begun: bool,
     /// The head has been seen whole; what follows in the same read is body, or a pipelined request, which hyper closes after.
     done: bool,
     /// Start of a line that the last read cut off.
@@ -69,7 +71,9 @@ impl Guard {
     /// `line` is without its line feed, or only the start of a line.
     fn line(&mut self, line: &[u8]) {
         match line.first() {
-            None | Some(b'\r') => self.done = true,
+            None | Some(b'\r') => self.done = self.begun,
+            // The first is the request line.
+            Some(_) if !self.begun => self.begun = true,
             Some(b'T' | b't') => self.transfer_encoding |= named(line, b"transfer-encoding"),
             Some(b'C' | b'c') => self.content_length |= named(line, b"content-length"),
             Some(_) => {}
@@ -103,6 +107,19 @@ mod tests {
             .iter()
             .map(|byte| guard.feed(std::slice::from_ref(byte)));
         assert!(bytes.any(|framing| framing == Framing::Ambiguous));
+    }
+
+    #[test]
+    fn empty_lines_before_a_head_do_not_end_it() {
+        for before in ["\r\n", "\n", "\r\n\r\n\n"] {
+            let head = [before.as_bytes(), BOTH].concat();
+            for cut in 0..head.len() {
+                let mut guard = Guard::default();
+                let first = guard.feed(&head[..cut]);
+                let whole = guard.feed(&head[cut..]);
+                assert!([first, whole].contains(&Framing::Ambiguous), "cut at {cut}");
+            }
+        }
     }
 
     #[test]

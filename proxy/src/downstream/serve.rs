@@ -54,7 +54,7 @@ pub async fn serve(
         destination: stream.local_addr().unwrap_or(address),
     };
     if let Some(transparent) = &listener.transparent {
-        match transparent.take(&stream, peer) {
+        match transparent.take(&stream, peer, address.port()) {
             Some(called) => ends.destination = called,
             None => return,
         }
@@ -75,6 +75,7 @@ pub async fn serve(
     let Some(Entered { mut stream, known }) = entered else {
         return;
     };
+    let looked = known.is_some() || matches!(listener.config.speaks, Speaks::Detect(_));
     let found = match (&listener.config.speaks, known) {
         (_, Some(known)) => Some(known),
         // A drain waits here, too: the first request may be on its way.
@@ -115,7 +116,8 @@ pub async fn serve(
             http(caller, spoken, &connection, &worker, stack).await;
         }
         (_, Speaks::Tcp(_) | Speaks::Detect(_), Some(destinations)) => {
-            let served = tcp::serve(caller, &connection, destinations, &worker, ready);
+            let greets = spoken == Spoken::Tls || !looked;
+            let served = tcp::serve(caller, greets, &connection, destinations, &worker, ready);
             Box::pin(served).await;
         }
         (_, _, None) | (_, Speaks::Http, _) => {

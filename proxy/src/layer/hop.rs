@@ -15,7 +15,7 @@ use crate::{
     body::Body,
     call::Call,
     downstream::{
-        client_cert,
+        client_cert, forwarded,
         framing::Framing,
         secured::Secured,
         survey::{HTTP2_SETTINGS, KEEP_ALIVE, PROXY_CONNECTION, X_OUTRIGGER_TRAIL},
@@ -58,6 +58,10 @@ impl<S> Hop<S> {
         if let Some(uri) = normal::path(&call.head.uri).map_err(|_| Error::BadRequest("path"))? {
             call.head.uri = uri;
         }
+        let trusted = &call.listener.config.trusted_proxies;
+        // Of the headers as they came, which is how Admit has read them.
+        let forwarded = &call.connection.forwarded;
+        call.client = forwarded.client(&call.head.headers, trusted);
         strip_request(call);
         if call.survey.trail {
             // Asked of this proxy, not of the endpoint.
@@ -74,7 +78,6 @@ impl<S> Hop<S> {
             ..
         } = call;
         let trusted = &listener.config.trusted_proxies;
-        call.client = connection.forwarded.client(&head.headers, trusted);
         let secured = connection.secured();
         connection
             .forwarded
@@ -282,8 +285,9 @@ fn strip(headers: &mut HeaderMap) {
     }
 }
 
-/// The headers that a Connection line names. What frames or addresses the message is not the sender's to remove; of
-/// those that are no headers, the two usual ones are not worth a look.
+/// The headers that a Connection line names. What frames or addresses the message is not the sender's to remove, nor what
+/// a trusted proxy says of that sender: it may pass on a Connection that it did not understand. Of those that are no headers,
+/// the two usual ones are not worth a look.
 fn names(connection: &HeaderValue) -> impl Iterator<Item = HeaderName> {
     let tokens = connection
         .as_bytes()
@@ -295,6 +299,7 @@ fn names(connection: &HeaderValue) -> impl Iterator<Item = HeaderName> {
         })
         .filter_map(|token| HeaderName::from_bytes(token).ok())
         .filter(|name| *name != header::HOST && *name != header::CONTENT_LENGTH)
+        .filter(|name| !forwarded::says_who_asked(name))
 }
 
 /// The protocol that an HTTP/1.1 request wants to switch to. Not HTTP/2: a tunnel of it would carry requests past us.
@@ -359,6 +364,21 @@ mod tests {
             ("x-public", "1"),
         ]);
         assert_eq!(left, ["content-length", "host", "x-public"]);
+    }
+
+    #[test]
+    fn nobody_takes_out_what_is_said_of_who_asked() {
+        let said = [
+            ("forwarded", "for=6.6.6.6"),
+            ("x-forwarded-client-cert", "x"),
+            ("x-forwarded-for", "6.6.6.6"),
+        ];
+        let named = (
+            "connection",
+            "forwarded, X-Forwarded-For, x-forwarded-client-cert",
+        );
+        let left = stripped(&[&[named][..], &said].concat());
+        assert_eq!(left, said.map(|(name, _)| name));
     }
 
     #[test]

@@ -43,17 +43,12 @@ pub struct Connected {
     pub stream: Stream,
     /// Read before it was known what is done with it.
     pub first: BytesMut,
-    in_flight: Rc<InFlight>,
+    _in_flight: Rc<InFlight>,
     _slot: Slot,
     _open: OpenConnection,
 }
 
 impl Connected {
-    /// Whose endpoint it goes to.
-    pub fn cluster(&self) -> &Arc<Cluster> {
-        &self.in_flight.cluster
-    }
-
     /// Waits until the endpoint says something, or ends it.
     pub async fn hear(&mut self) {
         self.first.reserve(GREETING);
@@ -161,7 +156,7 @@ impl<'a> Connecting<'a> {
                 Ok(Connected {
                     stream,
                     first: BytesMut::new(),
-                    in_flight: attempt.succeeded(),
+                    _in_flight: attempt.succeeded(),
                     _slot: slot,
                     _open: self.worker.metrics().connection(Side::Upstream),
                 })

@@ -95,6 +95,11 @@ impl Destinations {
         self.names.tells()
     }
 
+    /// Whether `name` says where a connection goes.
+    pub fn knows(&self, name: &str) -> bool {
+        self.names.tables(name).next().is_some()
+    }
+
     /// Where a connection goes that asks for `name`, if it asks for any.
     fn named<'a>(&'a self, name: Option<&'a str>, rng: &mut fastrand::Rng) -> Option<&'a Named> {
         let named = name.and_then(|name| self.names.tables(name).next());
@@ -128,12 +133,5 @@ impl Destinations {
             metrics: transparent.tcp_metrics(&meant.cluster),
             meant,
         })
-    }
-}
-
-impl Target {
-    /// Whether its connections go to `cluster`.
-    pub fn is(&self, cluster: &Arc<Cluster>) -> bool {
-        Arc::ptr_eq(&self.meant.cluster, cluster)
     }
 }

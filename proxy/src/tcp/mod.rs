@@ -18,7 +18,6 @@ use bytes::BytesMut;
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-pub use connect::Connected;
 pub use destinations::{Destinations, Target};
 pub use flow::Flow;
 
@@ -36,7 +35,7 @@ use crate::{
 use account::Account;
 use carry::{Broken, carry};
 use client_hello::Hello;
-use connect::Connecting;
+use connect::{Connected, Connecting};
 
 /// A fatal `unrecognized_name` (RFC 6066, 3): the client learns why it is turned away.
 const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 1, 0, 2, 2, 112];
@@ -52,13 +51,30 @@ pub struct Caller {
     pub first: BytesMut,
 }
 
-/// Passes `caller` on to where its listener says, over `ready` if there is one already.
+/// A connection that was made before it was known what its caller wants.
+pub struct Ahead {
+    /// Where it goes.
+    target: Target,
+    /// The connection.
+    connected: Connected,
+}
+
+impl Ahead {
+    /// Waits until the endpoint says something, or ends it.
+    pub async fn hear(&mut self) {
+        self.connected.hear().await;
+    }
+}
+
+/// Passes `caller` on to where its listener says, over `ahead` if there is that already. `greets`: it may begin with a TLS
+/// client's hello.
 pub async fn serve(
     mut caller: Caller,
+    greets: bool,
     connection: &Rc<Connection>,
     destinations: &Arc<Destinations>,
     worker: &Rc<Worker>,
-    ready: Option<Connected>,
+    ahead: Option<Ahead>,
 ) {
     let would_be = match authorization::admit_connection(connection) {
         Ok(would_be) => would_be,
@@ -71,14 +87,22 @@ pub async fn serve(
     let name = match connection.secured() {
         // It was asked for within the handshake that is over.
         Some(secured) => secured.session.server_name.as_deref().map(str::to_owned),
-        None if destinations.by_name() => match connection.run(hello(&mut caller), |_| ()).await {
-            Some(Ok(name)) => name,
-            Some(Err(_)) => return worker.metrics().downstream_error(DownstreamError::Reset),
-            None => return,
-        },
+        None if greets && destinations.by_name() => {
+            match connection.run(hello(&mut caller), |_| ()).await {
+                Some(Ok(name)) => name,
+                Some(Err(_)) => return worker.metrics().downstream_error(DownstreamError::Reset),
+                None => return,
+            }
+        }
+        // The server may have to speak first.
         None => None,
     };
-    let target = destinations.find(name.as_deref(), connection, worker);
+    // A choice that was made is kept, unless the name makes another: a second draw by weight would be of another cluster.
+    let ahead = ahead.filter(|_| !name.as_deref().is_some_and(|name| destinations.knows(name)));
+    let (target, connected) = match ahead {
+        Some(Ahead { target, connected }) => (Ok(target), Some(connected)),
+        None => (destinations.find(name.as_deref(), connection, worker), None),
+    };
     let metrics = target
         .as_ref()
         .map_or(&destinations.nowhere, |it| &it.metrics);
@@ -95,8 +119,8 @@ pub async fn serve(
     // From now on it is not waited for a head, but for anything.
     let flow = connection.carries(&target);
     worker.begin();
-    let connected = match ready.filter(|ready| target.is(ready.cluster())) {
-        Some(ready) => Ok(ready),
+    let connected = match connected {
+        Some(connected) => Ok(connected),
         None => reach(&target, destinations, worker, &mut account, would_be).await,
     };
     match connected {
@@ -113,19 +137,21 @@ pub async fn serve(
     worker.end();
 }
 
-/// The connection to the default cluster, for a caller that says nothing: its server may be the one to speak.
+/// The connection to the default cluster, for a caller that says nothing: its server may be the one to speak. None while the
+/// process has too much to do: who says something is then told so.
 pub async fn ahead(
     connection: &Rc<Connection>,
     destinations: &Destinations,
     worker: &Rc<Worker>,
-) -> Option<Connected> {
-    if !authorization::would_admit(connection) {
+) -> Option<Ahead> {
+    if worker.overloaded().is_some() || !authorization::would_admit(connection) {
         return None;
     }
     let target = destinations.find(None, connection, worker).ok()?;
     let mut connecting = Connecting::of(connection, worker, false);
     let attempts = destinations.policy.connect_attempts;
-    connecting.connect(&target.meant, attempts).await.ok()
+    let connected = connecting.connect(&target.meant, attempts).await.ok()?;
+    Some(Ahead { target, connected })
 }
 
 /// A connection to an endpoint of `target`.

@@ -84,11 +84,6 @@ impl Kind {
         }
     }
 
-    /// Whether it is the time alone that is wrong.
-    pub fn is_time(&self) -> bool {
-        matches!(self, Self::Expired(_) | Self::NotYet(_))
-    }
-
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {

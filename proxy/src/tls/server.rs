@@ -148,7 +148,7 @@ impl Server {
             let mut first = first;
             // Looked at here: the handshake itself first waits for more. What is wrong is met there again.
             while !first.is_empty()
-                && session.read_tls(&mut first).is_ok()
+                && matches!(session.read_tls(&mut first), Ok(1..))
                 && session.process_new_packets().is_ok()
             {}
         });

@@ -6,6 +6,7 @@
 //! better for the others than no proxy at all.
 
 mod build;
+mod draft;
 mod kept;
 
 use std::{
@@ -162,25 +163,30 @@ impl Store {
         if !mistakes.is_empty() {
             return Err(Mistakes(mistakes));
         }
-        self.shelf.end(next);
+        let read = self.shelf.end(next);
         self.identity.clone_from(identity);
         (self.hosts, self.guests) = (hosts, guests);
         self.material = material.clone();
-        self.watch.set(self.shelf.files());
+        self.watch.set(self.shelf.files(), read);
+        self.watch.again(self.shelf.refused());
         self.shelf.show(&self.metrics);
         self.looked = None;
         Ok(material)
     }
 
-    /// Waits until files have changed. May be dropped at any time and begun anew.
+    /// Waits until files have changed, or may have become right. May be dropped at any time and begun anew.
     pub async fn changed(&mut self) -> HashSet<PathBuf> {
         self.watch.changed().await
     }
 
     /// Takes what is new in these files.
     pub fn renew(&mut self, changed: &HashSet<PathBuf>) {
-        let now = SystemTime::now();
-        for (file, result) in self.shelf.renew(changed, now) {
+        let told = self.shelf.renew(changed, SystemTime::now());
+        self.watch.again(self.shelf.refused());
+        if told.is_empty() {
+            return;
+        }
+        for (file, result) in told {
             match result {
                 Ok(news) => {
                     self.metrics.renewal(Renewal::Applied);
@@ -200,7 +206,9 @@ impl Store {
         for flaw in flaws {
             tracing::error!("{flaw}");
         }
-        self.shelf.end(shelf);
+        // Watched since before, as it was then.
+        let _read = self.shelf.end(shelf);
+        self.watch.again(self.shelf.refused());
         self.shelf.show(&self.metrics);
         self.looked = None;
     }

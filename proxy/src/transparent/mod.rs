@@ -118,11 +118,11 @@ impl Transparent {
         })
     }
 
-    /// Which address the caller of `stream`, at `source`, called. `None`: that may not be, and has been counted, or the caller
-    /// is gone already.
-    pub fn take(&self, stream: &TcpStream, source: SocketAddr) -> Option<SocketAddr> {
+    /// Which address the caller of `stream`, at `source`, called, which the listener at `port` took. `None`: that may not be, and
+    /// has been counted, or the caller is gone already.
+    pub fn take(&self, stream: &TcpStream, source: SocketAddr, port: u16) -> Option<SocketAddr> {
         let own = stream.local_addr().ok()?;
-        let called = original::destination(stream, own, self.config.by());
+        let called = original::destination(stream, own, self.config.by(), port);
         let refusal = match (called, &self.config) {
             (None, _) => Refusal::Direct,
             (Some(called), model::Transparent::Inbound(inbound)) if !may_be(inbound, called) => {

@@ -8,7 +8,7 @@ use outrigger_config::model::{
 use rustls::{crypto::aws_lc_rs::Ticketer, server::ProducesTickets};
 use rustls_pki_types::ServerName;
 
-use super::kept::Draft;
+use super::draft::Draft;
 use crate::{
     acme::Challenges,
     telemetry::metrics::TlsMetrics,

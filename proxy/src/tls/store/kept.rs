@@ -2,8 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    hash::Hash,
-    path::{Path, PathBuf},
+    path::PathBuf,
     rc::Rc,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -12,12 +11,14 @@ use std::{
 use httpdate::HttpDate;
 use outrigger_config::model::Certificate;
 
+use super::draft::{Draft, Half};
 use crate::{
     telemetry::metrics::{Gauge, TlsMetrics},
     tls::{
         certificate::Pair,
         flaw::{Flaw, rough},
-        source::{Revoked, Roots, Source, system_roots},
+        source::{Revoked, Roots, Source},
+        watch::Stamps,
     },
 };
 
@@ -35,8 +36,10 @@ pub(super) struct Shelf {
 }
 
 /// Something that was read, or could not be.
-struct Kept<T> {
-    good: Option<T>,
+pub(super) struct Kept<T> {
+    pub(super) good: Option<T>,
+    /// Why what its files said last can't be used, as it was told.
+    pub(super) refused: Option<String>,
     /// When it was last said that its time runs out.
     warned: Option<SystemTime>,
     /// Shows when that is.
@@ -44,11 +47,30 @@ struct Kept<T> {
 }
 
 impl<T> Kept<T> {
-    fn new(good: Option<T>) -> Self {
+    pub(super) fn new(good: Option<T>) -> Self {
         Self {
             good,
+            refused: None,
             warned: None,
             expiry: None,
+        }
+    }
+}
+
+impl<T> Kept<T> {
+    /// What was read takes its place, or is refused; `None`: for what was told before.
+    fn take(&mut self, read: Result<T, Flaw>) -> Option<Result<&T, Flaw>> {
+        match read {
+            Ok(good) => {
+                *self = Self::new(Some(good));
+                self.good.as_ref().map(Ok)
+            }
+            Err(flaw) => {
+                let why = Some(flaw.to_string());
+                let known = self.refused == why;
+                self.refused = why;
+                (!known).then_some(Err(flaw))
+            }
         }
     }
 }
@@ -57,74 +79,10 @@ impl<T: Clone> Clone for Kept<T> {
     fn clone(&self) -> Self {
         Self {
             good: self.good.clone(),
+            refused: self.refused.clone(),
             warned: self.warned,
             expiry: self.expiry.clone(),
         }
-    }
-}
-
-/// What is needed from now on: taken from the shelf, or read.
-pub(super) struct Draft {
-    source: Rc<dyn Source>,
-    pairs: Half<Certificate, Arc<Pair>>,
-    roots: Half<Vec<PathBuf>, Roots>,
-    revoked: Half<Vec<PathBuf>, Revoked>,
-    system: Option<Roots>,
-}
-
-/// One kind of it.
-struct Half<K, T> {
-    before: HashMap<K, Kept<T>>,
-    needed: HashMap<K, Kept<T>>,
-}
-
-impl<K: Hash + Eq + Clone, T: Clone> Half<K, T> {
-    fn of(before: &HashMap<K, Kept<T>>) -> Self {
-        Self {
-            before: before.clone(),
-            needed: HashMap::new(),
-        }
-    }
-
-    fn get(&mut self, key: K, load: impl FnOnce(&K) -> Result<T, Flaw>) -> Result<T, Flaw> {
-        let mut kept = self
-            .needed
-            .remove(&key)
-            .or_else(|| self.before.remove(&key))
-            .unwrap_or_else(|| Kept::new(None));
-        let result = match &kept.good {
-            Some(good) => Ok(good.clone()),
-            None => load(&key),
-        };
-        kept.good = result.as_ref().ok().cloned();
-        self.needed.insert(key, kept);
-        result
-    }
-}
-
-impl Draft {
-    pub(super) fn pair(&mut self, of: &Certificate) -> Result<Arc<Pair>, Flaw> {
-        let source = &self.source;
-        self.pairs
-            .get(of.clone(), |of| source.pair(of).map(Arc::new))
-    }
-
-    pub(super) fn roots(&mut self, of: &[PathBuf]) -> Result<Roots, Flaw> {
-        let source = &self.source;
-        self.roots.get(of.to_vec(), |of| source.roots(of))
-    }
-
-    pub(super) fn revoked(&mut self, of: &[PathBuf]) -> Result<Revoked, Flaw> {
-        let source = &self.source;
-        self.revoked.get(of.to_vec(), |of| source.revoked(of))
-    }
-
-    pub(super) fn system_roots(&mut self) -> Result<Roots, Flaw> {
-        let roots = match &self.system {
-            Some(roots) => Arc::clone(roots),
-            None => system_roots()?,
-        };
-        Ok(Arc::clone(self.system.insert(roots)))
     }
 }
 
@@ -146,15 +104,17 @@ impl Shelf {
             roots: Half::of(&self.roots),
             revoked: Half::of(&self.revoked),
             system: self.system.clone(),
+            read: Stamps::new(),
         }
     }
 
-    /// What the draft did not need goes.
-    pub(super) fn end(&mut self, draft: Draft) {
+    /// What the draft did not need goes. Returned is what its files were before they were read.
+    pub(super) fn end(&mut self, draft: Draft) -> Stamps {
         self.pairs = draft.pairs.needed;
         self.roots = draft.roots.needed;
         self.revoked = draft.revoked.needed;
         self.system = draft.system;
+        draft.read
     }
 
     /// All files that were read, or should have been.
@@ -164,7 +124,23 @@ impl Shelf {
         pairs.chain(lists).cloned().collect()
     }
 
-    /// Reads again what stands in `changed` files, and says of each what came of it.
+    /// The files that could not be used as they were last read. Nothing has to be written for them to become right: the time
+    /// of a certificate may come, or a file that they lead to.
+    pub(super) fn refused(&self) -> HashSet<PathBuf> {
+        let pairs = self.pairs.iter().filter(|(_, kept)| kept.refused.is_some());
+        let pairs = pairs.flat_map(|(files, _)| [&files.cert, &files.key]);
+        let roots = self.roots.iter().filter(|(_, kept)| kept.refused.is_some());
+        let revoked = self
+            .revoked
+            .iter()
+            .filter(|(_, kept)| kept.refused.is_some());
+        let lists = roots
+            .map(|(files, _)| files)
+            .chain(revoked.map(|(files, _)| files));
+        pairs.chain(lists.flatten()).cloned().collect()
+    }
+
+    /// Reads again what stands in `changed` files, and says of each what came of it, unless that was said before.
     pub(super) fn renew(
         &mut self,
         changed: &HashSet<PathBuf>,
@@ -176,16 +152,16 @@ impl Shelf {
                 .iter()
                 .any(|file| changed.contains(*file))
             {
-                let pair = self
-                    .source
-                    .pair(files)
-                    .and_then(|pair| in_time(pair, kept, files, now));
-                let pair = pair.map(|pair| {
+                let pair = self.source.pair(files);
+                let pair = pair.and_then(|pair| in_time(pair, kept, files, now));
+                let Some(taken) = kept.take(pair.map(Arc::new)) else {
+                    continue;
+                };
+                let news = taken.map(|pair| {
                     let ends = HttpDate::from(pair.facts.ends);
-                    *kept = Kept::new(Some(Arc::new(pair)));
                     format!("a new certificate is shown from now on; it ends on {ends}")
                 });
-                told.push((files.cert.clone(), pair));
+                told.push((files.cert.clone(), news));
             }
         }
         let source = &self.source;
@@ -269,10 +245,11 @@ fn renew<T>(
         let Some(file) = files.iter().find(|file| changed.contains(*file)) else {
             continue;
         };
-        let loaded = load(files).map(|good| {
-            *kept = Kept::new(Some(good));
-            news.to_owned()
-        });
-        told.push((PathBuf::from(Path::new(file)), loaded));
+        let taken = kept.take(load(files));
+        told.extend(taken.map(|taken| (file.clone(), taken.map(|_| news.to_owned()))));
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
