@@ -73,11 +73,12 @@ impl<S: Source> Keeper<S> {
                     }
                 }
                 Some(request) = self.requests.recv() => {
-                    // What was said before it was asked for comes first.
-                    if due.is_some() {
+                    let Request { change, by, dry_run, answer } = request;
+                    // What was there before it was asked for comes first, also what nobody has noticed yet: a condition
+                    // is on the text that would be overwritten.
+                    if self.look(&change, &mut shelf).await || due.is_some() {
                         self.settle(&mut shelf);
                     }
-                    let Request { change, by, dry_run, answer } = request;
                     let outcome = self.serve(change, &by, dry_run).await;
                     shelf = self.shelf();
                     // Who does not wait for the answer any more has asked all the same.
@@ -89,6 +90,22 @@ impl<S: Source> Keeper<S> {
 
     fn shelf(&self) -> Shelf {
         Shelf::clone(&self.shelf.borrow())
+    }
+
+    /// Takes note of what there is of the tables that a change is about; false: there is nothing to settle.
+    async fn look(&mut self, change: &Change, shelf: &mut Shelf) -> bool {
+        let events = match change {
+            Change::Some(edits) => {
+                let names: Vec<Name> = edits.iter().map(|edit| edit.name.clone()).collect();
+                self.source.look(Some(&names)).await
+            }
+            Change::All(_) => self.source.look(None).await,
+        };
+        let mut said = false;
+        for event in events {
+            said |= offer(&self.source, shelf, event);
+        }
+        said
     }
 
     /// Puts in force what the source has said.
