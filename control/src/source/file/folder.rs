@@ -124,7 +124,13 @@ impl Folder {
                 "`{}` is one file, which is the table `{own}`: start with a directory to hold more",
                 path.display()
             ))),
-            _ => Ok(self.place(name)),
+            _ => match &self.places(name)[..] {
+                [one, two, ..] => Err(WriteError::ReadOnly(format!(
+                    "{}: take one of them away",
+                    ambiguous(one, two)
+                ))),
+                _ => Ok(self.place(name)),
+            },
         }
     }
 

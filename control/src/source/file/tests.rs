@@ -254,3 +254,17 @@ async fn a_table_that_cannot_be_looked_at_is_not_gone() {
     assert_eq!(table, name("web"));
     assert!(matches!(source.folder.read_one(&table), Some(Err(_))));
 }
+
+#[tokio::test]
+async fn a_table_of_two_files_is_not_written() {
+    let directory = Directory::new("two");
+    directory.write("web.json", "one");
+    directory.write("web.yaml", "two");
+    let mut source = FileSource::open(&directory.0).unwrap();
+    let refused = source.write(&name("web"), &Bytes::from("three")).await;
+    let Err(WriteError::ReadOnly(reason)) = refused else {
+        panic!("which of them would it be?")
+    };
+    assert!(reason.contains("web.json") && reason.contains("web.yaml"));
+    assert_eq!(fs::read(directory.0.join("web.json")).unwrap(), b"one");
+}
