@@ -324,3 +324,37 @@ async fn a_wrong_table_at_the_start_is_told_alone() {
     assert_eq!(problems.len(), 1);
     assert!(problems[0].to_string().contains("has no endpoints"));
 }
+
+#[tokio::test]
+async fn what_was_edited_a_moment_ago_is_not_overwritten() {
+    let stage = Stage::new("moment", &[("web.yaml", WEB)]).await;
+    let read = stage.registry.table("web").unwrap().etag.to_string();
+    // Nobody has told the registry of it yet.
+    let edited = format!("# edited\n{WEB}");
+    stage.write("web.yaml", &edited);
+    let expected = Some(Precondition::AnyOf(vec![read]));
+    let put = stage
+        .registry
+        .put("web", WEB.into(), expected, "api by test", false);
+    assert!(matches!(put.await, Err(Refusal::Changed(..))));
+    assert_eq!(stage.read("web.yaml"), edited);
+    // What is new is seen by a condition as soon as it is there.
+    stage.write("api.yaml", "clusters: {}");
+    let expected = Some(Precondition::Absent);
+    let put = stage
+        .registry
+        .put("api", WEB.into(), expected, "api by test", false);
+    assert!(matches!(put.await, Err(Refusal::Changed(..))));
+    assert_eq!(stage.read("api.yaml"), "clusters: {}");
+}
+
+#[tokio::test]
+async fn a_rollback_takes_away_what_came_a_moment_ago() {
+    let stage = Stage::new("back", &[("web.yaml", WEB)]).await;
+    let good = stage.version();
+    stage.write("api.yaml", &WEB.replace("web", "api"));
+    let rollback = stage.registry.rollback(&good, "api by test", false);
+    rollback.await.unwrap();
+    assert!(!stage.directory.join("api.yaml").exists());
+    assert_eq!(stage.version(), good);
+}

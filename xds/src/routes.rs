@@ -6,6 +6,7 @@
 
 mod action;
 pub(crate) mod edits;
+mod filters;
 mod foreign;
 mod header;
 mod hosts;
@@ -174,6 +175,7 @@ pub(crate) fn from_wire(
     listener: &str,
     message: &RouteConfiguration,
 ) -> Result<Vec<model::Route>, Refused> {
+    filters::of_hosts(message)?;
     let ours = remainder::keys(message.metadata.as_ref());
     match ours.get(ORDER).and_then(Value::as_array) {
         Some(order) => ours_from_wire(order, message),

@@ -1,27 +1,27 @@
 //! Takes in the connections of proxies: as they come, or after TLS has said who they are from.
 
-use std::{
-    io,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{io, sync::Arc, time::Duration};
 
 use outrigger_entrance::{Entrance, Stream};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
     sync::{Semaphore, mpsc},
     time::sleep,
 };
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Status, transport::server::Connected};
+use tonic::Status;
 
+use super::visit::Visit;
 use crate::{access::Visitor, metric};
 
 /// Handshakes at once: of a fleet that comes back, the rest waits in the kernel's queue.
 const HANDSHAKES: usize = 256;
+
+/// Connections at once. No fleet of one control plane is as large; what comes from elsewhere leaves descriptors for files.
+const PLACES: usize = 10_000;
+
+/// From a connection's start, or the end of its handshake, to its first word. As long as the API's port waits.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The connections that come in at `listener`, for as long as somebody takes them.
 pub(super) fn connections(
@@ -44,8 +44,18 @@ async fn accept(
     taken_in: mpsc::Sender<io::Result<Visit>>,
 ) {
     let handshakes = Arc::new(Semaphore::new(HANDSHAKES));
+    let places = Arc::new(Semaphore::new(PLACES));
+    let mut full = false;
     loop {
         let turn = Arc::clone(&handshakes).acquire_owned().await;
+        if !full && places.available_permits() == 0 {
+            tracing::warn!(
+                most = PLACES,
+                "no more proxies are taken in until some have left"
+            );
+        }
+        full = places.available_permits() == 0;
+        let place = Arc::clone(&places).acquire_owned().await.ok();
         let Ok((stream, address)) = listener.accept().await else {
             // Out of file descriptors: they come back.
             sleep(Duration::from_millis(50)).await;
@@ -56,8 +66,9 @@ async fn accept(
             match welcome(&door, stream).await {
                 Ok((stream, identity)) => {
                     let visitor = Visitor { address, identity };
+                    let visit = Visit::new(stream, visitor, place, PATIENCE);
                     // Nobody takes it: the process ends.
-                    let _ = taken_in.send(Ok(Visit { stream, visitor })).await;
+                    let _ = taken_in.send(Ok(visit)).await;
                 }
                 Err(error) => tracing::debug!(%address, %error, "no handshake with a proxy"),
             }
@@ -94,59 +105,5 @@ pub(crate) fn admit<B>(
                 _ => Status::permission_denied(text),
             })
         }
-    }
-}
-
-/// A connection that was taken in.
-pub(super) struct Visit {
-    stream: Stream,
-    visitor: Visitor,
-}
-
-impl Connected for Visit {
-    type ConnectInfo = Visitor;
-
-    fn connect_info(&self) -> Visitor {
-        self.visitor.clone()
-    }
-}
-
-impl AsyncRead for Visit {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for Visit {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
     }
 }

@@ -13,6 +13,7 @@ mod record;
 mod requests;
 mod server;
 pub mod session;
+mod visit;
 
 use std::sync::Arc;
 

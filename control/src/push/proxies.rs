@@ -34,8 +34,9 @@ impl Proxies {
     /// client may have several streams.
     pub fn enter(&self, node: &Node, form: Form, address: Option<SocketAddr>) -> Entry {
         let proxy = Proxy::new(node, form, address);
+        // What a proxy says of itself is logged as text, which is quoted: it must not begin lines of its own.
         tracing::info!(
-            proxy = %proxy.id, address = ?proxy.address, agent = proxy.agent, form = form.as_str(),
+            proxy = &*proxy.id, address = ?proxy.address, agent = proxy.agent, form = form.as_str(),
             "a proxy connects"
         );
         metrics::gauge!(metric::PROXIES).increment(1);
@@ -101,7 +102,7 @@ impl Drop for Entry {
         let mut proxy = self.proxy().clone();
         let connected = proxy.leave();
         tracing::info!(
-            proxy = %proxy.id, address = ?proxy.address, connected = ?connected, "a proxy is gone"
+            proxy = &*proxy.id, address = ?proxy.address, connected = ?connected, "a proxy is gone"
         );
         metrics::gauge!(metric::PROXIES).decrement(1);
         let mut roll = lock(&self.roll.0);
@@ -119,6 +120,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::io;
+
     use outrigger_xds::Kind;
 
     use super::{super::session::Verdict, *};
@@ -150,6 +153,39 @@ mod tests {
         assert_eq!(shown(&proxies), [("a".into(), true)]);
         drop(third);
         assert_eq!(shown(&proxies), [("a".into(), false)]);
+    }
+
+    /// What is logged meanwhile, as a text log has it.
+    #[derive(Clone, Default)]
+    struct Paper(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Paper {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            lock(&self.0).extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_proxy_writes_no_lines_of_its_own_into_the_log() {
+        let paper = Paper::default();
+        let writer = paper.clone();
+        let log = tracing_subscriber::fmt().with_ansi(false);
+        let log = log.with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(log, || {
+            let forged = node("a\nERROR all is \x1b[31mlost\u{85}");
+            let entry = Proxies::default().enter(&forged, Form::Delta, None);
+            entry
+                .proxy()
+                .answered(Kind::Cluster, refused(&["web"]), "no\nERROR");
+        });
+        let text = String::from_utf8(lock(&paper.0).clone()).unwrap();
+        assert_eq!(text.lines().count(), 3, "{text}");
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text}");
     }
 
     #[test]

@@ -92,6 +92,9 @@ pub struct Refusal {
 /// Bytes of a refusal's text that are kept: a stock proxy may repeat the whole resource in it.
 const TEXT: usize = 2048;
 
+/// Resources of a refusal that a log line names; `GET /proxies` has them all.
+const LOGGED: usize = 20;
+
 impl Proxy {
     pub(super) fn new(node: &Node, form: Form, address: Option<SocketAddr>) -> Self {
         let labels = node.labels.iter();
@@ -125,9 +128,13 @@ impl Proxy {
             }
             Verdict::Refused { version, names } => {
                 let text: String = text.chars().take(TEXT).collect();
-                let resources: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+                let logged: Vec<&str> = names.iter().map(AsRef::as_ref).take(LOGGED).collect();
                 tracing::warn!(
-                    proxy = %self.id, kind = kind.as_str(), resources = resources.join(" "), text,
+                    proxy = &*self.id,
+                    kind = kind.as_str(),
+                    resources = logged.join(" "),
+                    count = names.len(),
+                    text,
                     "a proxy refuses what it was sent"
                 );
                 standing.refused = Some(Refusal {

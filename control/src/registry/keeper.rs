@@ -12,11 +12,11 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Edit, Outcome, Refusal, Tables, burst::Burst, shelf::Shelf};
+use super::{Edit, Outcome, Refusal, Tables, burst::Burst, shelf::Shelf, write};
 use crate::{
     app::Stop,
     history::{self, History, Texts},
-    source::{Event, Name, Source, Text, WriteError},
+    source::{Event, Name, Source, Text},
 };
 
 /// A change that somebody asks for.
@@ -73,11 +73,12 @@ impl<S: Source> Keeper<S> {
                     }
                 }
                 Some(request) = self.requests.recv() => {
-                    // What was said before it was asked for comes first.
-                    if due.is_some() {
+                    let Request { change, by, dry_run, answer } = request;
+                    // What was there before it was asked for comes first, also what nobody has noticed yet: a condition
+                    // is on the text that would be overwritten.
+                    if self.look(&change, &mut shelf).await || due.is_some() {
                         self.settle(&mut shelf);
                     }
-                    let Request { change, by, dry_run, answer } = request;
                     let outcome = self.serve(change, &by, dry_run).await;
                     shelf = self.shelf();
                     // Who does not wait for the answer any more has asked all the same.
@@ -89,6 +90,22 @@ impl<S: Source> Keeper<S> {
 
     fn shelf(&self) -> Shelf {
         Shelf::clone(&self.shelf.borrow())
+    }
+
+    /// Takes note of what there is of the tables that a change is about; false: there is nothing to settle.
+    async fn look(&mut self, change: &Change, shelf: &mut Shelf) -> bool {
+        let events = match change {
+            Change::Some(edits) => {
+                let names: Vec<Name> = edits.iter().map(|edit| edit.name.clone()).collect();
+                self.source.look(Some(&names)).await
+            }
+            Change::All(_) => self.source.look(None).await,
+        };
+        let mut said = false;
+        for event in events {
+            said |= offer(&self.source, shelf, event);
+        }
+        said
     }
 
     /// Puts in force what the source has said.
@@ -165,33 +182,9 @@ impl<S: Source> Keeper<S> {
         if !outcome.problems.is_empty() {
             return Err(Refusal::Invalid(std::mem::take(&mut outcome.problems)));
         }
-        self.write(&batch, &before).await?;
+        write::through(&mut self.source, &batch, &before).await?;
         self.publish(shelf, by);
         Ok(outcome)
-    }
-
-    /// Writes what is other than `before` through to the source; all of it, or nothing as far as that can be had.
-    async fn write(
-        &mut self,
-        batch: &[(Name, Option<Bytes>)],
-        before: &Shelf,
-    ) -> Result<(), Refusal> {
-        let mut done = Vec::new();
-        for (name, text) in batch {
-            if before.text(name) == text.as_ref() && text.is_some() {
-                continue;
-            }
-            if let Err(error) = write_one(&mut self.source, name, text.as_ref()).await {
-                for name in done {
-                    if let Err(error) = write_one(&mut self.source, name, before.text(name)).await {
-                        tracing::error!(table = %name, %error, "a change can't be undone");
-                    }
-                }
-                return Err(error.into());
-            }
-            done.push(name);
-        }
-        Ok(())
     }
 
     fn publish(&self, shelf: Shelf, by: &str) {
@@ -240,15 +233,4 @@ pub(super) fn offer(source: &impl Source, shelf: &mut Shelf, event: Event) -> bo
 
 fn offer_one(source: &impl Source, shelf: &mut Shelf, name: &Name, text: Text) {
     shelf.offer(name, text, source.place(name).into(), SystemTime::now());
-}
-
-async fn write_one(
-    source: &mut impl Source,
-    name: &Name,
-    text: Option<&Bytes>,
-) -> Result<(), WriteError> {
-    match text {
-        Some(text) => source.write(name, text).await,
-        None => source.delete(name).await,
-    }
 }

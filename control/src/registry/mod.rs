@@ -9,6 +9,7 @@ mod refusal;
 mod shelf;
 mod table;
 mod tables;
+mod write;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},

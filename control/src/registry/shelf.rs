@@ -88,9 +88,14 @@ impl Shelf {
         }
     }
 
+    /// What its source says of a table; `None`: that there is none.
+    pub(super) fn offered(&self, name: &Name) -> Option<&Text> {
+        self.offered.get(name).map(|offered| &offered.text)
+    }
+
     /// The text of a table as it is offered, if it can be had.
     pub(super) fn text(&self, name: &Name) -> Option<&Bytes> {
-        self.offered.get(name)?.text.as_ref().ok()
+        self.offered(name)?.as_ref().ok()
     }
 
     /// What is in force.

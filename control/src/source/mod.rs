@@ -42,6 +42,10 @@ pub trait Source: Send + 'static {
     /// Looks at everything as soon as it can: somebody who may know better than its events asks for it.
     fn refresh(&mut self);
 
+    /// Looks at these tables, or at all, before somebody changes them, and gives all that there is to say by then: what
+    /// waits, and what was not noticed yet. It is not said again.
+    fn look(&mut self, names: Option<&[Name]>) -> impl Future<Output = Vec<Event>> + Send;
+
     /// Makes `text` the text of a table, durably: when this returns, the source gives it again after a crash.
     fn write(
         &mut self,

@@ -23,6 +23,9 @@ use crate::{
 /// this time together: a fleet of a thousand is not woken for each.
 const PACE: Duration = Duration::from_millis(20);
 
+/// So few guests are not worth a look at who has left.
+const FEW: usize = 64;
+
 /// What a stream watches: its view, once there is one.
 pub type Seat = watch::Receiver<Option<Arc<View>>>;
 
@@ -104,6 +107,9 @@ struct House {
     guests: Vec<Guest>,
     /// Seats that have been shown `tables`.
     shown: usize,
+    /// With so many guests, those who have left are looked for: twice as many as stayed the last time, so that the search
+    /// costs each who comes a few steps, however many there are.
+    full: usize,
     press: Press,
     lineages: u64,
 }
@@ -120,8 +126,8 @@ impl House {
     /// Takes in new guests, and shows everybody what they have not seen.
     fn seat(&mut self, new: Vec<Guest>) {
         let fresh = self.shown == 0;
-        if fresh {
-            self.guests.retain(|guest| !guest.seat.is_closed());
+        if fresh || self.guests.len() + new.len() > self.full {
+            self.clear();
         }
         self.guests.extend(new);
         let Some((tables, seen)) = self.tables.clone() else {
@@ -137,6 +143,15 @@ impl House {
             self.press.tidy();
             self.old.clear();
         }
+    }
+
+    /// Forgets those who have left, and the views that only they had.
+    fn clear(&mut self) {
+        self.guests.retain(|guest| !guest.seat.is_closed());
+        // Either all of them have been shown the tables, or none.
+        self.shown = self.shown.min(self.guests.len());
+        self.views.retain(|_, view| Arc::strong_count(view) > 1);
+        self.full = (2 * self.guests.len()).max(FEW);
     }
 
     fn view(&mut self, scope: Scope, tables: &Tables, seen: Instant) -> Arc<View> {
@@ -165,5 +180,64 @@ impl House {
         });
         self.views.insert(scope, Arc::clone(&view));
         view
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::{collections::BTreeMap, time::SystemTime};
+
+    use outrigger_config::document;
+
+    use super::*;
+    use crate::registry::Table;
+
+    /// Tables for everybody, and others for the zone `a`.
+    fn tables() -> Arc<Tables> {
+        let texts = [
+            ("all", "clusters: {}"),
+            ("a", "{ proxies: { zone: a }, clusters: {} }"),
+        ];
+        let tables = texts.map(|(name, text)| {
+            let document = document::read(name, text.as_bytes()).unwrap();
+            (
+                crate::source::Name::new(name).unwrap(),
+                Arc::new(Table::new(document, None)),
+            )
+        });
+        Arc::new(Tables::new(BTreeMap::from(tables), SystemTime::now()))
+    }
+
+    fn guest(zone: &str) -> (Guest, Seat) {
+        let (seat, watch) = watch::channel(None);
+        let labels = [("zone", zone)].into_iter().collect();
+        (Guest { labels, seat }, watch)
+    }
+
+    #[test]
+    fn who_has_left_is_forgotten_while_the_tables_rest() {
+        let mut house = House::default();
+        house.change(tables(), None);
+        let (first, stays) = guest("b");
+        house.seat(vec![first]);
+        for _ in 0..10_000 {
+            let (guest, seat) = guest("a");
+            house.seat(vec![guest]);
+            assert!(seat.borrow().is_some(), "shown at once");
+        }
+        assert!(house.guests.len() < 1000, "{}", house.guests.len());
+        let seats: Vec<Seat> = (0..1000)
+            .map(|_| {
+                let (guest, seat) = guest("b");
+                house.seat(vec![guest]);
+                seat
+            })
+            .collect();
+        assert_eq!(house.views.len(), 1, "nobody is in the zone any more");
+        house.change(tables(), None);
+        house.seat(Vec::new());
+        assert!(stays.has_changed().unwrap());
+        assert!(seats.iter().all(|seat| seat.has_changed().unwrap()));
     }
 }

@@ -150,7 +150,7 @@ fn http_filters(filters: &[HttpFilter]) -> Result<(), Refused> {
     }
     for (index, filter) in filters.iter().enumerate() {
         let counts = typed(filter).is_some_and(any::is::<GrpcStats>);
-        // Without a policy of a route it does nothing.
+        // Without a policy of a route it does nothing, and one with a policy is refused.
         let idle = typed(filter).is_some_and(any::is::<Cors>);
         if !(filter.is_optional || filter.disabled || is_router(filter) || counts || idle) {
             let reason = format!(

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     action::{self, Usual},
-    edits, matches,
+    edits, filters, matches,
     new_path::by_segment,
 };
 use crate::{
@@ -63,6 +63,7 @@ impl<'a> Inherited<'a> {
 
 /// What the standard fields say; of the hosts nothing.
 pub(super) fn of(route: &Route, inherited: &Inherited<'_>) -> Result<Keys, Refused> {
+    filters::of(&route.typed_per_filter_config)?;
     let mut keys = Keys::new();
     if !route.name.is_empty() {
         keys.insert("name".to_owned(), json!(route.name));

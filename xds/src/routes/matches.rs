@@ -152,7 +152,8 @@ fn from_path(path: Option<&PathSpecifier>, any_case: bool) -> Result<Option<Valu
         Some(PathSpecifier::PathSeparatedPrefix(prefix)) if !any_case => {
             return Ok(Some(json!({"prefix": prefix})));
         }
-        Some(PathSpecifier::SafeRegex(regex)) => regex.regex.clone(),
+        // It says itself whether case counts.
+        Some(PathSpecifier::SafeRegex(regex)) => return Ok(Some(json!({"regex": regex.regex}))),
         Some(PathSpecifier::Path(path)) => escape(path),
         Some(PathSpecifier::PathSeparatedPrefix(prefix)) => format!("{}(/.*)?", escape(prefix)),
         // Of characters, where ours are of segments: `/v2` takes `/v23` there.

@@ -4,6 +4,7 @@
 
 mod clusters;
 mod connections;
+mod filters;
 mod listeners;
 mod made;
 mod refusals;

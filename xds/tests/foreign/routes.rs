@@ -14,7 +14,7 @@ use outrigger_xds::{
                 header_matcher::HeaderMatchSpecifier, route::Action,
                 route_action::ClusterSpecifier, route_match::PathSpecifier,
             },
-            r#type::matcher::v3::{StringMatcher, string_matcher::MatchPattern},
+            r#type::matcher::v3::{RegexMatcher, StringMatcher, string_matcher::MatchPattern},
         },
         google::protobuf::{self as pb, UInt32Value},
     },
@@ -68,6 +68,26 @@ fn a_prefix_of_letters_takes_letters() {
     };
     assert!(pattern.matches("/v2") && pattern.matches("/v2/x") && pattern.matches("/v23"));
     assert!(!pattern.matches("/v1"));
+}
+
+#[test]
+fn the_case_of_a_path_may_mean_nothing_but_not_that_of_a_regex() {
+    let any_case = |path| RouteMatch {
+        case_sensitive: Some(pb::BoolValue { value: false }),
+        ..matching(path)
+    };
+    let takes = |path, tried: &str| match everything(route(any_case(path), "web")).matches.path {
+        PathMatch::Regex(pattern) => pattern.matches(tried),
+        other => panic!("{other:?}"),
+    };
+    assert!(takes(PathSpecifier::Path("/Api".to_owned()), "/api"));
+    let regex = |regex: &str| {
+        PathSpecifier::SafeRegex(RegexMatcher {
+            regex: regex.to_owned(),
+            engine_type: None,
+        })
+    };
+    assert!(takes(regex("/[A-Z]+"), "/API") && !takes(regex("/[A-Z]+"), "/api"));
 }
 
 #[test]

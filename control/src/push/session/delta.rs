@@ -1,6 +1,6 @@
 //! The delta form: subscriptions come and go by name, and only what changes is said.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use outrigger_xds::{Kind, Resource, discovery::DeltaDiscoveryRequest};
@@ -21,8 +21,14 @@ impl Session {
         kind: Kind,
         request: &DeltaDiscoveryRequest,
     ) -> Result<Option<Verdict>, TooMuch> {
-        self.admit(request.resource_names_subscribe.iter())?;
-        self.admit(request.initial_resource_versions.keys())?;
+        // What a client has is said in its first request of a kind, and nowhere else.
+        let none = BTreeMap::new();
+        let has = match self.lanes[kind as usize].wanted.asked() {
+            false => &request.initial_resource_versions,
+            true => &none,
+        };
+        self.admit_more(kind, &request.resource_names_subscribe)?;
+        self.admit_versions(has)?;
         let lane = &mut self.lanes[kind as usize];
         let refusal = request.error_detail.as_ref();
         let verdict = lane.verdict(
@@ -45,15 +51,15 @@ impl Session {
             lane.due
                 .extend(dropped.map(|name| (Arc::clone(name), true)));
         }
-        for (name, version) in &request.initial_resource_versions {
+        for (name, version) in has {
             lane.recall(name, version, view);
         }
         for name in turn.asked.iter() {
-            let has = request.initial_resource_versions.contains_key(&**name);
-            lane.due.insert(Arc::clone(name), !has);
+            let has_it = has.contains_key(&**name);
+            lane.due.insert(Arc::clone(name), !has_it);
         }
         if turn.all {
-            lane.owed = request.initial_resource_versions.is_empty();
+            lane.owed = has.is_empty();
             if let Some(view) = view {
                 lane.all(view);
             }

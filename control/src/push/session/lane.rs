@@ -1,6 +1,9 @@
 //! One kind on one stream: what is wanted, what the client has, what is due, what is under way.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use outrigger_xds::{Kind, Resource};
 
@@ -173,21 +176,26 @@ impl Lane {
     }
 }
 
+/// Bytes of a refusal that are searched for names: a client may send megabytes, and others wait for this thread.
+const READ: usize = 64 << 10;
+
 /// Those of `names` that a text names; if it names none, and there is but one, it must be that one.
+///
+/// The text is taken apart once, not searched for each name: a response may hold tens of thousands.
 fn named(text: &str, names: Vec<Arc<str>>) -> Vec<Arc<str>> {
-    let part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let bounded = |name: &str| {
-        text.match_indices(name).any(|(at, _)| {
-            let before = text[..at].chars().next_back();
-            // A full stop after a name ends a sentence more often than it goes on with the name.
-            let after = text[at + name.len()..].chars().next();
-            !before.is_some_and(part) && !after.is_some_and(|c| c != '.' && part(c))
-        })
-    };
-    match names.len() {
-        0 | 1 => names,
-        _ => names.into_iter().filter(|name| bounded(name)).collect(),
+    if names.len() < 2 {
+        return names;
     }
+    let text = &text[..text.floor_char_boundary(READ)];
+    let around = |c: char| c.is_whitespace() || "`'\"()[]{},;".contains(c);
+    let part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    // What stands alone, be it `in|80||a.svc`, and simple names within it: `name=web`.
+    let words = text.split(around).chain(text.split(|c| !part(c)));
+    // A full stop after a name ends a sentence more often than it goes on with the name.
+    let words = words.flat_map(|word| [word, word.trim_end_matches(['.', ':'])]);
+    let words: HashSet<&str> = words.collect();
+    let names = names.into_iter();
+    names.filter(|name| words.contains(&**name)).collect()
 }
 
 #[cfg(test)]
@@ -201,5 +209,19 @@ mod tests {
         assert_eq!(named("cluster web: bad", names()), ["web".into()]);
         assert_eq!(named("that is bad", names()), Vec::<Arc<str>>::new());
         assert_eq!(named("that is bad", vec!["web".into()]), ["web".into()]);
+        let odd = || ["in|80||a.svc", "in|81||a.svc"].map(Arc::from).to_vec();
+        assert_eq!(
+            named("cluster(s) in|80||a.svc: bad", odd()),
+            ["in|80||a.svc".into()]
+        );
+        assert_eq!(named("It is web. Not api-2", names()), ["web".into()]);
+    }
+
+    #[test]
+    fn a_long_refusal_is_read_at_its_beginning() {
+        let names: Vec<Arc<str>> = (0..20_000).map(|it| format!("c{it}").into()).collect();
+        let rest = "é, ".repeat(1 << 20);
+        let text = format!("c7: bad; c19999: bad; {rest} c8: bad");
+        assert_eq!(named(&text, names), ["c7".into(), "c19999".into()]);
     }
 }

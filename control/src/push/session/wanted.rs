@@ -112,6 +112,11 @@ impl Wanted {
         self.names.contains(name)
     }
 
+    /// Whether there was a request at all.
+    pub(super) fn asked(&self) -> bool {
+        self.asked
+    }
+
     /// Whether everything is wanted.
     pub(super) fn all(&self) -> bool {
         self.all

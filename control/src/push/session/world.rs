@@ -27,7 +27,7 @@ impl Session {
         kind: Kind,
         request: &DiscoveryRequest,
     ) -> Result<Option<Verdict>, TooMuch> {
-        self.admit(request.resource_names.iter())?;
+        self.admit_instead(kind, &request.resource_names)?;
         let lane = &mut self.lanes[kind as usize];
         let refusal = request.error_detail.as_ref();
         let verdict = lane.verdict(

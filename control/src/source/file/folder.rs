@@ -60,7 +60,7 @@ impl Folder {
         for entry in fs::read_dir(directory)? {
             let path = entry?.path();
             if let Some(name) = table(&path)
-                && path.is_file()
+                && may_be_file(&path)
             {
                 files.entry(name).or_default().push(path);
             }
@@ -104,7 +104,7 @@ impl Folder {
             Self::File(path, own) if own == name => vec![path.clone()],
             Self::File(..) => Vec::new(),
         };
-        places.retain(|path| path.is_file());
+        places.retain(|path| may_be_file(path));
         places.sort();
         places
     }
@@ -124,7 +124,13 @@ impl Folder {
                 "`{}` is one file, which is the table `{own}`: start with a directory to hold more",
                 path.display()
             ))),
-            _ => Ok(self.place(name)),
+            _ => match &self.places(name)[..] {
+                [one, two, ..] => Err(WriteError::ReadOnly(format!(
+                    "{}: take one of them away",
+                    ambiguous(one, two)
+                ))),
+                _ => Ok(self.place(name)),
+            },
         }
     }
 
@@ -149,6 +155,15 @@ pub(super) fn table(path: &Path) -> Option<Name> {
     Name::new(stem).ok()
 }
 
+/// Whether there is a file, as far as can be seen: one that can't be looked at (rights, a share that is away for a moment)
+/// is no table that is gone.
+fn may_be_file(path: &Path) -> bool {
+    match fs::metadata(path) {
+        Ok(found) => found.is_file(),
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
+}
+
 fn text(paths: &[PathBuf]) -> Option<Text> {
     match paths {
         [] => None,
@@ -157,12 +172,21 @@ fn text(paths: &[PathBuf]) -> Option<Text> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => Some(Err(error.to_string())),
         },
-        [one, two, ..] => Some(Err(format!(
-            "`{}` and `{}` would be the same table",
-            one.display(),
-            two.display()
-        ))),
+        [one, two, ..] => Some(Err(ambiguous(one, two))),
     }
+}
+
+/// Why two files are none.
+fn ambiguous(one: &Path, two: &Path) -> String {
+    // Where nothing can be looked at, each place may be one.
+    if let Some(error) = [one, two].iter().find_map(|path| fs::metadata(path).err()) {
+        return error.to_string();
+    }
+    format!(
+        "`{}` and `{}` would be the same table",
+        one.display(),
+        two.display()
+    )
 }
 
 /// Puts a text in place of a file so that a reader sees the old or the new one, whole, also after a crash.

@@ -218,6 +218,14 @@ impl Source for FileSource {
         self.look = Instant::now();
     }
 
+    async fn look(&mut self, names: Option<&[Name]>) -> Vec<Event> {
+        match names {
+            Some(names) if !self.lost => self.look_at(names.iter().cloned()),
+            _ => self.look_at_all(),
+        }
+        self.waiting.drain(..).collect()
+    }
+
     async fn write(&mut self, name: &Name, text: &Bytes) -> Result<(), WriteError> {
         let path = self.folder.place_to_write(name)?;
         let (at, bytes) = (path.clone(), text.clone());

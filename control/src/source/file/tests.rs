@@ -237,3 +237,34 @@ fn what_is_not_there_is_not_watched() {
         Err(OpenError::Name(..))
     ));
 }
+
+#[tokio::test]
+async fn a_table_that_cannot_be_looked_at_is_not_gone() {
+    let directory = Directory::new("unseen");
+    directory.write("web.yaml", "one");
+    let mut source = FileSource::open(&directory.0).unwrap();
+    assert_eq!(next(&mut source).await, all(&[("web", "one")]));
+    // Whoever asks what this is gets an error, and not that there is nothing.
+    let circle = directory.0.join("new");
+    symlink("web.yaml", &circle).unwrap();
+    fs::rename(&circle, directory.0.join("web.yaml")).unwrap();
+    let Event::Put(table, Err(_)) = next(&mut source).await else {
+        panic!("it is there and can't be read")
+    };
+    assert_eq!(table, name("web"));
+    assert!(matches!(source.folder.read_one(&table), Some(Err(_))));
+}
+
+#[tokio::test]
+async fn a_table_of_two_files_is_not_written() {
+    let directory = Directory::new("two");
+    directory.write("web.json", "one");
+    directory.write("web.yaml", "two");
+    let mut source = FileSource::open(&directory.0).unwrap();
+    let refused = source.write(&name("web"), &Bytes::from("three")).await;
+    let Err(WriteError::ReadOnly(reason)) = refused else {
+        panic!("which of them would it be?")
+    };
+    assert!(reason.contains("web.json") && reason.contains("web.yaml"));
+    assert_eq!(fs::read(directory.0.join("web.json")).unwrap(), b"one");
+}

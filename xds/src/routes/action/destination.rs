@@ -17,6 +17,7 @@ use crate::{
     refused::Within,
     remainder::Keys,
     routes::{
+        filters,
         new_path::{self, NewPath},
         retry,
     },
@@ -120,6 +121,7 @@ pub(in crate::routes) fn from_action(
 
 fn refuse(action: &RouteAction) -> Result<(), Refused> {
     for (is_set, field) in [
+        (action.cors.is_some(), "cors"),
         (action.metadata_match.is_some(), "metadata_match"),
         (
             !action.request_mirror_policies.is_empty(),
@@ -195,6 +197,7 @@ fn from_weighted(cluster: &ClusterWeight) -> Result<(&str, u32), Refused> {
             "edits of one cluster's requests are not supported",
         ));
     }
+    filters::of(&cluster.typed_per_filter_config)?;
     if cluster.metadata_match.is_some() {
         return Err(Refused::new("not supported")).within("metadata_match");
     }

@@ -197,21 +197,3 @@ fn much_is_sent_in_parts() {
     client.change(Kind::Cluster, &[], &[]);
     assert_eq!(client.accepts(), ["cluster a b", "cluster c"]);
 }
-
-#[test]
-fn no_more_is_remembered_than_is_sane() {
-    let mut client = Client::new(Form::Delta, &view(None, THREE));
-    let request = |names: Vec<String>| DeltaDiscoveryRequest {
-        resource_names_subscribe: names,
-        ..DeltaDiscoveryRequest::default()
-    };
-    let long = request(vec!["x".repeat(513)]);
-    assert_eq!(
-        client.session.change(Kind::Cluster, &long),
-        Err(TooMuch::Length)
-    );
-    let many = |from: usize| request((from..from + 30_000).map(|name| name.to_string()).collect());
-    assert_eq!(client.session.change(Kind::Cluster, &many(0)), Ok(None));
-    let more = client.session.change(Kind::Endpoints, &many(0));
-    assert_eq!(more, Err(TooMuch::Names));
-}

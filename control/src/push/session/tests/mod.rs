@@ -2,6 +2,7 @@
 
 mod convergence;
 mod delta;
+mod limit;
 mod model;
 mod order;
 mod world;
