@@ -48,6 +48,7 @@ mod retries;
 mod routing;
 mod secrets;
 mod seeing;
+mod silence;
 mod stage;
 mod streaming;
 mod tcp;
