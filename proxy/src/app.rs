@@ -27,7 +27,7 @@ use crate::{
     acme, admin,
     cli::Serve,
     clock, cluster,
-    control::{self, Control, Merged, Standing, Table, on_demand::OnDemand},
+    control::{self, Control, Here, Merged, Standing, Table, on_demand::OnDemand},
     discovery,
     handover::{self, Given, notify},
     health_check::HealthChecks,
@@ -247,7 +247,11 @@ impl App {
         }
         let control = options.zip(wanted).zip(standing);
         let control = control.map(|((options, wanted), standing)| {
-            Control::start(options, pushed.clone(), wanted, &shared, &standing)
+            let here = Here {
+                shared: Arc::clone(&shared),
+                reserved: sockets.reserved(admin),
+            };
+            Control::start(options, pushed.clone(), wanted, here, &standing)
         });
         let mut app = Self {
             sources: Sources::new(sources, control, Arc::new(pushed)),

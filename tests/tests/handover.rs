@@ -1,5 +1,7 @@
 //! A new process takes the place of a running one, and nobody notices.
 
+mod pushed;
+
 use std::{
     fs,
     net::{SocketAddr, TcpListener},

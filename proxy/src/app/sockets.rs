@@ -5,6 +5,7 @@ use std::{
     collections::HashMap,
     io,
     net::{SocketAddr, TcpListener},
+    sync::Arc,
 };
 
 use outrigger_config::{
@@ -17,7 +18,7 @@ use tokio::sync::mpsc;
 use super::Failure;
 use crate::{
     downstream::accept,
-    handover::{Given, Owner, Passed},
+    handover::{Given, Owner, Passed, Reserved},
     worker::Order,
 };
 
@@ -26,9 +27,9 @@ pub struct Sockets {
     /// The workers have clones.
     held: HashMap<SocketAddr, Vec<TcpListener>>,
     /// Of the process before this one.
-    inherited: Given,
+    inherited: Arc<Given>,
     /// There whoever wants them.
-    systemds: Given,
+    systemds: Arc<Given>,
     /// Whether workers accept.
     open: bool,
     workers: Vec<mpsc::UnboundedSender<Order>>,
@@ -43,10 +44,18 @@ impl Sockets {
     pub fn new(inherited: Given, systemds: Given) -> Self {
         Self {
             held: HashMap::new(),
-            inherited,
-            systemds,
+            inherited: Arc::new(inherited),
+            systemds: Arc::new(systemds),
             open: false,
             workers: Vec::new(),
+        }
+    }
+
+    /// What may be used in place of binding, for a control plane's listeners to be judged by. The admin server is at `admin`.
+    pub fn reserved(&self, admin: SocketAddr) -> Reserved {
+        Reserved {
+            given: [&self.inherited, &self.systemds].map(Arc::downgrade),
+            admin,
         }
     }
 
