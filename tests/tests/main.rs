@@ -56,6 +56,7 @@ mod timeouts;
 mod tls;
 mod tls_endpoints;
 mod transparent;
+mod unread;
 mod upgrades;
 mod wire;
 mod zones;
