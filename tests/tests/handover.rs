@@ -1,6 +1,7 @@
 //! A new process takes the place of a running one, and nobody notices.
 
 mod pushed;
+mod queues;
 
 use std::{
     fs,

@@ -103,7 +103,8 @@ impl Sockets {
         Ok((bound, left_out))
     }
 
-    /// Sockets for so many workers: what was given and, if that is too little, new ones beside it.
+    /// Sockets for so many workers: what was given and, if that is too little, new ones beside it, which do not
+    /// listen before a worker accepts.
     ///
     /// # Errors
     /// When the address can't be had.
@@ -123,7 +124,7 @@ impl Sockets {
         if SockRef::from(first).reuse_port().unwrap_or(false) {
             let own = first.local_addr()?;
             for _ in sockets.len()..workers {
-                sockets.extend(accept::one(own, true, capture).ok());
+                sockets.extend(accept::beside(own, capture).ok());
             }
         }
         Ok(sockets)
@@ -155,6 +156,11 @@ impl Sockets {
 
     /// Each socket must have a worker, whose queue would fill up else; each worker a socket, its own if there are enough.
     fn hand_out(&self, address: SocketAddr, sockets: &[TcpListener]) {
+        for socket in sockets {
+            if let Err(error) = accept::listen(socket) {
+                tracing::error!(%address, %error, "cannot listen");
+            }
+        }
         let (all, workers) = (sockets.iter().cycle(), self.workers.iter().cycle());
         for (socket, worker) in all.zip(workers).take(sockets.len().max(self.workers.len())) {
             match socket.try_clone() {

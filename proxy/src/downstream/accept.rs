@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, rc::Rc, time::Duration};
 
 use outrigger_config::model::Capture;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::{net::TcpListener, sync::oneshot, task::spawn_local};
 
 use super::serve::serve;
@@ -26,24 +26,38 @@ pub fn bind(
 ) -> io::Result<Vec<std::net::TcpListener>> {
     // Two processes with SO_REUSEPORT would share the port in silence; one socket without it finds out.
     drop(socket(address, false, capture)?);
-    (0..workers)
-        .map(|_| one(address, workers > 1, capture))
-        .collect()
+    let one = |_| {
+        let socket = socket(address, workers > 1, capture)?;
+        socket.listen(BACKLOG)?;
+        ready(socket)
+    };
+    (0..workers).map(one).collect()
 }
 
-/// Binds one socket to `address`; beside others, if it is `shared`.
+/// Binds one more socket beside others at `address`. Nobody is sent to it until it is told to [`listen`]: its queue would be
+/// nobody's.
 ///
 /// # Errors
 /// As of [`bind`].
-pub fn one(
-    address: SocketAddr,
-    shared: bool,
-    capture: Option<Capture>,
-) -> io::Result<std::net::TcpListener> {
-    let socket = socket(address, shared, capture)?;
-    socket.listen(BACKLOG)?;
+pub fn beside(address: SocketAddr, capture: Option<Capture>) -> io::Result<std::net::TcpListener> {
+    ready(socket(address, true, capture)?)
+}
+
+fn ready(socket: Socket) -> io::Result<std::net::TcpListener> {
     socket.set_nonblocking(true)?;
     Ok(socket.into())
+}
+
+/// From now on connections come to `socket`. One to which they came before stays as it is.
+///
+/// # Errors
+/// When the system does not let it.
+pub fn listen(socket: &std::net::TcpListener) -> io::Result<()> {
+    let socket = SockRef::from(socket);
+    match socket.is_listener()? {
+        true => Ok(()),
+        false => socket.listen(BACKLOG),
+    }
 }
 
 fn socket(address: SocketAddr, shared: bool, capture: Option<Capture>) -> io::Result<Socket> {
