@@ -40,7 +40,7 @@ use crate::{
     worker::{self, Order, Shared},
 };
 use drain::Leaving;
-use sockets::Sockets;
+use sockets::{Sockets, Unbound};
 use sources::{File, News, Sources};
 use succession::{Heritage, Succession};
 
@@ -154,8 +154,8 @@ struct App {
     health_checks: HealthChecks,
     signals: Signals,
     drain_asked: mpsc::Receiver<()>,
-    /// Addresses that pushed listeners could not have, and when they are tried again.
-    unbound: (Vec<SocketAddr>, Instant),
+    /// What pushed listeners could not have, and when it is tried again.
+    unbound: (Vec<Unbound>, Instant),
     /// When it was last told that a table was pushed, and how many were since.
     told: (Option<Instant>, usize),
 }

@@ -35,6 +35,9 @@ pub struct Sockets {
     workers: Vec<mpsc::UnboundedSender<Order>>,
 }
 
+/// What could not be had: an address, and what its socket should take.
+pub type Unbound = (SocketAddr, Option<Capture>);
+
 /// Those that a new table needs more than the old.
 #[derive(Default)]
 pub struct Bound(HashMap<SocketAddr, Vec<TcpListener>>);
@@ -60,7 +63,7 @@ impl Sockets {
     }
 
     /// Binds what `config` listens on and is not held. A listener that may be left out, and whose address can't be had, is:
-    /// it goes from `config`, and what comes back is its address and why.
+    /// it goes from `config`, and what comes back is what it wanted and why.
     ///
     /// # Errors
     /// When another can't be bound. Then nothing is.
@@ -69,16 +72,16 @@ impl Sockets {
         config: &mut Config,
         may_be_left_out: impl Fn(&Listener) -> bool,
         workers: usize,
-    ) -> Result<(Bound, Vec<(SocketAddr, String)>), Failure> {
+    ) -> Result<(Bound, Vec<(Unbound, String)>), Failure> {
         let mut bound = Bound::default();
         let mut left_out = Vec::new();
         let mut kept = Vec::with_capacity(config.listeners.len());
         for listener in std::mem::take(&mut config.listeners) {
             let address = listener.address;
             let capture = listener.transparent.as_ref().map(Transparent::by);
-            let sockets = match self.held.contains_key(&address) {
-                true => Ok(None),
-                false => self.at(address, workers, capture).map(Some),
+            let sockets = match self.held.get(&address) {
+                Some(held) => take(held, capture).map(|()| None),
+                None => self.at(address, workers, capture).map(Some),
             };
             match sockets {
                 Ok(sockets) => {
@@ -87,7 +90,7 @@ impl Sockets {
                 }
                 Err(error) if may_be_left_out(&listener) => {
                     let why = format!("listener `{}`: address {address}: {error}", listener.name);
-                    left_out.push((address, why));
+                    left_out.push(((address, capture), why));
                 }
                 Err(error) => {
                     let what = format!("listener {address}");
@@ -121,6 +124,7 @@ impl Sockets {
         let Some(first) = sockets.first() else {
             return accept::bind(address, workers, capture);
         };
+        take(&sockets, capture)?;
         if SockRef::from(first).reuse_port().unwrap_or(false) {
             let own = first.local_addr()?;
             for _ in sockets.len()..workers {
@@ -193,5 +197,36 @@ impl Sockets {
         let passed =
             held.filter_map(|(&address, sockets)| Passed::of(Owner::Listener(address), sockets));
         passed.collect()
+    }
+}
+
+/// The workers' clones of them, and another process's, do it from then on as well.
+fn take(sockets: &[TcpListener], capture: Option<Capture>) -> io::Result<()> {
+    let mut sockets = sockets.iter().map(SockRef::from);
+    sockets.try_for_each(|socket| accept::take(&socket, capture))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_that_was_there_takes_what_its_listener_takes_or_is_not_had() {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        let mut given = Given::default();
+        given.add(address, [socket]);
+        let sockets = Sockets::new(given, Given::default());
+        let taken = sockets.at(address, 1, Some(Capture::Tproxy));
+        // Only some may: who runs this may be anybody.
+        assert_eq!(
+            taken.is_ok(),
+            accept::may_take(Some(Capture::Tproxy)).is_ok()
+        );
+        for socket in taken.into_iter().flatten() {
+            assert!(SockRef::from(&socket).ip_transparent_v4().unwrap());
+        }
+        assert_eq!(sockets.at(address, 1, None).unwrap().len(), 1);
     }
 }

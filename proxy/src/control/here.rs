@@ -1,9 +1,15 @@
 //! What the client has to do with the process it is in.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
+
+use outrigger_config::model::{Listener, Transparent};
 
 use super::resources::Admit;
-use crate::{downstream::accept::bind, handover::Reserved, worker::Shared};
+use crate::{
+    downstream::accept::{bind, may_take},
+    handover::Reserved,
+    worker::Shared,
+};
 
 /// The table in force, and those who wait for another.
 #[derive(Clone)]
@@ -47,12 +53,14 @@ impl Here {
 
 impl Admit for Here {
     /// A control plane hears at once of an address that can't be had: tried here, bound when the table comes into force.
-    fn admit(&self, address: SocketAddr) -> Result<(), String> {
+    fn admit(&self, listener: &Listener) -> Result<(), String> {
+        let address = listener.address;
+        let capture = listener.transparent.as_ref().map(Transparent::by);
         let held = self.shared.snapshot.load().listener(address).is_some();
         if held || self.reserved.has(address) {
-            return Ok(());
+            return may_take(capture).map_err(|error| error.to_string());
         }
-        let bound = bind(address, 1, None).map(drop);
+        let bound = bind(address, 1, capture).map(drop);
         bound.map_err(|error| error.to_string())
     }
 }

@@ -70,12 +70,30 @@ fn socket(address: SocketAddr, shared: bool, capture: Option<Capture>) -> io::Re
     if shared {
         socket.set_reuse_port(true)?;
     }
-    if capture == Some(Capture::Tproxy) {
-        // It holds for IPv6, too. Takes CAP_NET_ADMIN.
-        socket.set_ip_transparent_v4(true)?;
-    }
+    take(&SockRef::from(&socket), capture)?;
     socket.bind(&address.into())?;
     Ok(socket)
+}
+
+/// Has a socket take what `capture` gives it, whoever bound it and for what; what accepts on it need not know.
+///
+/// # Errors
+/// When the process may not.
+pub fn take(socket: &SockRef<'_>, capture: Option<Capture>) -> io::Result<()> {
+    match capture {
+        // It holds for IPv6, too. Takes CAP_NET_ADMIN.
+        Some(Capture::Tproxy) => socket.set_ip_transparent_v4(true),
+        Some(Capture::Redirect) | None => Ok(()),
+    }
+}
+
+/// Whether sockets may be had that [`take`] this.
+///
+/// # Errors
+/// When not.
+pub fn may_take(capture: Option<Capture>) -> io::Result<()> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+    take(&SockRef::from(&socket), capture)
 }
 
 /// Accepts connections of the listener at `address` until `stop`, then takes what has already queued up.

@@ -41,11 +41,7 @@ pub struct Given(HashMap<SocketAddr, Vec<TcpListener>>);
 
 impl Given {
     /// These as well.
-    pub(super) fn add(
-        &mut self,
-        address: SocketAddr,
-        sockets: impl IntoIterator<Item = TcpListener>,
-    ) {
+    pub fn add(&mut self, address: SocketAddr, sockets: impl IntoIterator<Item = TcpListener>) {
         self.0.entry(address).or_default().extend(sockets);
     }
 
