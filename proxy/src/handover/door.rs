@@ -4,7 +4,7 @@ use std::{
     fs, io,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::fs::{FileTypeExt, PermissionsExt},
+        unix::fs::{FileTypeExt, MetadataExt, PermissionsExt},
     },
     path::{Path, PathBuf},
 };
@@ -32,7 +32,17 @@ const BACKLOG: i32 = 8;
 pub struct Door {
     socket: UnixListener,
     path: PathBuf,
+    /// Which file it was: when this process ends, another's may be there.
+    file: Option<File>,
     passed: bool,
+}
+
+/// Device and number of a file.
+type File = (u64, u64);
+
+fn file(path: &Path) -> Option<File> {
+    let there = fs::symlink_metadata(path).ok()?;
+    Some((there.dev(), there.ino()))
 }
 
 /// What the door asks of the process.
@@ -77,6 +87,7 @@ impl Door {
         Ok(Self {
             socket: UnixListener::from_std(socket.into())?,
             path: path.to_owned(),
+            file: file(path),
             passed: false,
         })
     }
@@ -165,7 +176,7 @@ impl Door {
 
 impl Drop for Door {
     fn drop(&mut self) {
-        if !self.passed {
+        if !self.passed && self.file == file(&self.path) {
             let _ = fs::remove_file(&self.path);
         }
     }
