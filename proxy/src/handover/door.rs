@@ -7,6 +7,7 @@ use std::{
         unix::fs::{FileTypeExt, MetadataExt, PermissionsExt},
     },
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use rustix::net::{
@@ -15,6 +16,7 @@ use rustix::net::{
 use tokio::{
     net::{UnixListener, UnixStream},
     sync::{mpsc, oneshot},
+    time::sleep,
 };
 
 use super::{
@@ -26,6 +28,9 @@ use super::{
 
 /// Who waits while another is at it.
 const BACKLOG: i32 = 8;
+
+/// How long to wait when the process is out of file descriptors, or the like, before opening again.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The socket at `PATH`. Its file goes when this process ends without a successor.
 #[derive(Debug)]
@@ -95,11 +100,16 @@ impl Door {
     /// Waits for successors, one after another, until one has got ready.
     pub async fn watch(mut self, process: mpsc::Sender<Ask>) {
         loop {
-            let outcome = match self.socket.accept().await {
-                Ok((socket, _)) => self.hand_over(socket, &process).await,
-                Err(error) => Err(error.into()),
+            let socket = match self.socket.accept().await {
+                Ok((socket, _)) => socket,
+                // Nobody has come who could have failed, and whoever waits outside is there still.
+                Err(error) => {
+                    tracing::warn!(%error, "cannot open the door to the next process");
+                    sleep(PAUSE).await;
+                    continue;
+                }
             };
-            match outcome {
+            match self.hand_over(socket, &process).await {
                 Ok(()) => {
                     self.passed = true;
                     let _ = process.send(Ask::Drain).await;
