@@ -2,6 +2,7 @@
 //!
 //! The control thread (this one) does everything that is not a request. It alone writes the snapshot.
 
+mod drain;
 mod renew;
 mod sockets;
 mod sources;
@@ -16,20 +17,20 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use outrigger_config::{Config, Problems, model::Drain};
+use outrigger_config::{Config, Problems};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
-    time::{Instant, MissedTickBehavior, interval, sleep, sleep_until},
+    time::{Instant, MissedTickBehavior, interval},
 };
 
 use crate::{
     acme, admin,
     cli::Serve,
     clock, cluster,
-    control::{self, Control, Merged, Standing, Table, on_demand::OnDemand},
+    control::{self, Control, Here, Merged, Standing, Table, on_demand::OnDemand},
     discovery,
-    handover::{self, Given, notify},
+    handover::{self, Given},
     health_check::HealthChecks,
     overload::Overload,
     snapshot::Snapshot,
@@ -38,7 +39,8 @@ use crate::{
     tls::{self, store::Place},
     worker::{self, Order, Shared},
 };
-use sockets::Sockets;
+use drain::Leaving;
+use sockets::{Sockets, Unbound};
 use sources::{File, News, Sources};
 use succession::{Heritage, Succession};
 
@@ -152,8 +154,8 @@ struct App {
     health_checks: HealthChecks,
     signals: Signals,
     drain_asked: mpsc::Receiver<()>,
-    /// Addresses that pushed listeners could not have, and when they are tried again.
-    unbound: (Vec<SocketAddr>, Instant),
+    /// What pushed listeners could not have, and when it is tried again.
+    unbound: (Vec<Unbound>, Instant),
     /// When it was last told that a table was pushed, and how many were since.
     told: (Option<Instant>, usize),
 }
@@ -247,7 +249,11 @@ impl App {
         }
         let control = options.zip(wanted).zip(standing);
         let control = control.map(|((options, wanted), standing)| {
-            Control::start(options, pushed.clone(), wanted, &shared, &standing)
+            let here = Here {
+                shared: Arc::clone(&shared),
+                reserved: sockets.reserved(admin),
+            };
+            Control::start(options, pushed.clone(), wanted, here, &standing)
         });
         let mut app = Self {
             sources: Sources::new(sources, control, Arc::new(pushed)),
@@ -276,11 +282,16 @@ impl App {
         let mut sweep = interval(SWEEP);
         let mut tend = interval(cluster::TEND);
         tend.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let delay = loop {
+        let mut leaving: Option<Leaving> = None;
+        let end = loop {
             tokio::select! {
                 _ = tend.tick() => {
                     self.tend();
-                    self.open().await?;
+                    self.bind_again();
+                    // Who is about to go takes nobody's place.
+                    if leaving.is_none() {
+                        self.open().await?;
+                    }
                 }
                 _ = sweep.tick() => self.shared.telemetry.registry.sweep(std::time::Instant::now()),
                 news = self.sources.changed() => match news {
@@ -289,16 +300,19 @@ impl App {
                 },
                 files = self.tls.changed() => self.tls.renew(&files),
                 _ = self.signals.hangup.recv() => self.reload(),
-                _ = self.signals.terminate.recv() => break self.delay(),
-                _ = self.signals.interrupt.recv() => break self.delay(),
-                Some(()) = self.drain_asked.recv() => break self.delay(),
+                end = Leaving::over(leaving.as_ref()) => break end,
+                _ = self.signals.terminate.recv() => self.told_to_stop(&mut leaving)?,
+                _ = self.signals.interrupt.recv() => self.told_to_stop(&mut leaving)?,
+                Some(()) = self.drain_asked.recv() => if leaving.is_none() {
+                    leaving = Some(self.leave(self.delay()));
+                },
                 ask = self.succession.asked() => if self.answer(ask) {
                     // Nobody has to find out that this process goes.
-                    break Duration::ZERO;
+                    leaving = Some(self.leave(Duration::ZERO));
                 }
             }
         };
-        self.drain(delay).await
+        self.drain(end).await
     }
 
     /// Lets time do its work.
@@ -319,57 +333,12 @@ impl App {
         self.tls.tend(SystemTime::now());
         self.shared.overload.tend(&snapshot.config.overload, now);
         drop(snapshot);
-        self.bind_again();
     }
 
     /// Looks for the endpoints of clusters that are not listed in the file.
     fn discover(&mut self) {
         self.discovery
             .follow(&self.shared.snapshot.load(), &self.status);
-    }
-
-    fn delay(&self) -> Duration {
-        self.shared.snapshot.load().config.drain.delay
-    }
-
-    /// `/ready` fails at once, new connections are refused after the delay, and what is under way may finish until the
-    /// time-out. Metrics stay up to the end.
-    async fn drain(self, delay: Duration) -> Result<(), Failure> {
-        let Self {
-            shared,
-            status,
-            sockets,
-            succession,
-            acme,
-            workers,
-            mut running,
-            mut signals,
-            ..
-        } = self;
-        let Drain { timeout, .. } = shared.snapshot.load().config.drain;
-        let end = Instant::now() + timeout;
-        status.draining();
-        notify::notify(notify::STOPPING);
-        // What is wanted from now on is another process's affair.
-        drop(acme);
-        // Whoever comes now starts on its own.
-        let _metrics = succession.end();
-        tracing::info!(?delay, ?timeout, "draining");
-        let drained = async {
-            sleep(delay).await;
-            drop(sockets);
-            tell(&workers, || Order::Drain);
-            // Nobody sends: it ends when the last worker does.
-            let _ended = running.recv().await;
-        };
-        tokio::select! {
-            () = drained => tracing::info!("drained"),
-            () = sleep_until(end) => tracing::warn!("still busy after {timeout:?}: what is left is cut off"),
-            _ = signals.terminate.recv() => return Err(Failure::Impatient),
-            _ = signals.interrupt.recv() => return Err(Failure::Impatient),
-        }
-        shared.telemetry.flush();
-        Ok(())
     }
 }
 

@@ -251,8 +251,10 @@ impl http_body::Body for Body {
             Some(Err(_)) => content.progress = Progress::Broken,
             Some(Ok(frame)) => {
                 content.riders.see(frame);
-                if !content.inner.is_end_stream() {
-                    content.riders.note(Flow::Given);
+                match (content.inner.is_end_stream(), &mut content.riders.call) {
+                    (false, _) => _ = content.riders.note(Flow::Given),
+                    (true, Some(call)) => call.given_away(),
+                    (true, None) => {}
                 }
             }
         }

@@ -54,6 +54,22 @@ async fn during_the_delay_it_is_not_ready_but_serves_new_connections() {
 }
 
 #[tokio::test]
+async fn during_the_delay_the_table_still_changes() {
+    let (a, b) = (Endpoint::named("a").await, Endpoint::named("b").await);
+    let table = |endpoint| Table::to([endpoint]).top("drain: { delay: 15s, timeout: 20s }");
+    let proxy = Proxy::start(table(&a)).await;
+    proxy.sigterm();
+    eventually("/ready turns 503", async || ready_is(&proxy, 503).await).await;
+    proxy.write_table(table(&b));
+    eventually("the new endpoint answers", async || {
+        Client::http1(proxy.address).await.get("/").await.text() == "b"
+    })
+    .await;
+    proxy.sigterm();
+    assert_eq!(proxy.finished().await.code, Some(1));
+}
+
+#[tokio::test]
 async fn a_first_request_that_was_on_its_way_is_served() {
     let endpoint = Endpoint::named("a").await;
     let proxy = Proxy::start(Table::to([&endpoint])).await;

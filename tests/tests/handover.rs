@@ -1,5 +1,8 @@
 //! A new process takes the place of a running one, and nobody notices.
 
+mod pushed;
+mod queues;
+
 use std::{
     fs,
     net::{SocketAddr, TcpListener},

@@ -274,3 +274,19 @@ async fn a_request_that_no_route_takes_is_answered_404_by_the_proxy() {
     assert_eq!(client.get("/only").await.status, 200);
     assert_eq!(endpoint.seen.requests(), 1);
 }
+
+#[tokio::test]
+async fn a_host_that_no_uri_could_have_is_refused_whatever_the_endpoint_speaks() {
+    let endpoint = Endpoint::named("a").await;
+    for protocol in ["http1", "http2"] {
+        let table = Table::to([&endpoint]).cluster(format!("protocol: {protocol}"));
+        let proxy = Proxy::start(table).await;
+        for (host, status) in [("a:1:2", 400), ("a%20b", 400), ("", 400), ("[::1]:80", 200)] {
+            let mut raw = Raw::connect(proxy.address).await;
+            raw.write(format!("GET / HTTP/1.1\r\nhost: {host}\r\n\r\n"))
+                .await;
+            let reply = raw.read_reply().await.expect("a reply");
+            assert_eq!(reply.status, status, "{protocol} `{host}`: {}", reply.head);
+        }
+    }
+}

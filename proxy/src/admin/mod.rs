@@ -22,6 +22,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, mpsc},
     task::JoinSet,
+    time::timeout,
 };
 
 use crate::{status::Status, telemetry::metrics::CONTENT_TYPE, worker::Shared};
@@ -31,6 +32,9 @@ const JSON: &str = "application/json";
 
 /// A scraper that does not end its head within this is hung up on.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The longest that a connection may last: whoever does not read what it asked for must not take its place for ever.
+const MOST_TIME: Duration = Duration::from_secs(60);
 
 /// Scrapers and people are few, and a stranger is hung up on after ten seconds; more wait to be accepted.
 const MOST_CONNECTIONS: usize = 1024;
@@ -118,22 +122,37 @@ POST /drain     finish what is under way, then exit
 pub fn start(sockets: Vec<std::net::TcpListener>, state: &State) -> io::Result<JoinSet<()>> {
     let mut serving = JoinSet::new();
     for socket in sockets {
-        serving.spawn(serve(TcpListener::from_std(socket)?, state.clone()));
+        let state = state.clone();
+        let converse = move |stream, peer| {
+            let state = state.clone();
+            async move { converse(stream, peer, &state).await }
+        };
+        let socket = TcpListener::from_std(socket)?;
+        serving.spawn(serve(socket, MOST_CONNECTIONS, MOST_TIME, converse));
     }
     Ok(serving)
 }
 
-async fn serve(listener: TcpListener, state: State) {
-    let permits = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+/// Converses with `most` callers at once, and with each for no longer than `patience`.
+async fn serve<F>(
+    listener: TcpListener,
+    most: usize,
+    patience: Duration,
+    converse: impl Fn(TcpStream, SocketAddr) -> F,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let permits = Arc::new(Semaphore::new(most));
     loop {
         let permit = Arc::clone(&permits).acquire_owned().await;
         let Ok((stream, peer)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
-        let state = state.clone();
+        let conversation = timeout(patience, converse(stream, peer));
         tokio::spawn(async move {
-            converse(stream, peer, &state).await;
+            // That it took too long is the caller's loss.
+            let _ended = conversation.await;
             drop(permit);
         });
     }
@@ -201,4 +220,35 @@ fn response(
     let nosniff = HeaderValue::from_static("nosniff");
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
     response
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn callers_that_never_read_make_room_for_others_in_time() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (met, mut meets) = mpsc::unbounded_channel();
+        let converse = move |stream, peer| {
+            met.send(peer).unwrap();
+            async move {
+                let _open: TcpStream = stream;
+                pending().await
+            }
+        };
+        let patience = Duration::from_millis(10);
+        let _serving = tokio::spawn(serve(listener, 1, patience, converse));
+        let mut callers = Vec::new();
+        for _ in 0..3 {
+            let caller = TcpStream::connect(address).await.unwrap();
+            let met = timeout(Duration::from_secs(10), meets.recv());
+            assert_eq!(met.await, Ok(caller.local_addr().ok()));
+            callers.push(caller);
+        }
+    }
 }

@@ -121,7 +121,7 @@ impl App {
         *again = Instant::now() + BIND_AGAIN;
         if unbound
             .iter()
-            .any(|&address| bind(address, 1, None).is_ok())
+            .any(|&(address, capture)| bind(address, 1, capture).is_ok())
         {
             self.take();
         }

@@ -79,9 +79,11 @@ impl Succession {
         }
     }
 
-    /// Of what there is no need any more; what is left serves metrics as long as it is kept.
-    pub fn end(self) -> JoinSet<()> {
-        self.serving
+    /// Nobody's place is taken any more, and nobody is heard at the door; the admin server has its sockets.
+    pub fn close(&mut self) {
+        self.heritage = None;
+        self.asks = None;
+        self.admin.1.clear();
     }
 }
 

@@ -58,6 +58,7 @@ impl Call {
             upgrade: None,
             tunnel: None,
             idle: None,
+            given: None,
             wait: Wait::default(),
             admitted: None,
             retrying: None,

@@ -24,6 +24,7 @@ use crate::{
         Connection,
         framing::Framing,
         survey::{Survey, X_OUTRIGGER_TRAIL},
+        unread::Generation,
     },
     error::Error,
     idle_timeout::{Idle, Silent},
@@ -115,6 +116,8 @@ pub struct Call {
     pub tunnel: Option<Tunnel>,
     /// Watches that it moves, once that is needed.
     idle: Option<Rc<Idle>>,
+    /// Its response was given away to its end, and its connection counts those.
+    given: Option<Generation>,
     /// What was decided on its way, if anybody wants to know.
     trail: Option<Box<Trail>>,
     /// Closed when the call is over; a fork has none.
@@ -173,6 +176,7 @@ impl Call {
             upgrade: None,
             tunnel: None,
             idle: None,
+            given: None,
         });
         if let Some(counter) = counter {
             call.body.count(counter);
@@ -342,6 +346,17 @@ impl Call {
         }
     }
 
+    /// The last part of the response's body went by: what is left is for the client to take.
+    pub fn given_away(&mut self) {
+        if let Some(unread) = self.connection.unread()
+            && let Some(route) = &self.route
+            && let Some(limit) = route.config.idle_timeout
+            && self.given.is_none()
+        {
+            self.given = Some(unread.give(clock::micros(limit)));
+        }
+    }
+
     /// The response's body has ended, at `now`.
     pub fn end(&mut self, progress: Progress, now: u64) {
         if let Some(account) = &mut self.account {
@@ -359,6 +374,9 @@ impl Drop for Call {
         account.close(self);
         if let Some(idle) = &self.idle {
             idle.forget();
+        }
+        if let (Some(given), Some(unread)) = (self.given, self.connection.unread()) {
+            unread.end(given);
         }
         self.connection.end();
     }

@@ -33,7 +33,6 @@ use super::{
 use crate::{
     clock,
     telemetry::metrics::{ControlMetrics, UpdateOutcome},
-    worker::Shared,
 };
 
 /// Changes within this time come into force together: a flood costs no more than this many tables. The first comes at once.
@@ -101,7 +100,7 @@ impl Client {
         wanted: Wanted,
         tables: watch::Sender<Arc<Table>>,
         standing: Arc<Standing>,
-        shared: &Arc<Shared>,
+        here: Here,
     ) -> Self {
         let begin = Arc::clone(&tables.borrow());
         let assembly = Assembly::of(&begin);
@@ -114,8 +113,8 @@ impl Client {
             servers: options.servers,
             caller: options.caller,
             node: options.node,
-            here: Here(Arc::clone(shared)),
-            metrics: ControlMetrics::new(&shared.telemetry.registry),
+            metrics: ControlMetrics::new(&here.shared().telemetry.registry),
+            here,
             wanted,
             demand,
             standing,

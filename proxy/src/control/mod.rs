@@ -39,10 +39,11 @@ use std::{
 use outrigger_entrance::Caller;
 use tokio::sync::watch;
 
-use crate::{telemetry::metrics::ControlMetrics, worker::Shared};
+use crate::telemetry::metrics::ControlMetrics;
 use client::Client;
 use on_demand::Wanted;
 
+pub use here::Here;
 pub use node::Node;
 pub use report::Counts;
 pub use server::Server;
@@ -70,7 +71,7 @@ pub struct Control {
     pub tables: watch::Receiver<Arc<Table>>,
     standing: Arc<Standing>,
     metrics: ControlMetrics,
-    shared: Arc<Shared>,
+    here: Here,
 }
 
 /// The table that was kept, if there is one and it is unhurt. Says in the log why not.
@@ -97,22 +98,22 @@ impl Control {
         options: Options,
         begin: Table,
         wanted: Wanted,
-        shared: &Arc<Shared>,
+        here: Here,
         standing: &Arc<Standing>,
     ) -> Self {
-        let metrics = ControlMetrics::new(&shared.telemetry.registry);
+        let metrics = ControlMetrics::new(&here.shared().telemetry.registry);
         let (tables, received) = watch::channel(Arc::new(begin));
         if let Some(directory) = &options.cache {
             let path = last_good::path(directory);
             tokio::spawn(last_good::follow(path, tables.subscribe()));
         }
-        let client = Client::new(options, wanted, tables, Arc::clone(standing), shared);
+        let client = Client::new(options, wanted, tables, Arc::clone(standing), here.clone());
         tokio::spawn(client.run());
         Self {
             tables: received,
             standing: Arc::clone(standing),
             metrics,
-            shared: Arc::clone(shared),
+            here,
         }
     }
 
@@ -126,7 +127,7 @@ impl Control {
         if let Some(since) = table.since {
             self.metrics.table(&table.version, since);
         }
-        let here = here::Here(Arc::clone(&self.shared));
+        let here = &self.here;
         for name in table.on_demand.iter().filter(|name| here.has(name)) {
             here.answered(name, true);
         }

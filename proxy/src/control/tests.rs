@@ -1,9 +1,9 @@
 //! What several tests of the client begin with.
 #![allow(clippy::unwrap_used)]
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
-use outrigger_config::Config;
+use outrigger_config::{Config, model::Listener};
 use outrigger_xds::Resource;
 
 use super::resources::{Admit, Offer};
@@ -12,7 +12,7 @@ use super::resources::{Admit, Offer};
 pub(super) struct Anywhere;
 
 impl Admit for Anywhere {
-    fn admit(&self, _: SocketAddr) -> Result<(), String> {
+    fn admit(&self, _: &Listener) -> Result<(), String> {
         Ok(())
     }
 }

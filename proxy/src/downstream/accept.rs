@@ -3,7 +3,7 @@
 use std::{io, net::SocketAddr, rc::Rc, time::Duration};
 
 use outrigger_config::model::Capture;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::{net::TcpListener, sync::oneshot, task::spawn_local};
 
 use super::serve::serve;
@@ -26,24 +26,38 @@ pub fn bind(
 ) -> io::Result<Vec<std::net::TcpListener>> {
     // Two processes with SO_REUSEPORT would share the port in silence; one socket without it finds out.
     drop(socket(address, false, capture)?);
-    (0..workers)
-        .map(|_| one(address, workers > 1, capture))
-        .collect()
+    let one = |_| {
+        let socket = socket(address, workers > 1, capture)?;
+        socket.listen(BACKLOG)?;
+        ready(socket)
+    };
+    (0..workers).map(one).collect()
 }
 
-/// Binds one socket to `address`; beside others, if it is `shared`.
+/// Binds one more socket beside others at `address`. Nobody is sent to it until it is told to [`listen`]: its queue would be
+/// nobody's.
 ///
 /// # Errors
 /// As of [`bind`].
-pub fn one(
-    address: SocketAddr,
-    shared: bool,
-    capture: Option<Capture>,
-) -> io::Result<std::net::TcpListener> {
-    let socket = socket(address, shared, capture)?;
-    socket.listen(BACKLOG)?;
+pub fn beside(address: SocketAddr, capture: Option<Capture>) -> io::Result<std::net::TcpListener> {
+    ready(socket(address, true, capture)?)
+}
+
+fn ready(socket: Socket) -> io::Result<std::net::TcpListener> {
     socket.set_nonblocking(true)?;
     Ok(socket.into())
+}
+
+/// From now on connections come to `socket`. One to which they came before stays as it is.
+///
+/// # Errors
+/// When the system does not let it.
+pub fn listen(socket: &std::net::TcpListener) -> io::Result<()> {
+    let socket = SockRef::from(socket);
+    match socket.is_listener()? {
+        true => Ok(()),
+        false => socket.listen(BACKLOG),
+    }
 }
 
 fn socket(address: SocketAddr, shared: bool, capture: Option<Capture>) -> io::Result<Socket> {
@@ -56,12 +70,30 @@ fn socket(address: SocketAddr, shared: bool, capture: Option<Capture>) -> io::Re
     if shared {
         socket.set_reuse_port(true)?;
     }
-    if capture == Some(Capture::Tproxy) {
-        // It holds for IPv6, too. Takes CAP_NET_ADMIN.
-        socket.set_ip_transparent_v4(true)?;
-    }
+    take(&SockRef::from(&socket), capture)?;
     socket.bind(&address.into())?;
     Ok(socket)
+}
+
+/// Has a socket take what `capture` gives it, whoever bound it and for what; what accepts on it need not know.
+///
+/// # Errors
+/// When the process may not.
+pub fn take(socket: &SockRef<'_>, capture: Option<Capture>) -> io::Result<()> {
+    match capture {
+        // It holds for IPv6, too. Takes CAP_NET_ADMIN.
+        Some(Capture::Tproxy) => socket.set_ip_transparent_v4(true),
+        Some(Capture::Redirect) | None => Ok(()),
+    }
+}
+
+/// Whether sockets may be had that [`take`] this.
+///
+/// # Errors
+/// When not.
+pub fn may_take(capture: Option<Capture>) -> io::Result<()> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+    take(&SockRef::from(&socket), capture)
 }
 
 /// Accepts connections of the listener at `address` until `stop`, then takes what has already queued up.

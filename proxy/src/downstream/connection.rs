@@ -10,7 +10,7 @@ use std::{
     task::{Poll, Waker},
 };
 
-use super::{forwarded::Forwarded, framing::Framing, io::Phase, secured::Secured};
+use super::{forwarded::Forwarded, framing::Framing, io::Phase, secured::Secured, unread::Unread};
 use crate::{
     clock,
     proxy_protocol::Addresses,
@@ -50,6 +50,8 @@ pub struct Connection {
     secured: OnceCell<Box<Secured>>,
     /// What its listener's stream and this share.
     pub(super) phase: Arc<Phase>,
+    /// Whether its streams are read, once it speaks HTTP/2.
+    unread: OnceCell<Box<Unread>>,
     /// What moves on it, once it is passed on as bytes.
     flow: OnceCell<Rc<Flow>>,
     /// Since when it has had no request, in microseconds.
@@ -80,6 +82,7 @@ impl Connection {
             local,
             since: clock::now(),
             flow: OnceCell::new(),
+            unread: OnceCell::new(),
             forwarded: Forwarded::new(peer),
             secured: OnceCell::new(),
             phase,
@@ -158,6 +161,16 @@ impl Connection {
         head_since.store(self.worker.tick().max(1), Relaxed);
     }
 
+    /// It speaks HTTP/2, where a client may read some of its responses and not others.
+    pub(super) fn multiplex(&self) {
+        self.unread.get_or_init(Box::default);
+    }
+
+    /// Its responses that may not be read, if it speaks HTTP/2.
+    pub fn unread(&self) -> Option<&Unread> {
+        self.unread.get().map(|unread| &**unread)
+    }
+
     /// A request's head has been read; what is known of its framing.
     pub fn begin(&self) -> Framing {
         self.worker.begin();
@@ -205,6 +218,9 @@ impl Connection {
             return self.check_rest(flow.rested(now));
         }
         if self.phase.in_flight.load(Relaxed) > 0 {
+            if self.unread().is_some_and(|unread| unread.is_overdue(now)) {
+                return self.abandon();
+            }
             self.phase.probe.store(true, Relaxed);
             return self.wake();
         }

@@ -13,6 +13,7 @@ pub mod registry;
 pub mod secured;
 mod serve;
 pub mod survey;
+pub mod unread;
 
 pub use connection::Connection;
 pub use registry::Registry;

@@ -172,6 +172,7 @@ async fn http(
     });
     let served = if spoken == Spoken::Http2 {
         connection.phase.head_since.store(0, Relaxed);
+        connection.multiplex();
         let http2 = http2::Builder::new(LocalExecutor)
             .max_concurrent_streams(max_streams)
             .max_header_list_size(u32::try_from(max_header_bytes).unwrap_or(u32::MAX))

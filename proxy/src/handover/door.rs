@@ -4,9 +4,10 @@ use std::{
     fs, io,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::fs::{FileTypeExt, PermissionsExt},
+        unix::fs::{FileTypeExt, MetadataExt, PermissionsExt},
     },
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use rustix::net::{
@@ -15,6 +16,7 @@ use rustix::net::{
 use tokio::{
     net::{UnixListener, UnixStream},
     sync::{mpsc, oneshot},
+    time::sleep,
 };
 
 use super::{
@@ -27,12 +29,25 @@ use super::{
 /// Who waits while another is at it.
 const BACKLOG: i32 = 8;
 
+/// How long to wait when the process is out of file descriptors, or the like, before opening again.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// The socket at `PATH`. Its file goes when this process ends without a successor.
 #[derive(Debug)]
 pub struct Door {
     socket: UnixListener,
     path: PathBuf,
+    /// Which file it was: when this process ends, another's may be there.
+    file: Option<File>,
     passed: bool,
+}
+
+/// Device and number of a file.
+type File = (u64, u64);
+
+fn file(path: &Path) -> Option<File> {
+    let there = fs::symlink_metadata(path).ok()?;
+    Some((there.dev(), there.ino()))
 }
 
 /// What the door asks of the process.
@@ -77,6 +92,7 @@ impl Door {
         Ok(Self {
             socket: UnixListener::from_std(socket.into())?,
             path: path.to_owned(),
+            file: file(path),
             passed: false,
         })
     }
@@ -84,11 +100,16 @@ impl Door {
     /// Waits for successors, one after another, until one has got ready.
     pub async fn watch(mut self, process: mpsc::Sender<Ask>) {
         loop {
-            let outcome = match self.socket.accept().await {
-                Ok((socket, _)) => self.hand_over(socket, &process).await,
-                Err(error) => Err(error.into()),
+            let socket = match self.socket.accept().await {
+                Ok((socket, _)) => socket,
+                // Nobody has come who could have failed, and whoever waits outside is there still.
+                Err(error) => {
+                    tracing::warn!(%error, "cannot open the door to the next process");
+                    sleep(PAUSE).await;
+                    continue;
+                }
             };
-            match outcome {
+            match self.hand_over(socket, &process).await {
                 Ok(()) => {
                     self.passed = true;
                     let _ = process.send(Ask::Drain).await;
@@ -165,7 +186,7 @@ impl Door {
 
 impl Drop for Door {
     fn drop(&mut self) {
-        if !self.passed {
+        if !self.passed && self.file == file(&self.path) {
             let _ = fs::remove_file(&self.path);
         }
     }

@@ -30,7 +30,7 @@ use std::{io, path::PathBuf, time::Duration};
 
 pub use door::{Ask, Door};
 pub use predecessor::{Met, Predecessor, meet};
-pub use sockets::{Given, Owner, Passed};
+pub use sockets::{Given, Owner, Passed, Reserved};
 
 /// How long one side waits for the other. A new process may have to wait for its control plane, or for names.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -115,11 +115,50 @@ impl Predecessor {
             // Its end must not be that of the service: the sockets are here.
             Err(Failure::HungUp) => {
                 tracing::warn!("the process before this one has ended before it was relieved");
+                // It took the path with it, so that nobody would find the socket that it has passed on.
+                return Door::open(&self.path);
             }
             Ok((Word::Refused(why), _)) => return Err(Failure::Refused(why)),
             Ok((other, _)) => return Err(Failure::Nonsense(other.to_string())),
             Err(error) => return Err(error),
         }
         Door::of(self.door, &self.path)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use tokio::{sync::mpsc, time::timeout};
+
+    use super::{super::Ask, *};
+
+    /// Meets who is behind `path`, whose process answers with no sockets.
+    async fn met(path: &Path, asks: &mut mpsc::Receiver<Ask>) -> Predecessor {
+        let answer = async {
+            if let Some(Ask::Sockets(answer)) = asks.recv().await {
+                drop(answer.send(Vec::new()));
+            }
+        };
+        let meeting = async { tokio::join!(meet(path), answer).0 };
+        match timeout(PATIENCE, meeting).await.unwrap().unwrap() {
+            Met::Somebody(predecessor, _) => predecessor,
+            Met::Nobody(_) => panic!("nobody is there"),
+        }
+    }
+
+    #[tokio::test]
+    async fn one_that_ends_before_it_is_relieved_leaves_a_door_that_is_found() {
+        let path = std::env::temp_dir().join(format!("outrigger-door-{}", std::process::id()));
+        let (process, mut asks) = mpsc::channel(1);
+        let watching = tokio::spawn(Door::open(&path).unwrap().watch(process));
+        let predecessor = met(&path, &mut asks).await;
+        watching.abort();
+        assert!(watching.await.unwrap_err().is_cancelled());
+        let door = predecessor.relieve().await.unwrap();
+        let (process, mut asks) = mpsc::channel(1);
+        let _watching = tokio::spawn(door.watch(process));
+        met(&path, &mut asks).await;
+        std::fs::remove_file(path).unwrap();
     }
 }

@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
+    sync::Weak,
 };
 
 /// Whose sockets they are.
@@ -40,11 +41,7 @@ pub struct Given(HashMap<SocketAddr, Vec<TcpListener>>);
 
 impl Given {
     /// These as well.
-    pub(super) fn add(
-        &mut self,
-        address: SocketAddr,
-        sockets: impl IntoIterator<Item = TcpListener>,
-    ) {
+    pub fn add(&mut self, address: SocketAddr, sockets: impl IntoIterator<Item = TcpListener>) {
         self.0.entry(address).or_default().extend(sockets);
     }
 
@@ -54,19 +51,19 @@ impl Given {
     /// # Errors
     /// When the process may not have more open files.
     pub fn at(&self, address: SocketAddr) -> io::Result<Vec<TcpListener>> {
-        let both = |address: SocketAddr| match address.ip() {
+        let found = self.find(address).into_iter().flatten();
+        found.map(TcpListener::try_clone).collect()
+    }
+
+    fn find(&self, address: SocketAddr) -> Option<&Vec<TcpListener>> {
+        let both = || match address.ip() {
             IpAddr::V4(Ipv4Addr::UNSPECIFIED) => {
                 let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, address.port()));
                 self.0.get(&any)
             }
             _ => None,
         };
-        let found = self.0.get(&address).or_else(|| both(address));
-        found
-            .into_iter()
-            .flatten()
-            .map(TcpListener::try_clone)
-            .collect()
+        self.0.get(&address).or_else(both)
     }
 
     /// Their addresses.
@@ -75,10 +72,47 @@ impl Given {
     }
 }
 
+/// For whom it matters which addresses need not be bound: a look at what was given, as long as that is kept.
+#[derive(Clone, Debug)]
+pub struct Reserved {
+    /// All that was.
+    pub given: [Weak<Given>; 2],
+    /// Where the admin server listens, which is no place for anybody else.
+    pub admin: SocketAddr,
+}
+
+impl Reserved {
+    /// Whether there is a socket for a listener at `address`.
+    pub fn has(&self, address: SocketAddr) -> bool {
+        let given = self.given.iter().filter_map(Weak::upgrade);
+        address != self.admin && given.into_iter().any(|given| given.find(address).is_some())
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+
+    #[test]
+    fn an_address_is_reserved_as_long_as_its_socket_is_kept_but_never_the_admin_servers() {
+        let mut given = Given::default();
+        for port in [80, 90] {
+            let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+            given.add(([127, 0, 0, 1], port).into(), [socket]);
+        }
+        let given = Arc::new(given);
+        let reserved = Reserved {
+            given: [Arc::downgrade(&given), Weak::new()],
+            admin: ([127, 0, 0, 1], 90).into(),
+        };
+        let has = |port| reserved.has(([127, 0, 0, 1], port).into());
+        assert_eq!([80, 81, 90].map(has), [true, false, false]);
+        drop(given);
+        assert!(!has(80));
+    }
 
     #[test]
     fn a_port_alone_serves_every_address_of_it() {

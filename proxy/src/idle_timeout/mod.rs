@@ -5,7 +5,8 @@
 //! place in a list. The price is that an end comes late by up to two ticks.
 //!
 //! A body that somebody waits for is ended by its reader, whom the tick wakes. A response that the client does not read
-//! is polled by nobody; there the connection is closed, once no byte has gone out for the whole time.
+//! is polled by nobody; there the connection is closed, once no byte has gone out for the whole time. Of HTTP/2, where bytes
+//! of others may go out meanwhile, also when a response has waited for its reader for twice that time.
 
 pub mod stream;
 
@@ -128,8 +129,12 @@ impl Idle {
         let Some(silent) = stream.silent(now).filter(|_| self.silent.get().is_none()) else {
             return;
         };
-        if stream.unread() && !self.connection.stuck(now, stream.limit()) {
-            // What was buffered is still going out, or only this HTTP/2 stream has no window.
+        let stuck = || {
+            let multiplexed = self.connection.unread().is_some();
+            self.connection.stuck(now, stream.limit()) || (multiplexed && stream.is_shut(now))
+        };
+        if stream.unread() && !stuck() {
+            // What was buffered is still going out.
             return;
         }
         self.silent.set(Some(silent));

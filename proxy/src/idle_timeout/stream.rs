@@ -90,6 +90,11 @@ impl Stream {
         }
     }
 
+    /// Whether it has rested for so long that its client can't be meaning to read it: it may be behind others on a slow line.
+    pub fn is_shut(&self, now: u64) -> bool {
+        now.saturating_sub(self.moved) > self.limit.saturating_mul(2)
+    }
+
     /// For how long it may rest.
     pub fn limit(&self) -> u64 {
         self.limit

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, Version, header,
+    uri::Authority,
 };
 use smallvec::SmallVec;
 
@@ -141,10 +142,7 @@ fn host(call: &mut Call) -> Result<Option<HeaderValue>, Error> {
     }
     let host = head.headers.get(header::HOST).cloned();
     if let Some(host) = &host
-        && !host
-            .as_bytes()
-            .iter()
-            .all(|byte| HOST_BYTES[usize::from(*byte)])
+        && !names_a_host(host.as_bytes())
     {
         return Err(Error::BadRequest("host"));
     }
@@ -192,6 +190,23 @@ fn without_port(host: &str) -> &str {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !name.is_empty() => name,
         _ => host,
     }
+}
+
+/// Whether this can be the host and port of a URI with a host (RFC 9110, 4.2.1), in whatever form it goes on. A name, and
+/// a name with a port, which nearly all are, take a walk over the bytes and no more.
+fn names_a_host(host: &[u8]) -> bool {
+    let allowed = |byte: &u8| HOST_BYTES[usize::from(*byte)];
+    if host.starts_with(b":") || !host.iter().all(allowed) {
+        return false;
+    }
+    let name = match host.iter().position(|byte| *byte == b':') {
+        Some(colon) if host[colon + 1..].iter().all(u8::is_ascii_digit) => &host[..colon],
+        // An IPv6 address, or nonsense.
+        Some(_) => &[],
+        None => host,
+    };
+    let plain = |byte: &u8| !matches!(byte, b'[' | b']' | b'%');
+    (!name.is_empty() && name.iter().all(plain)) || Authority::try_from(host).is_ok()
 }
 
 /// The bytes of a host and port (RFC 3986, 3.2), percent-encoding included.
@@ -343,6 +358,26 @@ mod tests {
         let mut left: Vec<_> = headers.keys().map(ToString::to_string).collect();
         left.sort();
         left
+    }
+
+    #[test]
+    fn a_host_that_is_no_authority_names_none() {
+        for host in [
+            "a",
+            "a.test:80",
+            "127.0.0.1:8080",
+            "[::1]",
+            "[::1]:80",
+            "_srv.test",
+        ] {
+            assert!(names_a_host(host.as_bytes()), "{host}");
+            assert!(Authority::try_from(host).is_ok(), "{host}");
+        }
+        for host in [
+            "", ":80", "a:1:2", "a%20b", "[::1", "::1]", "a b", "a/b", "a@b",
+        ] {
+            assert!(!names_a_host(host.as_bytes()), "{host}");
+        }
     }
 
     #[test]

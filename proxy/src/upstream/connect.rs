@@ -7,7 +7,7 @@ use std::{
 };
 
 use outrigger_config::model::Alpn;
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpSocket, TcpStream},
@@ -23,6 +23,15 @@ use crate::{
         recent::{self, Errand},
     },
 };
+
+/// How long a connection may rest before the kernel asks whether the other machine is still there, and how often and how
+/// many times in vain. A machine that is gone would not be missed otherwise by who waits for its answer, or in a tunnel.
+const ASK_AFTER: Duration = Duration::from_secs(30);
+const ASK_EVERY: Duration = Duration::from_secs(10);
+const ASKED_IN_VAIN: u32 = 3;
+
+/// How long bytes may go unacknowledged on a connection of many requests; the kernel's own patience is a quarter of an hour.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 
 /// Where a connection comes from, as its endpoint sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +58,11 @@ pub async fn connect(
         let mut stream = open(address, origin).await.map_err(Error::connect)?;
         // A request's head must not wait for an acknowledgement (Nagle). A socket that refuses the option still works.
         let _ = stream.set_nodelay(true);
+        let probes = TcpKeepalive::new()
+            .with_time(ASK_AFTER)
+            .with_interval(ASK_EVERY)
+            .with_retries(ASKED_IN_VAIN);
+        let _ = SockRef::from(&stream).set_tcp_keepalive(&probes);
         if let Some(header) = header {
             stream.write_all(header).await.map_err(Error::connect)?;
         }
@@ -61,6 +75,12 @@ pub async fn connect(
     timeout(patience, connecting)
         .await
         .unwrap_or(Err(Error::ConnectTimeout))
+}
+
+/// Lets bytes that go nowhere end the connection. Only where the endpoint always reads, as HTTP/2 with its own windows has it:
+/// to the kernel, who does not read for so long is gone, and the receiver of an upload may well rest that long.
+pub fn notice_its_end(stream: &TcpStream) {
+    let _ = SockRef::from(stream).set_tcp_user_timeout(Some(UNACKNOWLEDGED));
 }
 
 async fn open(address: SocketAddr, origin: Origin) -> io::Result<TcpStream> {
@@ -99,4 +119,26 @@ fn socket(address: SocketAddr) -> io::Result<TcpSocket> {
     // A port that was bound to a moment ago will do.
     socket.set_reuseaddr(true)?;
     Ok(socket)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_kernel_asks_whether_the_other_machine_is_there() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let patience = Duration::from_secs(10);
+        let connecting = connect(address, Origin::Usual, None, None, Offer::Http1, patience);
+        let (stream, _) = connecting.await.ok().unwrap();
+        let socket = SockRef::from(stream.socket());
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), ASK_AFTER);
+        assert_eq!(socket.tcp_user_timeout().unwrap(), None, "it need not read");
+        notice_its_end(stream.socket());
+        let timeout = socket.tcp_user_timeout().unwrap();
+        assert_eq!(timeout, Some(UNACKNOWLEDGED));
+    }
 }

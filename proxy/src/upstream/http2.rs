@@ -21,9 +21,11 @@ use tokio::{sync::Notify, task::spawn_local};
 
 use super::{
     Pool,
+    connect::notice_its_end,
     handover::Handover,
     http1::{Failure, sent},
     pool::Opened,
+    silence::{Attended, Silence},
 };
 use crate::{
     body::Body,
@@ -92,6 +94,8 @@ pub struct Connection {
     idle_since: Cell<u64>,
     /// It has carried a request before.
     used: Cell<bool>,
+    /// Whether the endpoint is still there.
+    silence: Silence,
     /// Its place among the connections of its cluster.
     slot: Arc<Slot>,
 }
@@ -105,6 +109,8 @@ impl Connection {
         open: Opened,
     ) -> Result<Rc<Self>, Error> {
         let watch = Watch::default();
+        notice_its_end(stream.socket());
+        let (stream, heard) = Attended::new(stream);
         let (sender, mut connection) = Builder::new(watch.clone())
             .initial_max_send_streams(0)
             .initial_stream_window_size(STREAM_WINDOW)
@@ -144,12 +150,13 @@ impl Connection {
             expires,
             idle_since: Cell::new(clock::now()),
             used: Cell::new(false),
+            silence: Silence::after(heard),
             slot,
         }))
     }
 
     fn usable(&self, now: u64) -> bool {
-        !self.sender.is_closed() && now < self.expires
+        !self.sender.is_closed() && now < self.expires && !self.silence.is_doubtful(now)
     }
 
     fn has_room(&self, policy: &PoolPolicy) -> bool {
@@ -162,6 +169,8 @@ pub struct Stream {
     connection: Rc<Connection>,
     /// The connection has carried a request before.
     pub reused: bool,
+    /// Its request is sent, and nothing has come back.
+    unanswered: Cell<bool>,
     /// What gets it back, where others may wait for it.
     pool: Option<Rc<Pool>>,
 }
@@ -172,6 +181,7 @@ impl Stream {
         Self {
             connection: Rc::clone(connection),
             reused: connection.used.replace(true),
+            unanswered: Cell::new(false),
             pool: None,
         }
     }
@@ -185,13 +195,14 @@ impl Stream {
     /// Sends a request, and waits for the head of its response.
     pub async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, Failure> {
         let mut sender = self.connection.sender.clone();
-        sender
-            .try_send_request(request)
-            .await
-            .map_err(|mut failure| match failure.take_message() {
-                Some(request) => Failure::Unsent(Box::new(request)),
-                None => Failure::Sent(unprocessed(failure.into_error())),
-            })
+        self.connection.silence.ask(clock::now());
+        self.unanswered.set(true);
+        let answered = sender.try_send_request(request).await;
+        self.unanswered.set(false);
+        answered.map_err(|mut failure| match failure.take_message() {
+            Some(request) => Failure::Unsent(Box::new(request)),
+            None => Failure::Sent(unprocessed(failure.into_error())),
+        })
     }
 }
 
@@ -199,6 +210,9 @@ impl Drop for Stream {
     fn drop(&mut self) {
         self.connection.active.set(self.connection.active.get() - 1);
         self.connection.idle_since.set(clock::now());
+        if self.unanswered.get() {
+            self.connection.silence.give_up();
+        }
         if let Some(pool) = self.pool.take() {
             pool.make_room();
         }
@@ -294,7 +308,7 @@ impl Multiplexed {
     pub fn with_room(&self, policy: &PoolPolicy) -> Option<Stream> {
         let now = clock::now();
         let mut connections = self.connections.borrow_mut();
-        // Those that are too old finish what they have.
+        // Those that are too old, or silent, finish what they have.
         connections.retain(|connection| connection.usable(now));
         connections
             .iter()
@@ -327,7 +341,7 @@ impl Multiplexed {
         }
     }
 
-    /// Closes what is broken, too old, or has been idle for too long. Times in microseconds.
+    /// Closes what is broken, too old, silent, or has been idle for too long. Times in microseconds.
     pub fn sweep(&self, now: u64, idle_timeout: u64) {
         self.connections.borrow_mut().retain(|connection| {
             let idle = connection.active.get() == 0

@@ -7,6 +7,7 @@ mod handover;
 pub mod http1;
 pub mod http2;
 pub mod pool;
+mod silence;
 pub mod tunnel;
 
 use std::rc::Rc;

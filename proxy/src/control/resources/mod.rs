@@ -9,7 +9,6 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
     sync::Arc,
 };
 
@@ -42,8 +41,8 @@ pub struct Resources {
 
 /// Says whether a listener can be had here, and if not, why.
 pub trait Admit {
-    /// Of an address that the table in force may have or not.
-    fn admit(&self, address: SocketAddr) -> Result<(), String>;
+    /// Of one whose address the table in force may have or not.
+    fn admit(&self, listener: &model::Listener) -> Result<(), String>;
 }
 
 /// The names of each kind that are wanted. Of listeners all are.

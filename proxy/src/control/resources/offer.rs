@@ -131,7 +131,8 @@ impl Resources {
         let mut taken = self.addresses(&coming);
         for (name, listener) in listeners {
             let address = listener.value.model.address;
-            match free(&mut taken, address, &name).and_then(|()| admit.admit(address)) {
+            match free(&mut taken, address, &name).and_then(|()| admit.admit(&listener.value.model))
+            {
                 Ok(()) => {
                     self.homeless.remove(&name);
                     self.listeners.put(name, listener);

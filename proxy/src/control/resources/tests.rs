@@ -1,7 +1,7 @@
 //! Good resources are taken, bad ones are not, and what was there before stays.
 #![allow(clippy::unwrap_used)]
 
-use std::cell::RefCell;
+use std::{cell::RefCell, net::SocketAddr};
 
 use outrigger_xds::encode;
 
@@ -12,8 +12,8 @@ use crate::control::tests::{Anywhere, config, offer};
 struct Taken(RefCell<Vec<SocketAddr>>);
 
 impl Admit for Taken {
-    fn admit(&self, address: SocketAddr) -> Result<(), String> {
-        match self.0.borrow().contains(&address) {
+    fn admit(&self, listener: &model::Listener) -> Result<(), String> {
+        match self.0.borrow().contains(&listener.address) {
             true => Err("in use".to_owned()),
             false => Ok(()),
         }
