@@ -26,7 +26,11 @@ use crate::{
     layer::track::Tracked,
     limits::gate::Permit,
     retry::Replay,
-    upstream::{Lease, expect::Gated},
+    upstream::{
+        expect::Gated,
+        http1::{Broken, Reading},
+        http2::Stream,
+    },
 };
 use peeked::Peeked;
 
@@ -49,6 +53,8 @@ enum Inner {
     Empty,
     Full(Bytes),
     Incoming(Incoming),
+    /// A response's, over HTTP/1.
+    Reading(Box<Reading>),
     /// Can be sent again.
     Replay(Replay),
     /// Waits for the endpoint's `100 Continue`.
@@ -60,7 +66,7 @@ enum Inner {
 /// What ends with the body.
 #[derive(Default)]
 struct Riders {
-    lease: Option<Lease>,
+    stream: Option<Stream>,
     tracked: Option<Tracked>,
     call: Option<Box<Call>>,
     /// Watches that it moves.
@@ -85,13 +91,16 @@ pub enum Progress {
     Idle(Silent),
 }
 
+/// What went wrong below.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 /// Why a body broke off. hyper passes it on as a broken connection or stream, so that what came of the body is never
 /// taken for all of it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Whoever was writing it failed.
     #[error(transparent)]
-    Broken(#[from] hyper::Error),
+    Broken(Cause),
     /// Nothing of it moved for too long.
     #[error("idle timeout")]
     Idle,
@@ -103,7 +112,11 @@ pub enum Error {
 impl Body {
     /// A body that is at hand.
     pub fn full(bytes: impl Into<Bytes>) -> Self {
-        Self::of(Inner::Full(bytes.into()))
+        let bytes = bytes.into();
+        match bytes.is_empty() {
+            true => Self::default(),
+            false => Self::of(Inner::Full(bytes)),
+        }
     }
 
     fn of(inner: Inner) -> Self {
@@ -119,9 +132,9 @@ impl Body {
         &mut self.0.get_or_insert_default().riders
     }
 
-    /// Lets `lease` end with this body.
-    pub fn lease(&mut self, lease: Lease) {
-        self.riders().lease = Some(lease);
+    /// Lets a stream to an endpoint end with this body.
+    pub fn lease(&mut self, stream: Stream) {
+        self.riders().stream = Some(stream);
     }
 
     /// Lets an attempt's accounts be closed with this body.
@@ -168,9 +181,11 @@ impl Body {
             Inner::Replay(replay) => Self::of(Inner::Replay(replay.again())),
             Inner::Full(bytes) => Self::full(bytes.clone()),
             // Those have been taken by an attempt, and are not here to be asked.
-            Inner::Empty | Inner::Incoming(_) | Inner::Gated(_) | Inner::Peeked(_) => {
-                Self::default()
-            }
+            Inner::Empty
+            | Inner::Incoming(_)
+            | Inner::Reading(_)
+            | Inner::Gated(_)
+            | Inner::Peeked(_) => Self::default(),
         }
     }
 
@@ -226,6 +241,18 @@ impl From<Incoming> for Body {
     }
 }
 
+impl From<Reading> for Body {
+    fn from(reading: Reading) -> Self {
+        Self::of(Inner::Reading(Box::new(reading)))
+    }
+}
+
+impl From<hyper::Error> for Error {
+    fn from(error: hyper::Error) -> Self {
+        Self::Broken(error.into())
+    }
+}
+
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
         Self::full(bytes)
@@ -272,6 +299,7 @@ impl http_body::Body for Body {
             None | Some(Inner::Empty) => SizeHint::with_exact(0),
             Some(Inner::Full(bytes)) => SizeHint::with_exact(bytes.len() as u64),
             Some(Inner::Incoming(incoming)) => incoming.size_hint(),
+            Some(Inner::Reading(reading)) => reading.size_hint(),
             Some(Inner::Replay(replay)) => replay.size_hint(),
             Some(Inner::Gated(gated)) => gated.size_hint(),
             Some(Inner::Peeked(peeked)) => peeked.size_hint(),
@@ -285,7 +313,11 @@ impl Inner {
             Self::Empty => Poll::Ready(None),
             Self::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Self::Incoming(incoming) => Pin::new(incoming).poll_frame(cx).map_err(Error::Broken),
+            Self::Incoming(incoming) => Pin::new(incoming).poll_frame(cx).map_err(Error::from),
+            Self::Reading(reading) => {
+                let broken = |broken: Broken| Error::Broken(broken.into());
+                reading.poll_frame(cx).map_err(broken)
+            }
             Self::Replay(replay) => Pin::new(replay).poll_frame(cx),
             Self::Gated(gated) => Pin::new(gated).poll_frame(cx),
             Self::Peeked(peeked) => Pin::new(&mut **peeked).poll_frame(cx),
@@ -297,6 +329,7 @@ impl Inner {
             Self::Empty => true,
             Self::Full(bytes) => bytes.is_empty(),
             Self::Incoming(incoming) => incoming.is_end_stream(),
+            Self::Reading(reading) => reading.is_end_stream(),
             Self::Replay(replay) => replay.is_end_stream(),
             Self::Gated(gated) => gated.is_end_stream(),
             Self::Peeked(peeked) => peeked.is_end_stream(),
@@ -346,7 +379,7 @@ impl Riders {
 impl Drop for Content {
     fn drop(&mut self) {
         let Riders {
-            lease,
+            stream,
             tracked,
             call,
             idle,
@@ -357,7 +390,7 @@ impl Drop for Content {
         {
             idle.request(Flow::Ended);
         }
-        if lease.is_none() && tracked.is_none() && call.is_none() {
+        if tracked.is_none() && call.is_none() {
             return;
         }
         let silent = call.as_ref().and_then(|call| call.silent());
@@ -367,9 +400,8 @@ impl Drop for Content {
             (Progress::Partial, None) if self.inner.is_end_stream() => Progress::Complete,
             (progress, _) => progress,
         };
-        if let Some(lease) = lease {
-            lease.end(progress, now);
-        }
+        // Before others are told that there is room.
+        drop(stream);
         if let Some(tracked) = tracked {
             tracked.end(progress, now);
         }

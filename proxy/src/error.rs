@@ -9,7 +9,7 @@ use std::{io, time::Duration};
 use http::StatusCode;
 use outrigger_config::model::Abort;
 
-use crate::fault::abort;
+use crate::{body::Cause, fault::abort};
 
 /// Why a request got no response from an endpoint.
 #[derive(Debug, thiserror::Error)]
@@ -79,19 +79,19 @@ pub enum Error {
     TlsUnready,
     /// The endpoint does not speak the cluster's protocol.
     #[error("protocol: {0}")]
-    Protocol(#[source] hyper::Error),
+    Protocol(#[source] Cause),
     /// The endpoint said that it did not process the request.
     #[error("refused stream")]
     RefusedStream,
     /// The connection broke before a response came.
     #[error("reset: {0}")]
-    Reset(#[source] hyper::Error),
+    Reset(#[source] Cause),
     /// The endpoint switched protocols though nobody had asked.
     #[error("protocol switch that nobody asked for")]
     UnaskedUpgrade,
     /// The downstream's body broke off or was malformed while it was sent on.
     #[error("request body: {0}")]
-    RequestBody(#[source] hyper::Error),
+    RequestBody(#[source] Cause),
     /// Nothing more came of the downstream's body.
     #[error("request idle")]
     RequestIdle,

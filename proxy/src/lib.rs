@@ -20,6 +20,7 @@ pub mod fault;
 pub mod handover;
 pub mod health_check;
 pub mod hedge;
+pub mod http1;
 pub mod idle_timeout;
 pub mod init;
 pub mod layer;

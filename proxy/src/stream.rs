@@ -36,6 +36,18 @@ impl Stream {
         }
     }
 
+    /// Whether the peer has neither ended nor said anything, as far as is known. Asks the kernel only if that has news.
+    pub fn is_quiet(&mut self) -> bool {
+        match self {
+            Self::Tcp(stream) => {
+                let news = stream.try_read(&mut [0]);
+                matches!(news, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+            }
+            // A server may send tickets whenever it likes.
+            Self::Tls(_) => !self.has_ended(),
+        }
+    }
+
     /// Whether the peer will send no more, as far as can be told without waiting and without taking what it has sent.
     pub fn has_ended(&mut self) -> bool {
         match self {

@@ -5,25 +5,14 @@ use std::{fs, io, time::Duration};
 use http::StatusCode;
 use outrigger::error::{Blame, Error, Retryable};
 use outrigger_config::model::Abort;
-use outrigger_tests::{Raw, RawEndpoint, get};
 
 const GUIDE: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../docs/timeouts-and-retries.md"
 );
 
-/// An error of hyper's, which has no way to make one: what comes of garbage.
-async fn broken() -> hyper::Error {
-    let garbage = RawEndpoint::serve(async |mut raw: Raw, _| {
-        raw.write("garbage\r\n\r\n").await;
-    })
-    .await;
-    let mut client = outrigger_tests::Client::http1(garbage.address).await;
-    client.send(get("/")).await.expect_err("garbage")
-}
-
 /// One of each, in the order of the table.
-async fn all() -> [Error; 28] {
+fn all() -> [Error; 28] {
     let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
     [
         Error::BadRequest("host"),
@@ -51,11 +40,11 @@ async fn all() -> [Error; 28] {
             rustls::CertificateError::Expired,
         )),
         Error::TlsUnready,
-        Error::Protocol(broken().await),
+        Error::Protocol(refused().into()),
         Error::RefusedStream,
-        Error::Reset(broken().await),
+        Error::Reset(refused().into()),
         Error::UnaskedUpgrade,
-        Error::RequestBody(broken().await),
+        Error::RequestBody(refused().into()),
         Error::RequestIdle,
         Error::AttemptTimeout,
         Error::DeadlineExceeded,
@@ -134,9 +123,9 @@ fn guide() -> Vec<String> {
         .collect()
 }
 
-#[tokio::test]
-async fn the_guides_table_of_errors_is_true() {
-    let errors = all().await;
+#[test]
+fn the_guides_table_of_errors_is_true() {
+    let errors = all();
     for (index, error) in errors.iter().enumerate() {
         assert_eq!(place(error), index, "{error}");
     }

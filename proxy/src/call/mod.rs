@@ -237,8 +237,10 @@ impl Call {
 
     /// Whether all of the request is here to be sent again, its body to the end.
     pub fn kept_whole(&self) -> bool {
-        let spare = self.spare.as_ref();
-        spare.is_some_and(|spare| spare.body.at_hand())
+        match &self.spare {
+            Some(spare) => spare.body.at_hand(),
+            None => !self.taken && self.body.is_end_stream(),
+        }
     }
 
     /// Whether it can be made whole for another attempt.
@@ -254,6 +256,21 @@ impl Call {
             std::mem::replace(&mut self.head, nothing()),
             std::mem::take(&mut self.body),
         )
+    }
+
+    /// Hands the body over to be sent. A request without one stays whole, and can be sent as often as need be.
+    pub fn take_body(&mut self) -> Body {
+        if self.body.is_end_stream() {
+            return Body::default();
+        }
+        self.taken = true;
+        std::mem::take(&mut self.body)
+    }
+
+    /// Takes back a body that was not sent.
+    pub fn put_back_body(&mut self, body: Body) {
+        self.taken = false;
+        self.body = body;
     }
 
     /// Takes back a request that was not sent.

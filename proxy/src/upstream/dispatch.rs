@@ -9,13 +9,15 @@ use std::{future::poll_fn, io, pin::pin, rc::Rc, sync::Arc, task::Poll};
 
 use http::{
     HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header,
+    request::Parts,
     uri::{Authority, Scheme},
 };
-use hyper::{body::Incoming, upgrade};
+use http_body::Body as _;
 
 use super::{
-    Lease, Pool, expect,
-    http1::Failure,
+    Pool, expect,
+    http1::{self, Answer, Failure, Message},
+    http2,
     tunnel::{Side, Tunnel},
 };
 use crate::{
@@ -72,41 +74,60 @@ async fn over_http1(
 ) -> Result<Response<Body>, Error> {
     let repeatable = call.method().is_idempotent();
     let mut doubt = true;
+    into_http1(&mut call.head, call.survey.cookies);
     loop {
         if !repeatable && pool.http1.any() {
             // Lets the driver see which endpoints have hung up, before a request is lost on such a connection.
             tokio::task::yield_now().await;
         }
-        let mut connection = pool.http1(cluster, call).await?;
-        if repeatable {
+        let connection = pool.http1(cluster, call).await?;
+        let reused = connection.reused;
+        if repeatable && !call.body.is_end_stream() {
             call.keep_spare();
         }
-        let mut request = call.take();
-        into_http1(&mut request, call.survey.cookies);
-        if call.trailers {
-            request
-                .headers_mut()
-                .append(header::CONNECTION, header::TE.into());
-        }
-        if call.survey.expect {
-            expect::gate(&mut request);
-        }
-        match connection.send(request).await {
-            Ok(response) => return answer(call, response, Lease::Http1(connection, pool)),
-            Err(Failure::Unsent(request)) => {
-                call.put_back(*request);
-                if !connection.reused {
+        let mut body = call.take_body();
+        let asked = call.survey.expect.then(|| expect::gate(&mut body));
+        let message = Message {
+            head: &call.head,
+            body,
+            te: call.trailers,
+            asked,
+        };
+        match connection.exchange(message, Rc::clone(&pool)).await {
+            Ok(Answer::Response(response)) => return Ok(response),
+            Ok(Answer::Switched(response, connection)) => {
+                return switch(call, response, connection);
+            }
+            Err(Failure::Unsent(body)) => {
+                call.put_back_body(body);
+                if !reused {
                     return Err(Error::Connect(io::ErrorKind::ConnectionReset.into()));
                 }
             }
             Err(Failure::Sent(Error::Reset(_)))
-                if repeatable && (connection.reused || doubt) && call.restore() =>
+                if repeatable && (reused || doubt) && call.restore() =>
             {
-                doubt &= connection.reused;
+                doubt &= reused;
             }
             Err(Failure::Sent(error)) => return Err(error),
         }
     }
+}
+
+/// The endpoint agreed to another protocol.
+fn switch(
+    call: &mut Call,
+    response: Response<()>,
+    connection: Box<http1::Connection>,
+) -> Result<Response<Body>, Error> {
+    let downstream = call.upgrade.take().ok_or(Error::UnaskedUpgrade)?;
+    let slot = Arc::clone(connection.slot());
+    call.tunnel = Some(Tunnel {
+        downstream,
+        upstream: Side::Switched(connection),
+        slot,
+    });
+    Ok(response.map(|()| Body::default()))
 }
 
 async fn over_http2(
@@ -125,39 +146,25 @@ async fn over_http2(
         // An endpoint may refuse a stream that it has no room for, whatever was sent on it.
         call.keep_spare();
         match stream.send(into_http2(call.take(), scheme.clone())).await {
-            Ok(response) => return answer(call, response, Lease::Http2(stream)),
-            Err(Failure::Unsent(request)) => {
+            Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                return Err(Error::UnaskedUpgrade);
+            }
+            Ok(response) => {
+                let mut response = response.map(Body::from);
+                response.body_mut().lease(stream);
+                return Ok(response);
+            }
+            Err(http2::Failure::Unsent(request)) => {
                 call.put_back(from_http2(*request));
                 if !stream.reused {
                     return Err(Error::Connect(io::ErrorKind::ConnectionReset.into()));
                 }
             }
-            Err(Failure::Sent(Error::Reset(_)))
+            Err(http2::Failure::Sent(Error::Reset(_)))
                 if stream.reused && call.method().is_idempotent() && call.restore() => {}
-            Err(Failure::Sent(error)) => return Err(error),
+            Err(http2::Failure::Sent(error)) => return Err(error),
         }
     }
-}
-
-fn answer(
-    call: &mut Call,
-    mut response: Response<Incoming>,
-    lease: Lease,
-) -> Result<Response<Body>, Error> {
-    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-        let (Some(downstream), Lease::Http1(connection, _)) = (call.upgrade.take(), lease) else {
-            return Err(Error::UnaskedUpgrade);
-        };
-        call.tunnel = Some(Tunnel {
-            downstream,
-            upstream: Side::Upgrade(upgrade::on(&mut response)),
-            slot: connection.slot,
-        });
-        return Ok(response.map(Body::from));
-    }
-    let mut response = response.map(Body::from);
-    response.body_mut().lease(lease);
-    Ok(response)
 }
 
 /// CONNECT: a TCP connection of its own to the endpoint (RFC 9110, 9.3.6).
@@ -173,9 +180,9 @@ async fn tunnel(call: &mut Call, cluster: &Cluster, pool: &Pool) -> Result<Respo
 }
 
 /// HTTP/2 may split the cookies over several fields; HTTP/1 has one (RFC 9113, 8.2.3).
-fn into_http1(request: &mut Request<Body>, cookies: u8) {
-    if cookies > 1 && request.version() == Version::HTTP_2 {
-        let headers = request.headers_mut();
+fn into_http1(head: &mut Parts, cookies: u8) {
+    if cookies > 1 && head.version == Version::HTTP_2 {
+        let headers = &mut head.headers;
         let cookies: Vec<&[u8]> = headers
             .get_all(header::COOKIE)
             .iter()
@@ -185,7 +192,7 @@ fn into_http1(request: &mut Request<Body>, cookies: u8) {
             headers.insert(header::COOKIE, cookies);
         }
     }
-    *request.version_mut() = Version::HTTP_11;
+    head.version = Version::HTTP_11;
 }
 
 /// A request without a host: the URI needs one.

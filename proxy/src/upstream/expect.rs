@@ -13,7 +13,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::Request;
 use http_body::{Frame, SizeHint};
 use tokio::{
     sync::Notify,
@@ -33,15 +32,15 @@ pub struct Gated {
     body: Body,
 }
 
-/// Holds the body of `request` back, whose client expects `100-continue`.
-pub fn gate(request: &mut Request<Body>) {
+/// Holds `body` back, whose client expects `100-continue`, until what is returned is told that the endpoint asks for it.
+pub fn gate(body: &mut Body) -> Arc<Notify> {
     let asked = Arc::new(Notify::new());
     let waiting = Box::pin(timeout(PATIENCE, Arc::clone(&asked).notified_owned()));
-    request.body_mut().gate(|body| Gated {
+    body.gate(|body| Gated {
         asked: Some(waiting),
         body,
     });
-    hyper::ext::on_informational(request, move |_| asked.notify_one());
+    asked
 }
 
 impl http_body::Body for Gated {

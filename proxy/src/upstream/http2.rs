@@ -23,7 +23,6 @@ use super::{
     Pool,
     connect::notice_its_end,
     handover::Handover,
-    http1::{Failure, sent},
     pool::Opened,
     silence::{Attended, Silence},
 };
@@ -117,11 +116,11 @@ impl Connection {
             .initial_connection_window_size(CONNECTION_WINDOW)
             .handshake(TokioIo::new(stream))
             .await
-            .map_err(Error::Protocol)?;
+            .map_err(|error| Error::Protocol(error.into()))?;
         poll_fn(|cx| {
             watch.wake(cx.waker());
             match Pin::new(&mut connection).poll(cx) {
-                Poll::Ready(Err(error)) => Poll::Ready(Err(Error::Protocol(error))),
+                Poll::Ready(Err(error)) => Poll::Ready(Err(Error::Protocol(error.into()))),
                 Poll::Ready(Ok(())) => {
                     Poll::Ready(Err(Error::Connect(io::ErrorKind::ConnectionAborted.into())))
                 }
@@ -162,6 +161,14 @@ impl Connection {
     fn has_room(&self, policy: &PoolPolicy) -> bool {
         self.active.get() < self.allowed.get().min(policy.max_streams as usize)
     }
+}
+
+/// Why a request got no response.
+pub enum Failure {
+    /// It was not sent, and here it is again.
+    Unsent(Box<Request<Body>>),
+    /// It was sent, wholly or in part.
+    Sent(Error),
 }
 
 /// One stream of a connection, in use until dropped.
@@ -233,7 +240,12 @@ fn unprocessed(error: hyper::Error) -> Error {
         }
         source = cause.source();
     }
-    sent(error)
+    // hyper calls a body that failed under way the user's error.
+    if error.is_user() {
+        Error::RequestBody(error.into())
+    } else {
+        Error::Reset(error.into())
+    }
 }
 
 /// Open connections, and how many are being made for those who wait.

@@ -96,7 +96,7 @@ impl Pool {
                     return self.open_http1(cluster, client, slot).await;
                 }
                 Got::Handed(mut connection) => {
-                    if connection.ready().await {
+                    if connection.is_usable(clock::now()) {
                         call.wait.end();
                         return Ok(connection);
                     }
@@ -114,9 +114,8 @@ impl Pool {
     ) -> Result<Box<http1::Connection>, Error> {
         let stream = self.connect(cluster, client, Offer::Http1).await?.0;
         let expires = expiry(&cluster.config.pool);
-        let mut connection = http1::Connection::open(stream, expires, self.opened(slot)).await?;
-        connection.client = client;
-        Ok(connection)
+        let opened = self.opened(slot);
+        Ok(http1::Connection::new(stream, expires, client, opened))
     }
 
     /// A connection of TCP, and TLS on it if the cluster speaks that; then also what the endpoint chose of the offer.
@@ -179,7 +178,8 @@ impl Pool {
             let opened = self.opened(slot);
             if offer == Offer::Either && chosen != Some(Alpn::Http2) {
                 self.http1_chosen.set(true);
-                self.keep_http1(stream, cluster, opened).await?;
+                let connection = http1::Connection::new(stream, expiry(policy), None, opened);
+                self.http1.put(connection, policy.max_idle.max(1));
                 return Ok(None);
             }
             // Until it has said how many streams it takes, the endpoint might as well be dead.
@@ -217,21 +217,6 @@ impl Pool {
             }
             false => Ok(Some(stream)),
         }
-    }
-
-    /// Keeps a connection on which HTTP/1.1 was chosen, for whoever made it.
-    async fn keep_http1(
-        &self,
-        stream: Stream,
-        cluster: &Cluster,
-        opened: Opened,
-    ) -> Result<(), Error> {
-        let policy = &cluster.config.pool;
-        let mut connection = http1::Connection::open(stream, expiry(policy), opened).await?;
-        if connection.ready().await {
-            self.http1.put(connection, policy.max_idle.max(1));
-        }
-        Ok(())
     }
 
     /// A connection of its own, for a tunnel.
@@ -302,7 +287,7 @@ impl Pool {
         let cluster = self.cluster.borrow();
         match cluster.limits.connections.idle(self.place_of(&connection)) {
             Idle::Keep => self.http1.put(connection, cluster.config.pool.max_idle),
-            Idle::Close => connection.slot.tell_to_close(),
+            Idle::Close => connection.slot().tell_to_close(),
             // Who has just left needs it no more, and it makes room for the next.
             Idle::Hand(ticket) => drop(self.http1.handover.give(ticket, connection)),
         }
@@ -321,7 +306,7 @@ impl Pool {
                     self.http1.put_oldest(connection);
                     break;
                 }
-                Idle::Close => connection.slot.tell_to_close(),
+                Idle::Close => connection.slot().tell_to_close(),
                 Idle::Hand(ticket) => drop(self.http1.handover.give(ticket, connection)),
             }
         }

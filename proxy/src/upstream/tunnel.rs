@@ -11,13 +11,15 @@ use std::{
     time::Duration,
 };
 
+use bytes::BytesMut;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf, copy_bidirectional},
     time::timeout,
 };
 
+use super::http1;
 use crate::{idle_timeout::Idle, limits::connections::Slot, stream::Stream};
 
 /// How long a side may take to switch after it agreed to.
@@ -36,7 +38,7 @@ pub struct Tunnel {
 /// The endpoint's side of a tunnel.
 pub enum Side {
     /// An HTTP/1 connection that answered 101.
-    Upgrade(OnUpgrade),
+    Switched(Box<http1::Connection>),
     /// A connection of its own, for CONNECT.
     Stream(Stream),
 }
@@ -50,19 +52,20 @@ impl Tunnel {
         };
         let downstream = TokioIo::new(downstream);
         match self.upstream {
-            Side::Upgrade(upgrade) => {
-                if let Ok(Ok(upstream)) = timeout(SWITCH, upgrade).await {
-                    carry(downstream, TokioIo::new(upstream), idle).await;
-                }
+            Side::Switched(connection) => {
+                let (first, upstream) = connection.into_parts();
+                carry(downstream, upstream, first, idle).await;
             }
-            Side::Stream(upstream) => carry(downstream, upstream, idle).await,
+            Side::Stream(upstream) => carry(downstream, upstream, BytesMut::new(), idle).await,
         }
     }
 }
 
+/// `first` is what the endpoint has said already.
 async fn carry(
     downstream: impl AsyncRead + AsyncWrite + Unpin,
-    upstream: impl AsyncRead + AsyncWrite + Unpin,
+    upstream: Stream,
+    first: BytesMut,
     idle: Option<Rc<Idle>>,
 ) {
     if let Some(idle) = &idle {
@@ -70,7 +73,10 @@ async fn carry(
     }
     let mut downstream = Watched(downstream, idle.clone());
     let mut upstream = Watched(upstream, idle.clone());
-    let mut copied = pin!(copy_bidirectional(&mut downstream, &mut upstream));
+    let mut copied = pin!(async {
+        downstream.write_all(&first).await?;
+        copy_bidirectional(&mut downstream, &mut upstream).await
+    });
     poll_fn(|cx| {
         let copied = copied.as_mut().poll(cx).map(drop);
         match &idle {

@@ -1,0 +1,239 @@
+//! Messages, written.
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, Method, header, request};
+
+use super::{Framing, Outgoing};
+
+/// A body, written.
+#[derive(Debug)]
+pub enum Encoder {
+    /// So many bytes are still owed.
+    Length(u64),
+    /// In chunks.
+    Chunked,
+}
+
+/// A body is not as long as its head said: nothing that follows it could be understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the body is not as long as its head says")]
+pub struct WrongLength;
+
+/// Writes the head of a request; its body is framed as `framing` says. `te` says that trailers are taken.
+pub fn request(head: &request::Parts, framing: Framing, te: bool, out: &mut BytesMut) {
+    let target = head.uri.path_and_query().map_or("/", |path| path.as_str());
+    out.reserve(256 + target.len());
+    out.extend_from_slice(head.method.as_str().as_bytes());
+    out.extend_from_slice(b" ");
+    out.extend_from_slice(target.as_bytes());
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    fields(&head.headers, out);
+    if te {
+        out.extend_from_slice(b"connection: te\r\n");
+    }
+    match framing {
+        Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+        Framing::Length(length) if !head.headers.contains_key(header::CONTENT_LENGTH) => {
+            // Without it a server may wait for what never comes (RFC 9110, 8.6).
+            if length > 0 || matches!(head.method, Method::POST | Method::PUT | Method::PATCH) {
+                out.extend_from_slice(b"content-length: ");
+                out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+                out.extend_from_slice(b"\r\n");
+            }
+        }
+        Framing::Length(_) | Framing::Close => {}
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+fn fields(headers: &HeaderMap, out: &mut BytesMut) {
+    for (name, value) in headers {
+        let (name, value) = (name.as_str().as_bytes(), value.as_bytes());
+        out.reserve(name.len() + value.len() + 4);
+        out.extend_from_slice(name);
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+impl Encoder {
+    /// For a body of this framing; nothing delimits one that ends with its connection.
+    pub fn new(framing: Framing) -> Self {
+        match framing {
+            Framing::Length(length) => Self::Length(length),
+            Framing::Chunked | Framing::Close => Self::Chunked,
+        }
+    }
+
+    /// Adds a part of the body to `out`, which is open.
+    ///
+    /// # Errors
+    /// When that is more than was promised.
+    pub fn data(&mut self, data: Bytes, out: &mut Outgoing) -> Result<(), WrongLength> {
+        match self {
+            // An empty chunk would be the last one.
+            _ if data.is_empty() => Ok(()),
+            Self::Length(left) => {
+                *left = left.checked_sub(data.len() as u64).ok_or(WrongLength)?;
+                out.data(data, b"");
+                Ok(())
+            }
+            Self::Chunked => {
+                hex(data.len(), out.front());
+                out.data(data, b"\r\n");
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends the body, with trailers where they can be told.
+    ///
+    /// # Errors
+    /// When that is less than was promised.
+    pub fn end(
+        &mut self,
+        trailers: Option<&HeaderMap>,
+        out: &mut Outgoing,
+    ) -> Result<(), WrongLength> {
+        match self {
+            Self::Length(0) => Ok(()),
+            Self::Length(_) => Err(WrongLength),
+            Self::Chunked => {
+                let out = out.front();
+                out.extend_from_slice(b"0\r\n");
+                for (name, value) in trailers
+                    .into_iter()
+                    .flatten()
+                    .filter(|(name, _)| may_trail(name))
+                {
+                    out.extend_from_slice(name.as_str().as_bytes());
+                    out.extend_from_slice(b": ");
+                    out.extend_from_slice(value.as_bytes());
+                    out.extend_from_slice(b"\r\n");
+                }
+                out.extend_from_slice(b"\r\n");
+                Ok(())
+            }
+        }
+    }
+}
+
+/// What frames or directs a message comes too late at its end (RFC 9110, 6.5.1).
+fn may_trail(name: &HeaderName) -> bool {
+    !matches!(
+        *name,
+        header::TRANSFER_ENCODING
+            | header::CONTENT_LENGTH
+            | header::HOST
+            | header::CONNECTION
+            | header::TE
+            | header::TRAILER
+            | header::UPGRADE
+            | header::AUTHORIZATION
+            | header::COOKIE
+            | header::SET_COOKIE
+            | header::CONTENT_ENCODING
+            | header::CONTENT_TYPE
+            | header::CONTENT_RANGE
+    )
+}
+
+/// The size of a chunk, with the end of its line.
+fn hex(size: usize, out: &mut BytesMut) {
+    let mut digits = [0; 16];
+    let mut at = digits.len();
+    let mut left = size;
+    while left > 0 {
+        at -= 1;
+        digits[at] = b"0123456789abcdef"[left & 15];
+        left >>= 4;
+    }
+    out.extend_from_slice(&digits[at..]);
+    out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use http::{HeaderValue, Request};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::http1::Decoder;
+
+    fn head(method: Method, lines: &[(&'static str, &'static str)], framing: Framing) -> String {
+        let mut head = Request::new(()).into_parts().0;
+        (head.method, head.uri) = (method, "/a?b=c".parse().unwrap());
+        for (name, value) in lines {
+            head.headers.append(*name, HeaderValue::from_static(value));
+        }
+        let mut out = BytesMut::new();
+        request(&head, framing, false, &mut out);
+        String::from_utf8(out.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn a_request_says_how_its_body_is_framed_and_says_it_once() {
+        let get = head(Method::GET, &[("host", "a")], Framing::Length(0));
+        assert_eq!(get, "GET /a?b=c HTTP/1.1\r\nhost: a\r\n\r\n");
+        let post = head(Method::POST, &[("content-length", "3")], Framing::Length(3));
+        assert_eq!(post, "POST /a?b=c HTTP/1.1\r\ncontent-length: 3\r\n\r\n");
+        assert!(head(Method::POST, &[], Framing::Length(0)).contains("\r\ncontent-length: 0\r\n"));
+        assert!(head(Method::GET, &[], Framing::Length(7)).contains("\r\ncontent-length: 7\r\n"));
+        let chunked = head(Method::PUT, &[], Framing::Chunked);
+        assert!(chunked.contains("\r\ntransfer-encoding: chunked\r\n"));
+        assert!(!chunked.contains("content-length"));
+    }
+
+    #[test]
+    fn a_body_of_another_length_than_promised_is_never_ended() {
+        let mut out = Outgoing::default();
+        let mut encoder = Encoder::new(Framing::Length(3));
+        assert_eq!(
+            encoder.data(Bytes::from_static(b"abcd"), &mut out),
+            Err(WrongLength)
+        );
+        let mut encoder = Encoder::new(Framing::Length(3));
+        encoder.data(Bytes::from_static(b"ab"), &mut out).unwrap();
+        assert_eq!(encoder.end(None, &mut out), Err(WrongLength));
+    }
+
+    #[test]
+    fn trailers_do_not_frame_or_direct() {
+        let mut out = Outgoing::default();
+        let mut trailers = HeaderMap::new();
+        for name in ["x-sum", "content-length", "host", "authorization"] {
+            trailers.insert(name, HeaderValue::from_static("1"));
+        }
+        Encoder::Chunked.end(Some(&trailers), &mut out).unwrap();
+        assert_eq!(&out.front()[..], b"0\r\nx-sum: 1\r\n\r\n");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_what_is_read(
+            parts in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..5000), 0..5),
+            chunked: bool,
+        ) {
+            let length = parts.iter().map(Vec::len).sum::<usize>();
+            let framing = match chunked {
+                true => Framing::Chunked,
+                false => Framing::Length(length as u64),
+            };
+            let (mut encoder, mut out, mut wire) = (Encoder::new(framing), Outgoing::default(), BytesMut::new());
+            for part in &parts {
+                encoder.data(Bytes::copy_from_slice(part), &mut out).unwrap();
+                out.take_all(&mut wire);
+            }
+            encoder.end(None, &mut out).unwrap();
+            out.take_all(&mut wire);
+            let (mut decoder, mut read) = (Decoder::new(framing), Vec::new());
+            while let Some(frame) = decoder.decode(&mut wire).unwrap() {
+                read.extend_from_slice(&frame.into_data().unwrap());
+            }
+            prop_assert!(decoder.is_done() && wire.is_empty());
+            prop_assert_eq!(read, parts.concat());
+        }
+    }
+}

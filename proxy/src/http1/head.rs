@@ -1,0 +1,224 @@
+//! A message's head, read.
+
+use std::mem::MaybeUninit;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, response};
+use httparse::{Error, ParserConfig, Status};
+use hyper::ext::ReasonPhrase;
+use memchr::memchr_iter;
+use smallvec::SmallVec;
+
+use super::Malformed;
+
+/// The most headers that a message may have, as everywhere.
+const MOST: usize = 100;
+
+/// Room for what is added to them on the way.
+const MORE: usize = 4;
+
+/// A head that comes in pieces.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Awaited {
+    /// How much of it is known not to hold its end.
+    seen: usize,
+}
+
+/// Where a header stands among the bytes of its head.
+struct Field {
+    name: (usize, usize),
+    value: (usize, usize),
+}
+
+type Fields = SmallVec<[Field; 24]>;
+
+impl Awaited {
+    /// The head of a response, taken out of `buffer` once it is whole there.
+    ///
+    /// # Errors
+    /// When it is none, or has more than `limit` bytes.
+    pub fn response(
+        &mut self,
+        buffer: &mut BytesMut,
+        limit: usize,
+    ) -> Result<Option<response::Parts>, Malformed> {
+        if !self.may_be_whole(buffer) {
+            return self.more(buffer, limit);
+        }
+        let mut headers = [const { MaybeUninit::uninit() }; MOST];
+        let mut parsed = httparse::Response::new(&mut []);
+        let whole = ParserConfig::default()
+            .parse_response_with_uninit_headers(&mut parsed, buffer, &mut headers)
+            .map_err(malformed)?;
+        let Status::Complete(len) = whole else {
+            return self.more(buffer, limit);
+        };
+        if len > limit {
+            return Err(Malformed::TooLarge);
+        }
+        let status = StatusCode::from_u16(parsed.code.unwrap_or_default());
+        let mut head = Response::new(()).into_parts().0;
+        head.status = status.map_err(|_| Malformed::Head("status"))?;
+        head.version = version(parsed.version);
+        if let Some(reason) = parsed.reason
+            && head.status.canonical_reason() != Some(reason)
+            && let Ok(reason) = ReasonPhrase::try_from(reason.as_bytes())
+        {
+            head.extensions.insert(reason);
+        }
+        let fields = places(parsed.headers, buffer);
+        head.headers = map(&buffer.split_to(len).freeze(), &fields)?;
+        Ok(Some(head))
+    }
+
+    /// Whether it makes sense to look at all of it: what comes byte by byte is looked at once, not once a byte.
+    fn may_be_whole(&self, buffer: &[u8]) -> bool {
+        if self.seen == 0 {
+            return !buffer.is_empty();
+        }
+        let from = self.seen.min(buffer.len()).saturating_sub(2);
+        memchr_iter(b'\n', &buffer[from..]).any(|end| {
+            let rest = &buffer[from + end + 1..];
+            rest.starts_with(b"\n") || rest.starts_with(b"\r\n")
+        })
+    }
+
+    fn more<T>(&mut self, buffer: &[u8], limit: usize) -> Result<Option<T>, Malformed> {
+        self.seen = buffer.len();
+        match buffer.len() < limit {
+            true => Ok(None),
+            false => Err(Malformed::TooLarge),
+        }
+    }
+}
+
+fn malformed(error: Error) -> Malformed {
+    match error {
+        Error::TooManyHeaders => Malformed::TooLarge,
+        Error::HeaderName => Malformed::Head("the name of a header"),
+        Error::HeaderValue => Malformed::Head("the value of a header"),
+        Error::Version => Malformed::Head("version"),
+        Error::Status => Malformed::Head("status"),
+        Error::NewLine => Malformed::Head("line end"),
+        Error::Token => Malformed::Head("first line"),
+    }
+}
+
+fn version(minor: Option<u8>) -> Version {
+    match minor {
+        Some(0) => Version::HTTP_10,
+        _ => Version::HTTP_11,
+    }
+}
+
+/// Where `headers` stand in `bytes`, of which they are parts.
+fn places(headers: &[httparse::Header<'_>], bytes: &[u8]) -> Fields {
+    let start = bytes.as_ptr().addr();
+    let place = |part: &[u8]| {
+        let from = part.as_ptr().addr() - start;
+        (from, from + part.len())
+    };
+    let fields = headers.iter().map(|header| Field {
+        name: place(header.name.as_bytes()),
+        value: place(header.value),
+    });
+    fields.collect()
+}
+
+/// The headers of the head `bytes`, whose memory they share.
+fn map(bytes: &Bytes, fields: &[Field]) -> Result<HeaderMap, Malformed> {
+    let mut headers = HeaderMap::with_capacity(fields.len() + MORE);
+    for Field { name, value } in fields {
+        let name = HeaderName::from_bytes(&bytes[name.0..name.1]);
+        let value = HeaderValue::from_maybe_shared(bytes.slice(value.0..value.1));
+        headers.append(
+            name.map_err(|_| Malformed::Head("the name of a header"))?,
+            value.map_err(|_| Malformed::Head("the value of a header"))?,
+        );
+    }
+    Ok(headers)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HEAD: &[u8] =
+        b"HTTP/1.1 200 Fine\r\nContent-Length: 3\r\nset-cookie: a\r\nSet-Cookie:  b \r\n\r\nabc";
+
+    /// What is read of `bytes` that come in pieces of `step`, and what is left over.
+    fn read(bytes: &[u8], step: usize) -> Result<(response::Parts, BytesMut), Malformed> {
+        let (mut awaited, mut buffer) = (Awaited::default(), BytesMut::new());
+        for piece in bytes.chunks(step) {
+            buffer.extend_from_slice(piece);
+            if let Some(head) = awaited.response(&mut buffer, 1024)? {
+                return Ok((head, buffer));
+            }
+        }
+        Err(Malformed::Head("not at its end"))
+    }
+
+    #[test]
+    fn a_head_is_read_wherever_the_reads_cut() {
+        for step in 1..HEAD.len() {
+            let (head, rest) = read(HEAD, step).unwrap();
+            assert_eq!(
+                (head.status, head.version),
+                (StatusCode::OK, Version::HTTP_11)
+            );
+            assert_eq!(head.headers["content-length"], "3");
+            let cookies: Vec<_> = head.headers.get_all("set-cookie").iter().collect();
+            assert_eq!(cookies, ["a", "b"]);
+            assert_eq!(
+                head.extensions.get::<ReasonPhrase>().unwrap().as_bytes(),
+                b"Fine"
+            );
+            assert!(b"abc".starts_with(&rest));
+        }
+    }
+
+    #[test]
+    fn what_is_no_head_is_refused() {
+        for bad in [
+            "GET / HTTP/1.1\r\n\r\n",
+            "HTTP/2.0 200 OK\r\n\r\n",
+            "HTTP/1.1 20 OK\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nname : x\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nname: x\r\n folded\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nname: \0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nname: a\rb\r\n\r\n",
+            "HTTP/1.1 200 OK\r\n: x\r\n\r\n",
+        ] {
+            assert!(
+                matches!(read(bad.as_bytes(), 64), Err(Malformed::Head(_))),
+                "{bad:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_head_has_bounds() {
+        let long = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "x".repeat(1024));
+        for step in [1, 100, 2000] {
+            assert_eq!(
+                read(long.as_bytes(), step).unwrap_err(),
+                Malformed::TooLarge
+            );
+        }
+        let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "x:\r\n".repeat(MOST + 1));
+        assert_eq!(read(many.as_bytes(), 64).unwrap_err(), Malformed::TooLarge);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(bytes in proptest::collection::vec(prop_oneof![
+            Just(b'\r'), Just(b'\n'), Just(b':'), Just(b' '), any::<u8>()
+        ], 0..100), step in 1..20_usize) {
+            let _ = read(&bytes, step);
+            let _ = read(&[b"HTTP/1.1 200 OK\r\n", &bytes[..]].concat(), step);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! HTTP/1 connections of one worker to one endpoint: one request at a time each, the last used first.
+//!
+//! ```text
+//! Connection --exchange: Sending, then the head--> Response, whose body is Reading --at its end--> the pool
+//! ```
+//!
+//! A connection has no task. Whoever waits for its response drives it, and one that is idle is a socket and nothing more.
+
+mod exchange;
+mod idle;
+mod reading;
+mod sending;
+
+use std::{io, sync::Arc};
+
+use bytes::BytesMut;
+
+pub use exchange::{Answer, Failure, Message};
+pub use idle::Idle;
+pub use reading::Reading;
+
+use super::pool::Opened;
+use crate::{
+    clock, http1::Malformed, limits::connections::Slot, proxy_protocol::Addresses, stream::Stream,
+};
+
+/// A connection that speaks HTTP/1.
+pub struct Connection {
+    stream: Stream,
+    /// What has come and is not read yet.
+    buffer: BytesMut,
+    /// When it is too old for another request, in microseconds.
+    expires: u64,
+    /// Since when it has been idle.
+    idle_since: u64,
+    /// It has carried a request before: the endpoint may close it at any moment.
+    pub reused: bool,
+    /// Whose it is, where its endpoint was told so: nobody else may use it.
+    pub client: Option<Addresses>,
+    open: Opened,
+}
+
+/// Why there is no response, or no more of one.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    /// The connection failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// It ended too early.
+    #[error("the connection ended")]
+    Ended,
+    /// What came is no HTTP/1.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+}
+
+impl Connection {
+    /// Takes over a fresh `stream`.
+    pub fn new(stream: Stream, expires: u64, client: Option<Addresses>, open: Opened) -> Box<Self> {
+        Box::new(Self {
+            stream,
+            buffer: BytesMut::new(),
+            expires,
+            idle_since: clock::now(),
+            reused: false,
+            client,
+            open,
+        })
+    }
+
+    /// It has carried a request, until `now`.
+    pub fn rest(&mut self, now: u64) {
+        self.reused = true;
+        self.idle_since = now;
+    }
+
+    /// Its place among the connections of its cluster.
+    pub fn slot(&self) -> &Arc<Slot> {
+        &self.open.slot
+    }
+
+    /// What has come and is not read yet, and what all else comes on.
+    pub fn into_parts(self) -> (BytesMut, Stream) {
+        (self.buffer, self.stream)
+    }
+
+    /// Since when it has been idle, in microseconds.
+    fn idle_since(&self) -> u64 {
+        self.idle_since
+    }
+
+    /// Whether it can take a request: it is young enough, and its endpoint has said nothing since the last.
+    pub fn is_usable(&mut self, now: u64) -> bool {
+        now < self.expires && self.stream.is_quiet()
+    }
+}
