@@ -5,6 +5,7 @@
 //! half-way (a client that went away) ends them just as well.
 
 mod peeked;
+mod source;
 
 use std::{
     cell::Cell,
@@ -22,17 +23,15 @@ use hyper::body::Incoming;
 use crate::{
     call::Call,
     clock,
+    downstream::http1::Received,
     idle_timeout::{Flow, Idle, Silent},
     layer::track::Tracked,
     limits::gate::Permit,
     retry::Replay,
-    upstream::{
-        expect::Gated,
-        http1::{Broken, Reading},
-        http2::Stream,
-    },
+    upstream::{expect::Gated, http1::Reading, http2::Stream},
 };
 use peeked::Peeked;
+pub use source::Source;
 
 /// A request's or response's body. Boxed, because it is moved a dozen times on its way through the stack; one that is
 /// empty and that nothing rides on is nothing at all.
@@ -52,9 +51,7 @@ enum Inner {
     #[default]
     Empty,
     Full(Bytes),
-    Incoming(Incoming),
-    /// A response's, over HTTP/1.
-    Reading(Box<Reading>),
+    Source(Source),
     /// Can be sent again.
     Replay(Replay),
     /// Waits for the endpoint's `100 Continue`.
@@ -94,7 +91,7 @@ pub enum Progress {
 /// What went wrong below.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why a body broke off. hyper passes it on as a broken connection or stream, so that what came of the body is never
+/// Why a body broke off. It is passed on as a broken connection or stream, so that what came of the body is never
 /// taken for all of it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -174,18 +171,14 @@ impl Body {
             return Self::default();
         };
         content.inner = match std::mem::take(&mut content.inner) {
-            Inner::Incoming(incoming) => Inner::Replay(Replay::new(incoming, limit)),
+            Inner::Source(source) => Inner::Replay(Replay::new(source, limit)),
             inner => inner,
         };
         match &content.inner {
             Inner::Replay(replay) => Self::of(Inner::Replay(replay.again())),
             Inner::Full(bytes) => Self::full(bytes.clone()),
             // Those have been taken by an attempt, and are not here to be asked.
-            Inner::Empty
-            | Inner::Incoming(_)
-            | Inner::Reading(_)
-            | Inner::Gated(_)
-            | Inner::Peeked(_) => Self::default(),
+            Inner::Empty | Inner::Source(_) | Inner::Gated(_) | Inner::Peeked(_) => Self::default(),
         }
     }
 
@@ -232,24 +225,30 @@ impl Body {
     }
 }
 
+impl From<Source> for Body {
+    fn from(source: Source) -> Self {
+        match source.is_end_stream() {
+            true => Self::default(),
+            false => Self::of(Inner::Source(source)),
+        }
+    }
+}
+
 impl From<Incoming> for Body {
     fn from(incoming: Incoming) -> Self {
-        match incoming.is_end_stream() {
-            true => Self::default(),
-            false => Self::of(Inner::Incoming(incoming)),
-        }
+        Self::from(Source::Http2(incoming))
+    }
+}
+
+impl From<Received> for Body {
+    fn from(received: Received) -> Self {
+        Self::from(Source::Received(received))
     }
 }
 
 impl From<Reading> for Body {
     fn from(reading: Reading) -> Self {
-        Self::of(Inner::Reading(Box::new(reading)))
-    }
-}
-
-impl From<hyper::Error> for Error {
-    fn from(error: hyper::Error) -> Self {
-        Self::Broken(error.into())
+        Self::from(Source::Reading(Box::new(reading)))
     }
 }
 
@@ -298,8 +297,7 @@ impl http_body::Body for Body {
         match self.0.as_ref().map(|content| &content.inner) {
             None | Some(Inner::Empty) => SizeHint::with_exact(0),
             Some(Inner::Full(bytes)) => SizeHint::with_exact(bytes.len() as u64),
-            Some(Inner::Incoming(incoming)) => incoming.size_hint(),
-            Some(Inner::Reading(reading)) => reading.size_hint(),
+            Some(Inner::Source(source)) => source.size_hint(),
             Some(Inner::Replay(replay)) => replay.size_hint(),
             Some(Inner::Gated(gated)) => gated.size_hint(),
             Some(Inner::Peeked(peeked)) => peeked.size_hint(),
@@ -313,11 +311,7 @@ impl Inner {
             Self::Empty => Poll::Ready(None),
             Self::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Self::Incoming(incoming) => Pin::new(incoming).poll_frame(cx).map_err(Error::from),
-            Self::Reading(reading) => {
-                let broken = |broken: Broken| Error::Broken(broken.into());
-                reading.poll_frame(cx).map_err(broken)
-            }
+            Self::Source(source) => Pin::new(source).poll_frame(cx),
             Self::Replay(replay) => Pin::new(replay).poll_frame(cx),
             Self::Gated(gated) => Pin::new(gated).poll_frame(cx),
             Self::Peeked(peeked) => Pin::new(&mut **peeked).poll_frame(cx),
@@ -328,8 +322,7 @@ impl Inner {
         match self {
             Self::Empty => true,
             Self::Full(bytes) => bytes.is_empty(),
-            Self::Incoming(incoming) => incoming.is_end_stream(),
-            Self::Reading(reading) => reading.is_end_stream(),
+            Self::Source(source) => source.is_end_stream(),
             Self::Replay(replay) => replay.is_end_stream(),
             Self::Gated(gated) => gated.is_end_stream(),
             Self::Peeked(peeked) => peeked.is_end_stream(),

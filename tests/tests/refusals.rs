@@ -5,39 +5,49 @@ use outrigger_tests::{Endpoint, Proxy, Raw, RawReply, Table, eventually};
 /// What the endpoint must never see.
 const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nhost: a\r\n\r\n";
 
-/// Its head could have been read past the proxy's look at raw heads: it came while another request was under way.
-const PIPELINED: &[(&str, &str)] = &[
-    ("a coding", "transfer-encoding: chunked"),
-    (
-        "a coding and a length",
-        "transfer-encoding: chunked\r\ncontent-length: 4",
-    ),
-    (
-        "a length and a coding",
-        "content-length: 4\r\ntransfer-encoding: chunked",
-    ),
-];
-
 #[tokio::test]
-async fn a_chunked_request_behind_another_is_refused_and_the_connection_closed() {
+async fn doubtful_framing_behind_another_request_is_refused_and_the_connection_closed() {
     let endpoint = Endpoint::echo().await;
     let proxy = Proxy::start(Table::to([&endpoint])).await;
-    for (what, headers) in PIPELINED {
+    let doubtful = [
+        "transfer-encoding: chunked\r\ncontent-length: 4",
+        "content-length: 4\r\ntransfer-encoding: chunked",
+        "content-length: 4\r\ncontent-length: 5",
+    ];
+    for headers in doubtful {
         let mut raw = Raw::connect(proxy.address).await;
         let first = "GET /first HTTP/1.1\r\nhost: a\r\n\r\n";
         let second = format!("POST /second HTTP/1.1\r\nhost: a\r\n{headers}\r\n\r\n0\r\n\r\n");
         raw.write([first, &second, SMUGGLED].concat()).await;
         let answer = raw.read_reply().await.expect("the first one's answer");
-        assert_eq!(answer.status, 200, "{what}");
+        assert_eq!(answer.status, 200, "{headers}");
         let refusal = raw.read_reply().await.expect("the second one's answer");
-        assert_eq!(refusal.status, 400, "{what}: {}", refusal.head);
-        assert_eq!(refusal.header("connection"), "close", "{what}");
+        assert_eq!(refusal.status, 400, "{headers}: {}", refusal.head);
+        assert_eq!(refusal.header("connection"), "close", "{headers}");
         assert!(
             raw.read_to_end().await.is_empty(),
-            "{what}: a third answer came"
+            "{headers}: a third answer came"
         );
     }
-    assert_eq!(endpoint.seen.paths(), ["/first"; PIPELINED.len()]);
+    assert_eq!(endpoint.seen.paths(), ["/first"; 3]);
+}
+
+#[tokio::test]
+async fn requests_that_come_in_one_piece_are_answered_in_their_order() {
+    let endpoint = Endpoint::echo().await;
+    let proxy = Proxy::start(Table::to([&endpoint])).await;
+    let mut raw = Raw::connect(proxy.address).await;
+    let chunked = "transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+    let requests: String = ["/a", "/b", "/c"]
+        .map(|path| format!("POST {path} HTTP/1.1\r\nhost: a\r\n{chunked}"))
+        .concat();
+    raw.write(requests).await;
+    for path in ["/a", "/b", "/c"] {
+        let reply = raw.read_reply().await.expect("an answer");
+        let seen: serde_json::Value = serde_json::from_slice(&reply.body).expect("an echo");
+        assert_eq!((reply.status, &seen["uri"]), (200, &path.into()));
+        assert_eq!(seen["body_length"], 3);
+    }
 }
 
 #[tokio::test]
@@ -72,14 +82,20 @@ async fn what_is_no_request_is_refused_with_our_headers() {
             format!("GET / HTTP/1.1\r\nhost: a\r\nx-large: {large}\r\n\r\n"),
         ),
     ] {
-        // As the first on its connection, and after the answer to another.
-        for before in [0, 1] {
+        // As the first on its connection, after the answer to another, and in one piece with another.
+        for (before, together) in [(0, false), (1, false), (1, true)] {
             let mut raw = Raw::connect(proxy.address).await;
+            let good = "GET / HTTP/1.1\r\nhost: a\r\n\r\n".repeat(before);
+            match together {
+                true => raw.write([&good, &request[..]].concat()).await,
+                false => raw.write(good).await,
+            }
             for _ in 0..before {
-                raw.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
                 assert_eq!(raw.read_reply().await.expect("an answer").status, 200);
             }
-            raw.write(&request).await;
+            if !together {
+                raw.write(&request).await;
+            }
             let refusal = raw.read_reply().await.expect("a refusal");
             assert_eq!(refusal.status, status, "{}", refusal.head);
             assert_eq!(
@@ -96,7 +112,7 @@ async fn what_is_no_request_is_refused_with_our_headers() {
         metrics.sum(
             "outrigger_downstream_errors_total",
             &[("reason", "bad_head")],
-        ) == 6.0
+        ) == 9.0
     })
     .await;
 }

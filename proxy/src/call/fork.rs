@@ -38,7 +38,7 @@ impl Call {
             method: self.method.clone(),
             client: self.client,
             survey: self.survey,
-            framing: self.framing,
+            doubt: self.doubt,
             now: self.now,
             until: self.until,
             told: self.told,

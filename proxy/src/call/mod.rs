@@ -13,7 +13,7 @@ use std::{net::IpAddr, rc::Rc, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, Version, request::Parts};
 use http_body::{Body as _, Frame};
-use hyper::{body::Incoming, upgrade::OnUpgrade};
+use hyper::body::Incoming;
 use smallvec::SmallVec;
 
 use crate::{
@@ -22,11 +22,12 @@ use crate::{
     clock,
     downstream::{
         Connection,
-        framing::Framing,
         survey::{Survey, X_OUTRIGGER_TRAIL},
         unread::Generation,
+        upgrade::OnUpgrade,
     },
     error::Error,
+    http1::Malformed,
     idle_timeout::{Idle, Silent},
     layer::deadline::Told,
     limits::{Retrying, gate},
@@ -45,6 +46,31 @@ use account::Account;
 use fork::Twin;
 use spare::Spare;
 pub use wait::Wait;
+
+/// A request as it came.
+pub struct Arrived {
+    /// What was asked.
+    pub request: Request<Body>,
+    /// Its client's side of a protocol switch, should it come to one.
+    pub upgrade: Option<OnUpgrade>,
+    /// Why it is not clear where it ends, if so.
+    pub doubt: Option<Malformed>,
+}
+
+impl Arrived {
+    /// On a stream of HTTP/2, whose framing leaves no doubt.
+    pub fn over_http2(mut request: Request<Incoming>) -> Self {
+        let upgrade = match *request.method() {
+            Method::CONNECT => request.extensions_mut().remove().map(OnUpgrade::Http2),
+            _ => None,
+        };
+        Self {
+            request: request.map(Body::from),
+            upgrade,
+            doubt: None,
+        }
+    }
+}
 
 /// One request on its way.
 pub struct Call {
@@ -70,8 +96,8 @@ pub struct Call {
     pub client: IpAddr,
     /// What its headers said when it came.
     pub survey: Survey,
-    /// What its raw head said of its framing.
-    pub framing: Framing,
+    /// Why it is not clear where it ends, if so.
+    pub doubt: Option<Malformed>,
     /// When something last happened to it, in microseconds of [`clock`]: fresh enough for a pick, and free.
     pub now: u64,
     /// When its time, or that of the attempt under way, is up.
@@ -110,7 +136,7 @@ pub struct Call {
     pub attempts: u32,
     /// Endpoints of failed attempts, by id; the next attempt prefers others.
     pub tried: SmallVec<[u64; 2]>,
-    /// The client's side of a protocol switch, if it asked for one.
+    /// The client's side of a protocol switch, if it asked for one that may be passed on.
     pub upgrade: Option<OnUpgrade>,
     /// Both sides of a protocol switch that the endpoint agreed to.
     pub tunnel: Option<Tunnel>,
@@ -126,13 +152,9 @@ pub struct Call {
 
 impl Call {
     /// Takes up a request.
-    pub fn new(
-        request: Request<Incoming>,
-        connection: Rc<Connection>,
-        worker: Rc<Worker>,
-    ) -> Box<Self> {
-        let (head, body) = request.into_parts();
-        let framing = connection.begin();
+    pub fn new(arrived: Arrived, connection: Rc<Connection>, worker: Rc<Worker>) -> Box<Self> {
+        let (head, body) = arrived.request.into_parts();
+        connection.begin();
         let listener = connection.listener();
         let survey = Survey::of(&head.headers);
         let traced = worker.access_log().is_some() || (survey.trail && listener.config.trail);
@@ -152,10 +174,10 @@ impl Call {
             trail: traced.then(Box::default),
             client: connection.peer.ip(),
             survey,
-            framing,
+            doubt: arrived.doubt,
             trailers: false,
             head,
-            body: Body::from(body),
+            body,
             taken: false,
             spare: None,
             twin: None,
@@ -173,7 +195,7 @@ impl Call {
             probe: false,
             attempts: 0,
             tried: SmallVec::new(),
-            upgrade: None,
+            upgrade: arrived.upgrade,
             tunnel: None,
             idle: None,
             given: None,

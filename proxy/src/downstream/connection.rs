@@ -6,11 +6,14 @@ use std::{
     net::SocketAddr,
     pin::{Pin, pin},
     rc::Rc,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     task::{Poll, Waker},
 };
 
-use super::{forwarded::Forwarded, framing::Framing, io::Phase, secured::Secured, unread::Unread};
+use super::{forwarded::Forwarded, io::Phase, secured::Secured, unread::Unread};
 use crate::{
     clock,
     proxy_protocol::Addresses,
@@ -171,8 +174,8 @@ impl Connection {
         self.unread.get().map(|unread| &**unread)
     }
 
-    /// A request's head has been read; what is known of its framing.
-    pub fn begin(&self) -> Framing {
+    /// A request's head has been read.
+    pub fn begin(&self) {
         self.worker.begin();
         if let Some(secured) = self.secured() {
             secured.count();
@@ -181,11 +184,11 @@ impl Connection {
             .in_flight
             .store(self.phase.in_flight.load(Relaxed) + 1, Relaxed);
         self.phase.head_since.store(0, Relaxed);
-        match self.phase.framing.swap(Framing::Unseen as u8, Relaxed) {
-            seen if seen == Framing::Ambiguous as u8 => Framing::Ambiguous,
-            seen if seen == Framing::Clear as u8 => Framing::Clear,
-            _ => Framing::Unseen,
-        }
+    }
+
+    /// Its worker's clock as of its last tick.
+    pub(super) fn tick_handle(&self) -> Arc<AtomicU64> {
+        self.worker.tick_handle()
     }
 
     /// A request is over.

@@ -4,7 +4,7 @@
 //! its first line: `GET x` is a command of others, too (Redis, Memcached).
 //!
 //! Routes have rules, and what is carried as bytes goes past them to servers that forgive much. So whatever one of those may
-//! take for a request is HTTP here, well-formed or not: hyper refuses what is not. In doubt it is HTTP.
+//! take for a request is HTTP here, well-formed or not: what is not is refused there. In doubt it is HTTP.
 
 use std::io;
 

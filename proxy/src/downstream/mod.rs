@@ -7,13 +7,14 @@ pub mod detect;
 mod enter;
 mod find_out;
 pub mod forwarded;
-pub mod framing;
+pub mod http1;
 mod io;
 pub mod registry;
 pub mod secured;
 mod serve;
 pub mod survey;
 pub mod unread;
+pub mod upgrade;
 
 pub use connection::Connection;
 pub use registry::Registry;

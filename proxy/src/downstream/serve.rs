@@ -1,15 +1,14 @@
 //! One downstream connection, from its first byte to its last: whose it is, what it speaks, and who serves that.
 
 use std::{
+    io,
     net::SocketAddr,
     rc::Rc,
     sync::{Arc, atomic::Ordering::Relaxed},
 };
 
-use hyper::{
-    server::conn::{http1, http2},
-    service::service_fn,
-};
+use bytes::BytesMut;
+use hyper::{server::conn::http2::Builder, service::service_fn};
 use outrigger_config::model::{ProxyProtocol, Speaks};
 use tokio::net::TcpStream;
 
@@ -18,21 +17,22 @@ use super::{
     detect::{Spoken, http_version},
     enter::{Entered, enter},
     find_out::{Found, find_out},
+    http1,
     io::Io,
 };
 use crate::{
+    call::Arrived,
+    http1::{Broken, Malformed},
     limits::gate::Permit,
     proxy_protocol::{self, Addresses},
     snapshot::Listener,
     stack::Stack,
+    stream::Stream,
     tcp::{self, Caller},
     telemetry::metrics::{DownstreamError, Side},
     upstream::http2::LocalExecutor,
     worker::Worker,
 };
-
-/// hyper's own lower bound of its read buffer.
-const MIN_BUFFER: usize = 8192;
 
 /// Serves one connection that the listener at `address` accepted and let in.
 pub async fn serve(
@@ -160,49 +160,55 @@ async fn http(
     worker: &Rc<Worker>,
     stack: Rc<Stack>,
 ) {
-    let listener = connection.listener();
-    let (max_header_bytes, max_streams) = (
-        listener.config.max_header_bytes,
-        listener.config.max_streams,
-    );
-    let (phase, tick) = (Arc::clone(&connection.phase), worker.tick_handle());
-    let service = service_fn(|request| {
-        let (stack, connection) = (Rc::clone(&stack), Rc::clone(connection));
-        async move { stack.serve(request, connection).await }
-    });
-    let served = if spoken == Spoken::Http2 {
-        connection.phase.head_since.store(0, Relaxed);
-        connection.multiplex();
-        let http2 = http2::Builder::new(LocalExecutor)
-            .max_concurrent_streams(max_streams)
-            .max_header_list_size(u32::try_from(max_header_bytes).unwrap_or(u32::MAX))
-            .serve_connection(Io::http2(stream, first, phase, tick), service);
-        let goodbye = connection.run(http2, |http2| http2.graceful_shutdown());
-        goodbye.await
-    } else {
-        let http1 = http1::Builder::new()
-            // Who leaves is found by `check`.
-            .half_close(true)
-            .max_header_size(max_header_bytes)
-            .max_buf_size(max_header_bytes.max(MIN_BUFFER))
-            .serve_connection(Io::http1(stream, first, phase, tick), service)
-            .with_upgrades();
+    let broken = match spoken {
+        Spoken::Http2 => Box::pin(http2(stream, first, connection, worker, stack)).await,
         // A drain is announced on the next response: a client that is just sending must not be hung up on.
-        connection.run(http1, |_| ()).await
+        _ => {
+            let http1 = http1::serve(stream, first, connection, &stack);
+            connection.run(http1, |_| ()).await.and_then(Result::err)
+        }
     };
-    // What went wrong with a response's body is the endpoint's doing, and counted there.
-    if let Some(Err(error)) = served
-        && !error.is_user()
-    {
-        worker.metrics().downstream_error(failure(&error));
-        tracing::debug!(peer = %connection.peer, %error, "connection failed");
+    if let Some(broken) = broken {
+        let failure = match broken {
+            Broken::Malformed(_) => DownstreamError::BadHead,
+            Broken::Io(_) | Broken::Ended => DownstreamError::Reset,
+        };
+        worker.metrics().downstream_error(failure);
+        tracing::debug!(peer = %connection.peer, error = %broken, "connection failed");
     }
 }
 
-fn failure(error: &hyper::Error) -> DownstreamError {
-    if error.is_parse() || error.is_parse_too_large() {
-        DownstreamError::BadHead
-    } else {
-        DownstreamError::Reset
-    }
+/// How a connection that speaks HTTP/2 broke, if that was its client's doing.
+async fn http2(
+    stream: Stream,
+    first: BytesMut,
+    connection: &Rc<Connection>,
+    worker: &Rc<Worker>,
+    stack: Rc<Stack>,
+) -> Option<Broken> {
+    let listener = connection.listener();
+    let config = &listener.config;
+    connection.phase.head_since.store(0, Relaxed);
+    connection.multiplex();
+    let service = service_fn(|request| {
+        let (stack, connection) = (Rc::clone(&stack), Rc::clone(connection));
+        async move { stack.serve(Arrived::over_http2(request), connection).await }
+    });
+    let io = Io::new(
+        stream,
+        first,
+        Arc::clone(&connection.phase),
+        worker.tick_handle(),
+    );
+    let served = Builder::new(LocalExecutor)
+        .max_concurrent_streams(config.max_streams)
+        .max_header_list_size(u32::try_from(config.max_header_bytes).unwrap_or(u32::MAX))
+        .serve_connection(io, service);
+    let served = connection.run(served, |http2| http2.graceful_shutdown());
+    // What went wrong with a response's body is the endpoint's doing, and counted there.
+    let error = served.await?.err().filter(|error| !error.is_user())?;
+    Some(match error.is_parse() || error.is_parse_too_large() {
+        true => Malformed::Head("HTTP/2").into(),
+        false => io::Error::other(error).into(),
+    })
 }

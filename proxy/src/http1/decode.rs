@@ -1,9 +1,12 @@
 //! A body, read.
 
+use std::task::{Context, Poll, ready};
+
 use bytes::{Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
+use tokio::io::AsyncRead;
 
-use super::{Framing, Malformed, chunked::Chunked};
+use super::{Broken, Framing, Malformed, buffer::poll_fill, chunked::Chunked};
 
 /// Takes a body out of the bytes that come.
 #[derive(Debug)]
@@ -45,6 +48,29 @@ impl Decoder {
         }
     }
 
+    /// The next frame, for which `stream` is read behind `buffer` if need be.
+    pub fn poll_frame<S: AsyncRead + Unpin>(
+        &mut self,
+        stream: &mut S,
+        buffer: &mut BytesMut,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        loop {
+            match self.decode(buffer) {
+                Ok(Some(frame)) => return Poll::Ready(Some(Ok(frame))),
+                Ok(None) if self.is_done() => return Poll::Ready(None),
+                Ok(None) => {}
+                Err(malformed) => return Poll::Ready(Some(Err(malformed.into()))),
+            }
+            match ready!(poll_fill(stream, buffer, cx)) {
+                Ok(0) if matches!(self, Self::Close) => return Poll::Ready(None),
+                Ok(0) => return Poll::Ready(Some(Err(Broken::Ended))),
+                Ok(_) => {}
+                Err(error) => return Poll::Ready(Some(Err(error.into()))),
+            }
+        }
+    }
+
     /// The body has been read to its end, as far as its own bytes say.
     pub fn is_done(&self) -> bool {
         match self {
@@ -52,11 +78,6 @@ impl Decoder {
             Self::Chunked(chunked) => chunked.is_done(),
             Self::Close => false,
         }
-    }
-
-    /// Whether the end of the connection is its end.
-    pub fn ends_with_connection(&self) -> bool {
-        matches!(self, Self::Close)
     }
 
     /// How much is still to come.

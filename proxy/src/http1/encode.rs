@@ -1,9 +1,10 @@
 //! Messages, written.
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, Method, header, request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header, request, response};
+use hyper::ext::ReasonPhrase;
 
-use super::{Framing, Outgoing};
+use super::{Framing, Outgoing, date};
 
 /// A body, written.
 #[derive(Debug)]
@@ -12,6 +13,8 @@ pub enum Encoder {
     Length(u64),
     /// In chunks.
     Chunked,
+    /// As it is: the end of the connection is its end.
+    Close,
 }
 
 /// A body is not as long as its head said: nothing that follows it could be understood.
@@ -19,50 +22,170 @@ pub enum Encoder {
 #[error("the body is not as long as its head says")]
 pub struct WrongLength;
 
-/// Writes the head of a request; its body is framed as `framing` says. `te` says that trailers are taken.
+/// Writes the head of a request whose body is framed so; `te`: its client takes trailers.
 pub fn request(head: &request::Parts, framing: Framing, te: bool, out: &mut BytesMut) {
     let target = head.uri.path_and_query().map_or("/", |path| path.as_str());
-    out.reserve(256 + target.len());
-    out.extend_from_slice(head.method.as_str().as_bytes());
-    out.extend_from_slice(b" ");
-    out.extend_from_slice(target.as_bytes());
-    out.extend_from_slice(b" HTTP/1.1\r\n");
-    fields(&head.headers, out);
+    out.reserve(HEAD + target.len());
+    put(
+        out,
+        &[
+            head.method.as_str().as_bytes(),
+            b" ",
+            target.as_bytes(),
+            b" HTTP/1.1\r\n",
+        ],
+    );
+    let said = fields(&head.headers, true, out);
     if te {
         out.extend_from_slice(b"connection: te\r\n");
     }
+    // Without it a server may wait for what never comes (RFC 9110, 8.6).
+    let expected = matches!(head.method, Method::POST | Method::PUT | Method::PATCH);
     match framing {
-        Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
-        Framing::Length(length) if !head.headers.contains_key(header::CONTENT_LENGTH) => {
-            // Without it a server may wait for what never comes (RFC 9110, 8.6).
-            if length > 0 || matches!(head.method, Method::POST | Method::PUT | Method::PATCH) {
-                out.extend_from_slice(b"content-length: ");
-                out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
-                out.extend_from_slice(b"\r\n");
-            }
-        }
-        Framing::Length(_) | Framing::Close => {}
+        Framing::Length(0) if !expected && !said.length => {}
+        framing => framed(framing, out),
     }
     out.extend_from_slice(b"\r\n");
 }
 
-fn fields(headers: &HeaderMap, out: &mut BytesMut) {
-    for (name, value) in headers {
-        let (name, value) = (name.as_str().as_bytes(), value.as_bytes());
-        out.reserve(name.len() + value.len() + 4);
-        out.extend_from_slice(name);
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(value);
-        out.extend_from_slice(b"\r\n");
+/// What a response says of the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lasting {
+    /// It goes on, as it does in HTTP/1.1.
+    Yes,
+    /// It goes on, which HTTP/1.0 has to be told.
+    Kept,
+    /// It ends after this.
+    No,
+}
+
+/// Writes the head of a response. Its body is framed so; `None`: it has none, whatever its headers say. Whether the
+/// connection lasts: the headers may have more to say of that.
+pub fn response(
+    head: &response::Parts,
+    framing: Option<Framing>,
+    lasting: Lasting,
+    out: &mut BytesMut,
+) -> Lasting {
+    out.reserve(HEAD);
+    let reason = match head.extensions.get::<ReasonPhrase>() {
+        Some(reason) => reason.as_bytes(),
+        None => head
+            .status
+            .canonical_reason()
+            .unwrap_or_default()
+            .as_bytes(),
+    };
+    put(
+        out,
+        &[
+            b"HTTP/1.1 ",
+            head.status.as_str().as_bytes(),
+            b" ",
+            reason,
+            b"\r\n",
+        ],
+    );
+    let said = fields(&head.headers, framing.is_some(), out);
+    if !said.date {
+        date::with(|date| put(out, &[b"date: ", date, b"\r\n"]));
+    }
+    if let Some(framing) = framing {
+        framed(framing, out);
+    }
+    let lasting = match said.close {
+        true => Lasting::No,
+        false => lasting,
+    };
+    match lasting {
+        Lasting::No if !said.close => out.extend_from_slice(b"connection: close\r\n"),
+        Lasting::Kept => out.extend_from_slice(b"connection: keep-alive\r\n"),
+        Lasting::No | Lasting::Yes => {}
+    }
+    out.extend_from_slice(b"\r\n");
+    lasting
+}
+
+/// Whether the connection outlives a message with these headers, as far as they say (RFC 9112, 9.3).
+pub fn persists(version: Version, headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(header::CONNECTION);
+    let says = |what| lines.iter().any(|line| has_token(line, what));
+    match version {
+        Version::HTTP_10 => says("keep-alive") && !says("close"),
+        _ => !says("close"),
     }
 }
 
+/// Whether a list of tokens has this one.
+pub fn has_token(value: &HeaderValue, token: &str) -> bool {
+    let mut tokens = value.as_bytes().split(|byte| *byte == b',');
+    tokens.any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+}
+
+/// Room for most heads.
+const HEAD: usize = 512;
+
+fn put(out: &mut BytesMut, parts: &[&[u8]]) {
+    for part in parts {
+        out.extend_from_slice(part);
+    }
+}
+
+fn framed(framing: Framing, out: &mut BytesMut) {
+    match framing {
+        Framing::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+        Framing::Length(length) => {
+            let mut digits = itoa::Buffer::new();
+            put(
+                out,
+                &[
+                    b"content-length: ",
+                    digits.format(length).as_bytes(),
+                    b"\r\n",
+                ],
+            );
+        }
+        Framing::Close => {}
+    }
+}
+
+/// What was met among headers.
+#[derive(Default)]
+struct Said {
+    length: bool,
+    date: bool,
+    close: bool,
+}
+
+/// Writes headers. A length that they state is left out if the body is `framed`, which says that itself.
+fn fields(headers: &HeaderMap, is_framed: bool, out: &mut BytesMut) -> Said {
+    let mut said = Said::default();
+    for (name, value) in headers {
+        match *name {
+            header::CONTENT_LENGTH => {
+                said.length = true;
+                if is_framed {
+                    continue;
+                }
+            }
+            header::DATE => said.date = true,
+            header::CONNECTION => said.close |= has_token(value, "close"),
+            _ => {}
+        }
+        let (name, value) = (name.as_str().as_bytes(), value.as_bytes());
+        out.reserve(name.len() + value.len() + 4);
+        put(out, &[name, b": ", value, b"\r\n"]);
+    }
+    said
+}
+
 impl Encoder {
-    /// For a body of this framing; nothing delimits one that ends with its connection.
+    /// For a body of this framing.
     pub fn new(framing: Framing) -> Self {
         match framing {
             Framing::Length(length) => Self::Length(length),
-            Framing::Chunked | Framing::Close => Self::Chunked,
+            Framing::Chunked => Self::Chunked,
+            Framing::Close => Self::Close,
         }
     }
 
@@ -76,6 +199,10 @@ impl Encoder {
             _ if data.is_empty() => Ok(()),
             Self::Length(left) => {
                 *left = left.checked_sub(data.len() as u64).ok_or(WrongLength)?;
+                out.data(data, b"");
+                Ok(())
+            }
+            Self::Close => {
                 out.data(data, b"");
                 Ok(())
             }
@@ -97,7 +224,7 @@ impl Encoder {
         out: &mut Outgoing,
     ) -> Result<(), WrongLength> {
         match self {
-            Self::Length(0) => Ok(()),
+            Self::Length(0) | Self::Close => Ok(()),
             Self::Length(_) => Err(WrongLength),
             Self::Chunked => {
                 let out = out.front();

@@ -16,6 +16,37 @@ pub enum Framing {
 }
 
 impl Framing {
+    /// Of a request.
+    ///
+    /// # Errors
+    /// When two readers could disagree (RFC 9112, 6.1), or it is none that we know.
+    pub fn of_request(version: Version, headers: &mut HeaderMap) -> Result<Self, Malformed> {
+        if !headers.contains_key(header::TRANSFER_ENCODING) {
+            return Ok(Self::Length(length(headers)?.unwrap_or(0)));
+        }
+        if version < Version::HTTP_11 {
+            return Err(Malformed::Framing("transfer-encoding in HTTP/1.0"));
+        }
+        if headers.contains_key(header::CONTENT_LENGTH) {
+            return Err(Malformed::Framing(
+                "both transfer-encoding and content-length",
+            ));
+        }
+        match chunked(headers) {
+            true => Ok(Self::Chunked),
+            false
+                if headers
+                    .get_all(header::TRANSFER_ENCODING)
+                    .iter()
+                    .nth(1)
+                    .is_some() =>
+            {
+                Err(Malformed::Framing("more than one transfer-encoding"))
+            }
+            false => Err(Malformed::Coding),
+        }
+    }
+
     /// Of a response to a request of this method. What contradicts it is taken out of `headers`.
     ///
     /// # Errors

@@ -3,7 +3,10 @@
 use std::mem::MaybeUninit;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, response};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
+    request, response,
+};
 use httparse::{Error, ParserConfig, Status};
 use hyper::ext::ReasonPhrase;
 use memchr::memchr_iter;
@@ -71,6 +74,48 @@ impl Awaited {
         Ok(Some(head))
     }
 
+    /// The head of a request, taken out of `buffer` once it is whole there.
+    ///
+    /// # Errors
+    /// When it is none, or has more than `limit` bytes.
+    pub fn request(
+        &mut self,
+        buffer: &mut BytesMut,
+        limit: usize,
+    ) -> Result<Option<request::Parts>, Malformed> {
+        if !self.may_be_whole(buffer) {
+            return self.more(buffer, limit);
+        }
+        let mut headers = [const { MaybeUninit::uninit() }; MOST];
+        let mut parsed = httparse::Request::new(&mut []);
+        let whole = ParserConfig::default()
+            .parse_request_with_uninit_headers(&mut parsed, buffer, &mut headers)
+            .map_err(malformed)?;
+        let Status::Complete(len) = whole else {
+            return self.more(buffer, limit);
+        };
+        if len > limit {
+            return Err(Malformed::TooLarge);
+        }
+        let mut head = Request::new(()).into_parts().0;
+        let method = parsed.method.unwrap_or_default();
+        head.method =
+            Method::from_bytes(method.as_bytes()).map_err(|_| Malformed::Head("method"))?;
+        head.version = version(parsed.version);
+        let target = place(parsed.path.unwrap_or_default().as_bytes(), buffer);
+        let fields = places(parsed.headers, buffer);
+        let bytes = buffer.split_to(len).freeze();
+        head.uri = Uri::from_maybe_shared(bytes.slice(target.0..target.1))
+            .map_err(|_| Malformed::Head("target"))?;
+        // A name alone is a target of CONNECT, which has no other (RFC 9112, 3.2.3).
+        let named = head.uri.authority().is_some() && head.uri.scheme().is_none();
+        if named != (head.method == Method::CONNECT) {
+            return Err(Malformed::Head("target"));
+        }
+        head.headers = map(&bytes, &fields)?;
+        Ok(Some(head))
+    }
+
     /// Whether it makes sense to look at all of it: what comes byte by byte is looked at once, not once a byte.
     fn may_be_whole(&self, buffer: &[u8]) -> bool {
         if self.seen == 0 {
@@ -113,16 +158,20 @@ fn version(minor: Option<u8>) -> Version {
 
 /// Where `headers` stand in `bytes`, of which they are parts.
 fn places(headers: &[httparse::Header<'_>], bytes: &[u8]) -> Fields {
-    let start = bytes.as_ptr().addr();
-    let place = |part: &[u8]| {
-        let from = part.as_ptr().addr() - start;
-        (from, from + part.len())
-    };
     let fields = headers.iter().map(|header| Field {
-        name: place(header.name.as_bytes()),
-        value: place(header.value),
+        name: place(header.name.as_bytes(), bytes),
+        value: place(header.value, bytes),
     });
     fields.collect()
+}
+
+/// Where `part` stands in `bytes`.
+fn place(part: &[u8], bytes: &[u8]) -> (usize, usize) {
+    let from = part.as_ptr().addr().saturating_sub(bytes.as_ptr().addr());
+    match part.is_empty() {
+        true => (0, 0),
+        false => (from, from + part.len()),
+    }
 }
 
 /// The headers of the head `bytes`, whose memory they share.

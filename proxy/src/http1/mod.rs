@@ -1,4 +1,4 @@
-//! HTTP/1 as bytes (RFC 9112): heads and bodies, read and written. No sockets, no clock.
+//! HTTP/1 as bytes (RFC 9112): heads and bodies, read and written. No sockets of its own, no time-outs.
 //!
 //! ```text
 //! bytes --head--> Parts, Framing --Decoder--> frames      frames --Encoder--> Outgoing --> bytes
@@ -7,18 +7,23 @@
 //! One strict reading for both sides: what two servers could understand in two ways is refused, and what is written is
 //! made anew from what was understood, never copied through.
 
+use std::io;
+
 pub mod buffer;
 mod chunked;
+mod date;
 pub mod decode;
 pub mod encode;
 pub mod framing;
 pub mod head;
 pub mod outgoing;
+mod sending;
 
 pub use decode::Decoder;
 pub use encode::Encoder;
 pub use framing::Framing;
 pub use outgoing::Outgoing;
+pub use sending::{Sending, Unsendable};
 
 /// What no reading makes sense of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,4 +40,21 @@ pub enum Malformed {
     /// The body is not framed as its head says.
     #[error("malformed body: {0}")]
     Body(&'static str),
+    /// A transfer coding other than `chunked`.
+    #[error("unknown transfer coding")]
+    Coding,
+}
+
+/// Why there is no message, or no more of one.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    /// The connection failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// It ended too early.
+    #[error("the connection ended")]
+    Ended,
+    /// What came is no HTTP/1.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
 }

@@ -18,8 +18,17 @@ pub struct Outgoing {
     front: BytesMut,
     data: Bytes,
     back: &'static [u8],
-    /// Some of it has been written.
-    begun: bool,
+    /// How many bytes have been written.
+    written: u64,
+}
+
+impl From<BytesMut> for Outgoing {
+    fn from(front: BytesMut) -> Self {
+        Self {
+            front,
+            ..Self::default()
+        }
+    }
 }
 
 impl Outgoing {
@@ -48,9 +57,9 @@ impl Outgoing {
         self.front.is_empty() && self.is_open()
     }
 
-    /// Whether anything has been written.
-    pub fn has_begun(&self) -> bool {
-        self.begun
+    /// How many bytes have been written.
+    pub fn written(&self) -> u64 {
+        self.written
     }
 
     /// Writes all of it.
@@ -77,7 +86,7 @@ impl Outgoing {
     }
 
     fn advance(&mut self, mut written: usize) {
-        self.begun = true;
+        self.written += written as u64;
         let front = written.min(self.front.len());
         self.front.advance(front);
         written -= front;

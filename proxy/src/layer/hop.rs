@@ -17,11 +17,11 @@ use crate::{
     call::Call,
     downstream::{
         client_cert, forwarded,
-        framing::Framing,
         secured::Secured,
         survey::{HTTP2_SETTINGS, KEEP_ALIVE, PROXY_CONNECTION, X_OUTRIGGER_TRAIL},
     },
     error::Error,
+    http1::{Malformed, encode::has_token},
     route::normal,
     telemetry::{metrics::DownstreamError, trace},
     worker::Worker,
@@ -30,7 +30,7 @@ use crate::{
 const TRAILERS: HeaderValue = HeaderValue::from_static("trailers");
 const UPGRADE: HeaderValue = HeaderValue::from_static("upgrade");
 
-/// Headers that this layer, the tracing headers and hyper may add: room for them at once.
+/// Headers that this layer may add, tracing headers and all: room for them at once.
 const MORE_HEADERS: usize = 8;
 
 /// See the module.
@@ -109,27 +109,15 @@ impl<S: Handle> Handle for Hop<S> {
     }
 }
 
-/// What hyper lets pass but two servers could understand in two ways.
+/// What two servers could understand in two ways goes no further.
 pub(super) fn framing(call: &Call) -> Result<(), Error> {
-    if call.framing == Framing::Ambiguous {
-        return Err(Error::BadRequest(
-            "both transfer-encoding and content-length",
-        ));
-    }
-    match call.survey.transfer_codings {
-        0 => return Ok(()),
-        1 if call.framing == Framing::Unseen => {
-            return Err(Error::BadRequest("pipelined transfer-encoding"));
-        }
-        1 => {}
-        _ => return Err(Error::BadRequest("more than one transfer-encoding")),
-    }
-    let coding = call.head.headers.get(header::TRANSFER_ENCODING);
-    match coding.is_some_and(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked")) {
-        true => Ok(()),
-        false => Err(Error::NotImplemented(
+    match call.doubt {
+        None => Ok(()),
+        Some(Malformed::Coding) => Err(Error::NotImplemented(
             "a transfer coding other than chunked",
         )),
+        Some(Malformed::Framing(what)) => Err(Error::BadRequest(what)),
+        Some(_) => Err(Error::BadRequest("framing")),
     }
 }
 
@@ -227,6 +215,7 @@ fn strip_request(call: &mut Call) {
     let headers = &mut call.head.headers;
     let connect = call.head.method == Method::CONNECT;
     if !call.survey.hop_by_hop && !connect {
+        call.upgrade = None;
         return;
     }
     let upgrade = upgrade(headers).filter(|_| call.head.version == Version::HTTP_11);
@@ -239,8 +228,8 @@ fn strip_request(call: &mut Call) {
     if call.trailers {
         headers.insert(header::TE, TRAILERS);
     }
-    if upgrade.is_some() || connect {
-        call.upgrade = call.head.extensions.remove();
+    if upgrade.is_none() && !connect {
+        call.upgrade = None;
     }
     if let Some(upgrade) = upgrade {
         headers.insert(header::CONNECTION, UPGRADE);
@@ -325,13 +314,6 @@ fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
         .any(|value| has_token(value, "upgrade"));
     let upgrade = headers.get(header::UPGRADE).filter(|_| asked)?;
     (!has_token(upgrade, "h2c") && !has_token(upgrade, "h2")).then(|| upgrade.clone())
-}
-
-fn has_token(value: &HeaderValue, token: &str) -> bool {
-    value
-        .as_bytes()
-        .split(|byte| *byte == b',')
-        .any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
 }
 
 fn via(version: Version) -> HeaderValue {

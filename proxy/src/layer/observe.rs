@@ -5,15 +5,19 @@
 
 use std::{mem, rc::Rc};
 
-use http::{HeaderValue, Request, Response, StatusCode, Version, header};
-use hyper::body::Incoming;
+use http::{HeaderValue, Response, StatusCode, Version, header};
 use tokio::task::spawn_local;
 
 use super::{
     Handle,
     respond::{BrokenOff, Respond},
 };
-use crate::{body::Body, call::Call, downstream::Connection, worker::Worker};
+use crate::{
+    body::Body,
+    call::{Arrived, Call},
+    downstream::Connection,
+    worker::Worker,
+};
 
 /// See the module.
 pub struct Observe<S> {
@@ -32,10 +36,10 @@ impl<S: Handle> Observe<Respond<S>> {
     /// Answers one request of `connection`.
     pub async fn serve(
         &self,
-        request: Request<Incoming>,
+        arrived: Arrived,
         connection: Rc<Connection>,
     ) -> Result<Response<Body>, BrokenOff> {
-        let mut call = Call::new(request, connection, Rc::clone(&self.worker));
+        let mut call = Call::new(arrived, connection, Rc::clone(&self.worker));
         let mut response = self.next.respond(&mut call).await?;
         if call.connection.draining() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             response

@@ -17,12 +17,11 @@ use std::{
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 
-use crate::body::Error;
+use crate::body::{Error, Source};
 
 /// One reading of a body; `S` is where it comes from, which a test may choose.
-pub struct Replay<S = Incoming> {
+pub struct Replay<S = Source> {
     recording: Rc<RefCell<Recording<S>>>,
     id: u32,
     /// How many of the kept chunks it has read.

@@ -1,6 +1,6 @@
 //! `Expect: 100-continue` from end to end (RFC 9110, 10.1.1): the body waits until the endpoint asks for it.
 //!
-//! hyper answers the client with `100 Continue` when the body is first read, so not reading it is all it takes: an
+//! A client is answered with `100 Continue` when the body is first read, so not reading it is all it takes: an
 //! endpoint that refuses an upload with 413 or 417 spares the client the sending. Endpoints that never send a 1xx get
 //! the body after [`PATIENCE`].
 

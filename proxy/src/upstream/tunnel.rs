@@ -12,7 +12,6 @@ use std::{
 };
 
 use bytes::BytesMut;
-use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf, copy_bidirectional},
@@ -20,7 +19,12 @@ use tokio::{
 };
 
 use super::http1;
-use crate::{idle_timeout::Idle, limits::connections::Slot, stream::Stream};
+use crate::{
+    downstream::upgrade::{OnUpgrade, Switched},
+    idle_timeout::Idle,
+    limits::connections::Slot,
+    stream::Stream,
+};
 
 /// How long a side may take to switch after it agreed to.
 const SWITCH: Duration = Duration::from_secs(10);
@@ -47,25 +51,31 @@ impl Tunnel {
     /// Carries bytes until both sides have ended; one side's end is passed on to the other (half-close). How a tunnel
     /// breaks is nobody's business but the two ends', who see it.
     pub async fn run(self, idle: Option<Rc<Idle>>) {
-        let Ok(Ok(downstream)) = timeout(SWITCH, self.downstream).await else {
-            return;
+        let (said, upstream) = match self.upstream {
+            Side::Switched(connection) => connection.into_parts(),
+            Side::Stream(upstream) => (BytesMut::new(), upstream),
         };
-        let downstream = TokioIo::new(downstream);
-        match self.upstream {
-            Side::Switched(connection) => {
-                let (first, upstream) = connection.into_parts();
-                carry(downstream, upstream, first, idle).await;
+        match self.downstream {
+            OnUpgrade::Http1(switch) => {
+                if let Ok(Ok(Switched { first, stream })) = timeout(SWITCH, switch).await {
+                    carry(stream, first, upstream, said, idle).await;
+                }
             }
-            Side::Stream(upstream) => carry(downstream, upstream, BytesMut::new(), idle).await,
+            OnUpgrade::Http2(switch) => {
+                if let Ok(Ok(stream)) = timeout(SWITCH, switch).await {
+                    carry(TokioIo::new(stream), BytesMut::new(), upstream, said, idle).await;
+                }
+            }
         }
     }
 }
 
-/// `first` is what the endpoint has said already.
+/// `asked` and `said` are what the two have sent already.
 async fn carry(
     downstream: impl AsyncRead + AsyncWrite + Unpin,
+    asked: BytesMut,
     upstream: Stream,
-    first: BytesMut,
+    said: BytesMut,
     idle: Option<Rc<Idle>>,
 ) {
     if let Some(idle) = &idle {
@@ -74,7 +84,8 @@ async fn carry(
     let mut downstream = Watched(downstream, idle.clone());
     let mut upstream = Watched(upstream, idle.clone());
     let mut copied = pin!(async {
-        downstream.write_all(&first).await?;
+        upstream.write_all(&asked).await?;
+        downstream.write_all(&said).await?;
         copy_bidirectional(&mut downstream, &mut upstream).await
     });
     poll_fn(|cx| {

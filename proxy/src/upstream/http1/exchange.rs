@@ -7,17 +7,21 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::{HeaderMap, Method, Response, StatusCode, Version, header, request, response};
+use bytes::BytesMut;
+use http::{Method, Response, StatusCode, request, response};
+use http_body::Body as _;
 use tokio::sync::Notify;
 
-use super::{
-    Broken, Connection, Reading,
-    sending::{Sending, Unsendable},
-};
+use super::{Connection, Reading};
 use crate::{
     body::Body,
     error::Error,
-    http1::{Decoder, Framing, buffer::poll_fill, head::Awaited},
+    http1::{
+        Broken, Decoder, Framing, Sending, Unsendable,
+        buffer::poll_fill,
+        encode::{self, persists},
+        head::Awaited,
+    },
     upstream::Pool,
 };
 
@@ -34,6 +38,18 @@ pub struct Message<'a> {
     pub te: bool,
     /// Told when the endpoint asks for the body.
     pub asked: Option<Arc<Notify>>,
+}
+
+impl Message<'_> {
+    fn sending(self) -> Sending {
+        let framing = match self.body.size_hint().exact() {
+            Some(length) => Framing::Length(length),
+            None => Framing::Chunked,
+        };
+        let mut head = BytesMut::new();
+        encode::request(self.head, framing, self.te, &mut head);
+        Sending::new(head, framing, self.body)
+    }
 }
 
 /// Why a request got no response.
@@ -64,10 +80,10 @@ impl Connection {
         pool: Rc<Pool>,
     ) -> Result<Answer, Failure> {
         let method = message.head.method.clone();
-        let mut sending = Some(Sending::new(message.head, message.body, message.te));
+        let asked = message.asked.clone();
+        let mut sending = Some(message.sending());
         let mut awaited = Awaited::default();
         let mut unsendable = None;
-        let asked = message.asked;
         let head = poll_fn(|cx| {
             if let Some(under_way) = &mut sending
                 && let Poll::Ready(sent) = under_way.poll(&mut self.stream, cx)
@@ -78,7 +94,9 @@ impl Connection {
                     Err(Unsendable::Body(error)) => {
                         return Poll::Ready(Err(Failure::Sent(Error::RequestBody(error.into()))));
                     }
-                    Err(Unsendable::Io(_)) if let Some(done) = done.filter(Sending::untouched) => {
+                    Err(Unsendable::Io(_))
+                        if let Some(done) = done.filter(|done| done.written() == 0) =>
+                    {
                         return Poll::Ready(Err(Failure::Unsent(done.into_body())));
                     }
                     // It may have answered before it hung up.
@@ -153,20 +171,5 @@ impl Connection {
         }
         let reading = Reading::new(self, Decoder::new(framing), lasts, sending, pool);
         Ok(Response::from_parts(head, Body::from(reading)))
-    }
-}
-
-/// Whether the connection outlives a response (RFC 9112, 9.3).
-fn persists(version: Version, headers: &HeaderMap) -> bool {
-    let says = |what: &[u8]| {
-        let lines = headers.get_all(header::CONNECTION);
-        let mut tokens = lines
-            .iter()
-            .flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-        tokens.any(|token| token.trim_ascii().eq_ignore_ascii_case(what))
-    };
-    match version {
-        Version::HTTP_10 => says(b"keep-alive") && !says(b"close"),
-        _ => !says(b"close"),
     }
 }

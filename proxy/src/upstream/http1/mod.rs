@@ -1,7 +1,7 @@
 //! HTTP/1 connections of one worker to one endpoint: one request at a time each, the last used first.
 //!
 //! ```text
-//! Connection --exchange: Sending, then the head--> Response, whose body is Reading --at its end--> the pool
+//! Connection --exchange: the request, then the head--> Response, whose body is Reading --at its end--> the pool
 //! ```
 //!
 //! A connection has no task. Whoever waits for its response drives it, and one that is idle is a socket and nothing more.
@@ -9,9 +9,8 @@
 mod exchange;
 mod idle;
 mod reading;
-mod sending;
 
-use std::{io, sync::Arc};
+use std::sync::Arc;
 
 use bytes::BytesMut;
 
@@ -20,9 +19,7 @@ pub use idle::Idle;
 pub use reading::Reading;
 
 use super::pool::Opened;
-use crate::{
-    clock, http1::Malformed, limits::connections::Slot, proxy_protocol::Addresses, stream::Stream,
-};
+use crate::{clock, limits::connections::Slot, proxy_protocol::Addresses, stream::Stream};
 
 /// A connection that speaks HTTP/1.
 pub struct Connection {
@@ -38,20 +35,6 @@ pub struct Connection {
     /// Whose it is, where its endpoint was told so: nobody else may use it.
     pub client: Option<Addresses>,
     open: Opened,
-}
-
-/// Why there is no response, or no more of one.
-#[derive(Debug, thiserror::Error)]
-pub enum Broken {
-    /// The connection failed.
-    #[error(transparent)]
-    Io(#[from] io::Error),
-    /// It ended too early.
-    #[error("the connection ended")]
-    Ended,
-    /// What came is no HTTP/1.
-    #[error(transparent)]
-    Malformed(#[from] Malformed),
 }
 
 impl Connection {

@@ -13,13 +13,10 @@ use http_body::{Frame, SizeHint};
 use socket2::SockRef;
 use tokio::task::{AbortHandle, spawn_local};
 
-use super::{Broken, Connection, sending::Sending};
+use super::Connection;
 use crate::{
     clock,
-    http1::{
-        Decoder,
-        buffer::{self, poll_fill},
-    },
+    http1::{Broken, Decoder, Sending, buffer},
     upstream::Pool,
 };
 
@@ -152,20 +149,7 @@ impl Connection {
         decoder: &mut Decoder,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        loop {
-            match decoder.decode(&mut self.buffer) {
-                Ok(Some(frame)) => return Poll::Ready(Some(Ok(frame))),
-                Ok(None) if decoder.is_done() => return Poll::Ready(None),
-                Ok(None) => {}
-                Err(malformed) => return Poll::Ready(Some(Err(malformed.into()))),
-            }
-            match ready!(poll_fill(&mut self.stream, &mut self.buffer, cx)) {
-                Ok(0) if decoder.ends_with_connection() => return Poll::Ready(None),
-                Ok(0) => return Poll::Ready(Some(Err(Broken::Ended))),
-                Ok(_) => {}
-                Err(error) => return Poll::Ready(Some(Err(error.into()))),
-            }
-        }
+        decoder.poll_frame(&mut self.stream, &mut self.buffer, cx)
     }
 }
 

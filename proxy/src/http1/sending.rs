@@ -1,4 +1,4 @@
-//! A request on its way out.
+//! A message on its way out.
 
 use std::{
     io,
@@ -6,33 +6,29 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use http::request;
+use bytes::BytesMut;
 use http_body::Body as _;
-use tokio::io::AsyncWrite as _;
+use tokio::io::AsyncWrite;
 
-use crate::{
-    body::{self, Body},
-    http1::{
-        Encoder, Framing, Outgoing,
-        encode::{self, WrongLength},
-    },
-    stream::Stream,
-};
+use super::{Encoder, Framing, Outgoing, encode::WrongLength};
+use crate::body::{self, Body};
 
 /// So much may wait to be written before more of the body is read: the pieces of one that comes in crumbs go together.
 const ENOUGH: usize = 16 * 1024;
 
-/// A request, as far as it is not sent yet.
+/// A message, as far as it is not sent yet.
 pub struct Sending {
     outgoing: Outgoing,
     encoder: Encoder,
     /// What is still to be read of it.
     body: Option<Body>,
+    /// How its body broke off, if it did.
+    broken: Option<Unsendable>,
 }
 
-/// Why a request can't be sent to its end.
+/// Why a message can't be sent to its end.
 pub enum Unsendable {
-    /// The endpoint takes no more.
+    /// The other side takes no more.
     Io(io::Error),
     /// Its body broke off.
     Body(body::Error),
@@ -45,24 +41,24 @@ impl From<WrongLength> for Unsendable {
 }
 
 impl Sending {
-    /// The request with this head; `te`: its client takes trailers.
-    pub fn new(head: &request::Parts, body: Body, te: bool) -> Self {
-        let framing = match body.size_hint().exact() {
-            Some(length) => Framing::Length(length),
-            None => Framing::Chunked,
-        };
-        let mut outgoing = Outgoing::default();
-        encode::request(head, framing, te, outgoing.front());
+    /// A message whose head is `head`, as bytes, and says that its body is framed so.
+    pub fn new(head: BytesMut, framing: Framing, body: Body) -> Self {
         Self {
-            outgoing,
+            outgoing: Outgoing::from(head),
             encoder: Encoder::new(framing),
             body: (!body.is_end_stream()).then_some(body),
+            broken: None,
         }
     }
 
-    /// Nothing of it has gone out.
-    pub fn untouched(&self) -> bool {
-        !self.outgoing.has_begun()
+    /// How many bytes of it have gone out.
+    pub fn written(&self) -> u64 {
+        self.outgoing.written()
+    }
+
+    /// Whether there are bytes that the other side has not taken.
+    pub fn is_stuck(&self) -> bool {
+        !self.outgoing.is_empty()
     }
 
     /// What was not read of the body.
@@ -70,20 +66,24 @@ impl Sending {
         self.body.unwrap_or_default()
     }
 
-    /// Sends what can be sent; ready when that is all.
-    pub fn poll(
+    /// Sends what can be sent; ready when that is all. Of a body that breaks off, what came before that is sent.
+    pub fn poll<S: AsyncWrite + Unpin>(
         &mut self,
-        stream: &mut Stream,
+        stream: &mut S,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Unsendable>> {
         loop {
-            let waiting = self.read_on(cx)?;
+            let waiting = self.read_on(cx).unwrap_or_else(|broken| {
+                (self.body, self.broken) = (None, Some(broken));
+                false
+            });
             ready!(self.outgoing.poll_write(stream, cx)).map_err(Unsendable::Io)?;
             if self.body.is_none() || waiting {
                 ready!(Pin::new(stream).poll_flush(cx)).map_err(Unsendable::Io)?;
-                return match waiting {
-                    true => Poll::Pending,
-                    false => Poll::Ready(Ok(())),
+                return match (waiting, self.broken.take()) {
+                    (true, _) => Poll::Pending,
+                    (false, None) => Poll::Ready(Ok(())),
+                    (false, Some(broken)) => Poll::Ready(Err(broken)),
                 };
             }
         }

@@ -1,0 +1,263 @@
+//! The bytes of a connection, shared by its requests: who answers one may still be reading its body.
+
+use std::{
+    cell::{Cell, RefCell},
+    future::poll_fn,
+    io,
+    pin::Pin,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use http::request;
+use http_body::{Frame, SizeHint};
+use socket2::SockRef;
+use tokio::{io::AsyncWrite as _, time::timeout};
+
+use super::super::{Connection, io::Phase};
+use crate::{
+    body::Body,
+    http1::{
+        Broken, Decoder, Framing, Sending, Unsendable,
+        buffer::{self, poll_fill},
+        head::Awaited,
+    },
+    stream::Stream,
+};
+
+/// How long a client that is still sending may take to see why it was hung up on: a socket that is closed with bytes
+/// unread takes back what was sent.
+const LINGER: Duration = Duration::from_secs(1);
+
+const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// See the module.
+pub struct Line {
+    wire: RefCell<Wire>,
+    phase: Arc<Phase>,
+    /// The worker's clock as of its last tick.
+    tick: Arc<AtomicU64>,
+}
+
+struct Wire {
+    stream: Stream,
+    /// What has come and is not read yet.
+    buffer: BytesMut,
+    /// The body of the request under way.
+    decoder: Decoder,
+    /// What is left to be said before its client sends that body.
+    invitation: &'static [u8],
+}
+
+/// A request's body on its way in.
+pub struct Received {
+    line: Rc<Line>,
+    /// Its last byte has been read.
+    ended: Cell<bool>,
+}
+
+impl Line {
+    pub(super) fn new(stream: Stream, first: BytesMut, connection: &Connection) -> Rc<Self> {
+        Rc::new(Self {
+            wire: RefCell::new(Wire {
+                stream,
+                buffer: first,
+                decoder: Decoder::new(Framing::Length(0)),
+                invitation: b"",
+            }),
+            phase: Arc::clone(&connection.phase),
+            tick: connection.tick_handle(),
+        })
+    }
+
+    /// The next head; `None`: the client has left in place of one.
+    pub(super) fn poll_head(
+        &self,
+        awaited: &mut Awaited,
+        limit: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<request::Parts>, Broken>> {
+        let Wire { stream, buffer, .. } = &mut *self.wire.borrow_mut();
+        loop {
+            if !buffer.is_empty() {
+                if self.phase.head_since.load(Relaxed) == 0 {
+                    let now = self.tick.load(Relaxed).max(1);
+                    self.phase.head_since.store(now, Relaxed);
+                }
+                if let Some(head) = awaited.request(buffer, limit)? {
+                    return Poll::Ready(Ok(Some(head)));
+                }
+            }
+            match ready!(poll_fill(stream, buffer, cx))? {
+                0 if buffer.is_empty() => return Poll::Ready(Ok(None)),
+                0 => return Poll::Ready(Err(Broken::Ended)),
+                _ => {}
+            }
+        }
+    }
+
+    /// The body of the request whose head was just read. If its client waits to be `invited`, it is when that body is
+    /// first read.
+    pub(super) fn receive(self: &Rc<Self>, framing: Framing, invited: bool) -> Body {
+        if framing == Framing::Length(0) {
+            return Body::default();
+        }
+        let wire = &mut *self.wire.borrow_mut();
+        wire.decoder = Decoder::new(framing);
+        wire.invitation = if invited { CONTINUE } else { b"" };
+        Body::from(Received {
+            line: Rc::clone(self),
+            ended: Cell::new(false),
+        })
+    }
+
+    /// Whether the client still waits to be asked for its body.
+    pub(super) fn awaits_invitation(&self) -> bool {
+        self.wire.borrow().invitation.len() == CONTINUE.len()
+    }
+
+    /// Nobody is invited any more: the response begins.
+    pub(super) fn answer(&self) {
+        let wire = &mut *self.wire.borrow_mut();
+        if wire.invitation.len() == CONTINUE.len() {
+            wire.invitation = b"";
+        }
+    }
+
+    /// Sends what can be sent of a response.
+    pub(super) fn poll_send(
+        &self,
+        sending: &mut Sending,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Unsendable>> {
+        let before = sending.written();
+        let sent = sending.poll(&mut self.wire.borrow_mut().stream, cx);
+        let stuck = &self.phase.stuck_since;
+        if !sending.is_stuck() {
+            stuck.store(0, Relaxed);
+        } else if sending.written() != before || stuck.load(Relaxed) == 0 {
+            stuck.store(self.tick.load(Relaxed).max(1), Relaxed);
+        }
+        sent
+    }
+
+    /// Whether the client has left, if it is time for a look.
+    pub(super) fn client_has_left(&self) -> bool {
+        let probe = &self.phase.probe;
+        let asked = probe.load(Relaxed) && probe.swap(false, Relaxed);
+        asked && self.wire.borrow_mut().stream.has_ended()
+    }
+
+    /// Whether the body of the request that was answered has been read, if need be now. If it has not come yet, there is
+    /// no telling where the next request begins.
+    pub(super) fn is_clear(&self) -> bool {
+        let wire = &mut *self.wire.borrow_mut();
+        while let Ok(Some(_)) = wire.decoder.decode(&mut wire.buffer) {}
+        if wire.buffer.is_empty() {
+            buffer::give(std::mem::take(&mut wire.buffer));
+        }
+        wire.decoder.is_done()
+    }
+
+    /// Says something in a few words.
+    pub(super) async fn say(&self, words: &[u8]) -> io::Result<()> {
+        let mut left = words;
+        poll_fn(|cx| {
+            let stream = &mut self.wire.borrow_mut().stream;
+            while !left.is_empty() {
+                let written = ready!(Pin::new(&mut *stream).poll_write(cx, left))?;
+                left = &left[written..];
+            }
+            Pin::new(stream).poll_flush(cx)
+        })
+        .await
+    }
+
+    /// Says goodbye, and waits a moment for a client that is still sending.
+    pub(super) async fn close(&self) -> io::Result<()> {
+        let end = poll_fn(|cx| Pin::new(&mut self.wire.borrow_mut().stream).poll_shutdown(cx));
+        end.await?;
+        let wire = &self.wire;
+        let sends = !wire.borrow().decoder.is_done() || !wire.borrow().buffer.is_empty();
+        if sends {
+            let _ = timeout(LINGER, poll_fn(|cx| wire.borrow_mut().poll_discard(cx))).await;
+        }
+        Ok(())
+    }
+
+    /// Lets the client see that it was broken off: by an end alone it could take what came for all of it.
+    pub(super) fn reset(&self) {
+        let wire = self.wire.borrow();
+        let _ = SockRef::from(wire.stream.socket()).set_linger(Some(Duration::ZERO));
+    }
+
+    /// What the connection comes down to, and what of it has been read; if nobody else has it.
+    pub(super) fn into_parts(self: Rc<Self>) -> Option<(BytesMut, Stream)> {
+        let wire = Rc::into_inner(self)?.wire.into_inner();
+        Some((wire.buffer, wire.stream))
+    }
+}
+
+impl Wire {
+    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            self.buffer.clear();
+            if !matches!(
+                ready!(poll_fill(&mut self.stream, &mut self.buffer, cx)),
+                Ok(1..)
+            ) {
+                return Poll::Ready(());
+            }
+        }
+    }
+
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        while !self.invitation.is_empty() {
+            let stream = Pin::new(&mut self.stream);
+            match ready!(stream.poll_write(cx, self.invitation)) {
+                Ok(written) => self.invitation = &self.invitation[written..],
+                Err(error) => return Poll::Ready(Some(Err(error.into()))),
+            }
+            // A few bytes: TLS may keep them until it is told.
+            let _ = Pin::new(&mut self.stream).poll_flush(cx);
+        }
+        self.decoder
+            .poll_frame(&mut self.stream, &mut self.buffer, cx)
+    }
+}
+
+impl Received {
+    /// The next frame.
+    pub fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        if self.ended.get() {
+            return Poll::Ready(None);
+        }
+        let wire = &mut *self.line.wire.borrow_mut();
+        let frame = ready!(wire.poll_frame(cx));
+        self.ended
+            .set(wire.decoder.is_done() || !matches!(frame, Some(Ok(_))));
+        Poll::Ready(frame)
+    }
+
+    /// It has come to its end.
+    pub fn is_end_stream(&self) -> bool {
+        self.ended.get()
+    }
+
+    /// How much is still to come.
+    pub fn size_hint(&self) -> SizeHint {
+        match self.ended.get() {
+            true => SizeHint::with_exact(0),
+            false => self.line.wire.borrow().decoder.size_hint(),
+        }
+    }
+}

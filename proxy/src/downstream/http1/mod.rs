@@ -1,0 +1,76 @@
+//! A downstream connection that speaks HTTP/1: one request after the other, each with its response.
+//!
+//! ```text
+//! Line --a head--> exchange: the stack, then its response --> Line, or a tunnel, or the end
+//! ```
+//!
+//! Between requests a connection is its socket and little else: buffers are lent, and what a request needs ends with it.
+
+mod exchange;
+mod line;
+
+use std::{future::poll_fn, rc::Rc};
+
+use bytes::BytesMut;
+use http::StatusCode;
+pub use line::Received;
+
+use self::{
+    exchange::{After, Exchange},
+    line::Line,
+};
+use super::Connection;
+use crate::{
+    http1::{Broken, Malformed, head::Awaited},
+    stack::Stack,
+    stream::Stream,
+};
+
+/// What the proxy itself answers to what is no request has what every answer of its has.
+const REFUSAL: &str = "server: outrigger\r\nproxy-status: outrigger; error=http_request_error\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+/// Serves a connection to its end; `first` was read of it before.
+///
+/// # Errors
+/// How it broke, if that was its client's doing.
+pub async fn serve(
+    stream: Stream,
+    first: BytesMut,
+    connection: &Rc<Connection>,
+    stack: &Rc<Stack>,
+) -> Result<(), Broken> {
+    let limit = connection.listener().config.max_header_bytes;
+    let mut line = Line::new(stream, first, connection);
+    loop {
+        let mut awaited = Awaited::default();
+        let head = match poll_fn(|cx| line.poll_head(&mut awaited, limit, cx)).await {
+            Ok(Some(head)) => head,
+            Ok(None) => return Ok(()),
+            Err(Broken::Malformed(malformed)) => {
+                Box::pin(refuse(&line, malformed)).await;
+                return Err(malformed.into());
+            }
+            Err(broken) => return Err(broken),
+        };
+        // Boxed: what a request needs goes when it is over.
+        let exchange = Box::pin(Exchange::serve(line, head, connection, stack));
+        match exchange.await? {
+            After::Next(next) => line = next,
+            After::End(line) => return Box::pin(line.close()).await.map_err(Broken::Io),
+            After::Gone => return Ok(()),
+        }
+    }
+}
+
+/// Says that what came is no request.
+async fn refuse(line: &Rc<Line>, malformed: Malformed) {
+    let status = match malformed {
+        Malformed::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    let reason = status.canonical_reason().unwrap_or_default();
+    let answer = format!("HTTP/1.1 {} {reason}\r\n{REFUSAL}", status.as_str());
+    // Who is gone need not be told.
+    let _ = line.say(answer.as_bytes()).await;
+    let _ = line.close().await;
+}
