@@ -43,7 +43,7 @@ fleet:
 	$(CARGO) build -q --release -p outrigger-control -p outrigger-bench
 	target/release/outrigger-bench control fleet --both --page
 
-## simulator: a mesh on a virtual clock, 1,000 seeds, into bench/SIMULATOR.md; half an hour
+## simulator: a mesh on a virtual clock, 1,000 seeds, into bench/SIMULATOR.md; an hour and a half of one core
 simulator:
 	$(CARGO) build -q --release -p outrigger-bench
 	target/release/outrigger-bench simulate --seeds 1000 --output bench/SIMULATOR.md
