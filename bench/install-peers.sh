@@ -12,7 +12,7 @@ missing=
 
 # Program and the package that it comes in. wrk and h2load are for cross-checks by hand.
 packages='
-nginx nginx-light
+nginx nginx-light libnginx-mod-stream
 haproxy haproxy
 valgrind valgrind
 perf linux-perf
@@ -30,10 +30,15 @@ asked() {
     [ -z "$only" ] || case " $only " in *" $1 "*) ;; *) return 1 ;; esac
 }
 
+# nginx carries TCP by a module that Debian has apart.
+complete() {
+    [ "$1" != nginx ] || [ -e /usr/lib/nginx/modules/ngx_stream_module.so ]
+}
+
 wanted() {
     echo "$packages" | while read -r program package; do
         [ -n "$program" ] && asked "$program" || continue
-        command -v "$program" >/dev/null || echo "$package"
+        command -v "$program" >/dev/null && complete "$program" || echo "$package"
     done
 }
 

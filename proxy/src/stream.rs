@@ -36,6 +36,14 @@ impl Stream {
         }
     }
 
+    /// Waits until there may be something to read. TLS may have it decrypted already.
+    pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => stream.poll_read_ready(cx),
+            Self::Tls(_) => Poll::Ready(Ok(())),
+        }
+    }
+
     /// Whether the peer has neither ended nor said anything, as far as is known. Asks the kernel only if that has news.
     pub fn is_quiet(&mut self) -> bool {
         match self {

@@ -9,7 +9,7 @@ if ! cargo fuzz --version >/dev/null 2>&1; then
 fi
 # The sanitizer flags want a nightly; a stable compiler takes them when told that it may.
 export RUSTC_BOOTSTRAP=1
-for target in client_hello config document grpc_health proxy_protocol retry_after route timeout trace xds; do
+for target in client_hello config document grpc_health http1 proxy_protocol retry_after route timeout trace xds; do
     # What is found lies outside the checked-in corpus; the best of it is worth adding by hand.
     mkdir -p "target/found/$target"
     cargo fuzz run --fuzz-dir . "$target" "target/found/$target" "corpus/$target" -- -max_total_time="$seconds" -max_len=4096

@@ -59,3 +59,8 @@ fn any_first_bytes_are_told_apart_and_the_name_is_the_one_that_rustls_finds() {
 fn any_header_of_the_proxy_protocol_is_read_or_refused() {
     fuzz::mutations(&corpus("proxy_protocol"), 20_000, fuzz::proxy_protocol);
 }
+
+#[test]
+fn any_request_is_passed_on_as_one_message_or_refused() {
+    fuzz::mutations(&corpus("http1"), 20_000, fuzz::http1);
+}

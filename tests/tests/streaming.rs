@@ -357,3 +357,40 @@ async fn an_early_response_to_an_unfinished_upload_arrives() {
     .await;
     assert_eq!(response.unwrap().status(), 403);
 }
+
+#[tokio::test]
+async fn an_upload_goes_on_while_nobody_reads_its_response() {
+    let uploaded = Arc::new(AtomicU64::new(0));
+    let count = uploaded.clone();
+    let endpoint = RawEndpoint::serve(move |mut raw: Raw, _| {
+        let count = count.clone();
+        async move {
+            raw.read_head().await;
+            raw.write(format!("HTTP/1.1 200 OK\r\n{ENDLESS}")).await;
+            write_until_it_stalls(&mut raw).await;
+            loop {
+                let more = raw.read_some().await.len() as u64;
+                count.fetch_add(more, Relaxed);
+                if more == 0 {
+                    return;
+                }
+            }
+        }
+    })
+    .await;
+    let proxy = Proxy::start(Table::to([&endpoint])).await;
+    let mut raw = Raw::connect(proxy.address).await;
+    let length = 16 * MIB;
+    raw.write(format!(
+        "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n"
+    ))
+    .await;
+    let piece = vec![b'x'; MIB as usize];
+    for _ in 0..16 {
+        within("a piece is taken", raw.write(&piece)).await;
+    }
+    eventually("all of it arrives", async || {
+        uploaded.load(Relaxed) == length
+    })
+    .await;
+}

@@ -49,8 +49,10 @@ pub use wait::Wait;
 
 /// A request as it came.
 pub struct Arrived {
-    /// What was asked.
-    pub request: Request<Body>,
+    /// Its head.
+    pub head: Parts,
+    /// Its body.
+    pub body: Body,
     /// Its client's side of a protocol switch, should it come to one.
     pub upgrade: Option<OnUpgrade>,
     /// Why it is not clear where it ends, if so.
@@ -64,8 +66,10 @@ impl Arrived {
             Method::CONNECT => request.extensions_mut().remove().map(OnUpgrade::Http2),
             _ => None,
         };
+        let (head, body) = request.into_parts();
         Self {
-            request: request.map(Body::from),
+            head,
+            body: Body::from(body),
             upgrade,
             doubt: None,
         }
@@ -153,7 +157,12 @@ pub struct Call {
 impl Call {
     /// Takes up a request.
     pub fn new(arrived: Arrived, connection: Rc<Connection>, worker: Rc<Worker>) -> Box<Self> {
-        let (head, body) = arrived.request.into_parts();
+        let Arrived {
+            head,
+            body,
+            upgrade,
+            doubt,
+        } = arrived;
         connection.begin();
         let listener = connection.listener();
         let survey = Survey::of(&head.headers);
@@ -174,7 +183,7 @@ impl Call {
             trail: traced.then(Box::default),
             client: connection.peer.ip(),
             survey,
-            doubt: arrived.doubt,
+            doubt,
             trailers: false,
             head,
             body,
@@ -195,7 +204,7 @@ impl Call {
             probe: false,
             attempts: 0,
             tried: SmallVec::new(),
-            upgrade: arrived.upgrade,
+            upgrade,
             tunnel: None,
             idle: None,
             given: None,

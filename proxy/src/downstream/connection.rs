@@ -61,6 +61,8 @@ pub struct Connection {
     quiet_since: Cell<u64>,
     /// Since when its server has been waited for to speak first, in microseconds; 0: it is not.
     server_since: Cell<u64>,
+    /// It has been quiet for a tick at least.
+    rests: Cell<bool>,
     /// Since when it has been draining, in microseconds.
     draining_since: Cell<u64>,
     order: Cell<Order>,
@@ -91,6 +93,7 @@ impl Connection {
             phase,
             quiet_since: Cell::new(now),
             server_since: Cell::new(0),
+            rests: Cell::new(false),
             draining_since: Cell::new(0),
             order: Cell::new(Order::Serve),
             waker: RefCell::new(None),
@@ -184,6 +187,12 @@ impl Connection {
             .in_flight
             .store(self.phase.in_flight.load(Relaxed) + 1, Relaxed);
         self.phase.head_since.store(0, Relaxed);
+        self.rests.set(false);
+    }
+
+    /// Whether what it needs for requests may go until the next: none has come for a while.
+    pub(super) fn may_rest(&self) -> bool {
+        self.rests.get() && self.phase.head_since.load(Relaxed) == 0
     }
 
     /// Its worker's clock as of its last tick.
@@ -243,6 +252,9 @@ impl Connection {
             self.check_rest(now.saturating_sub(self.server_since.get()));
         } else if now.saturating_sub(self.quiet_since.get()) > clock::micros(config.idle_timeout) {
             self.drain();
+        } else if head_since == 0 && !self.rests.get() && now > self.quiet_since.get() {
+            self.rests.set(true);
+            self.wake();
         }
     }
 

@@ -5,18 +5,22 @@ use std::{
     cell::RefCell,
     io,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::BytesMut;
-use tokio::io::AsyncRead;
 use tokio_util::io::poll_read_buf;
 
-/// Room for nearly every head, and what a small body needs.
-const SIZE: usize = 8 * 1024;
+use crate::stream::Stream;
 
-/// Of a body that comes faster than it is read: fewer system calls, and what a stalled download holds.
-const LARGE: usize = 64 * 1024;
+/// Room for nearly every head, and what a small body needs.
+pub const SIZE: usize = 8 * 1024;
+
+/// Of a body that comes faster than that: fewer system calls, and what a stalled download holds.
+pub const LARGE: usize = 64 * 1024;
+
+/// A read into less is hardly worth it.
+const LEAST: usize = 1024;
 
 /// More are given up.
 const KEPT: usize = 64;
@@ -43,6 +47,10 @@ pub fn give(mut buffer: BytesMut) {
         return;
     }
     buffer.clear();
+    // Large ones are few, and for the moment.
+    if buffer.try_reclaim(SIZE + 1) {
+        return;
+    }
     SPARE.with_borrow_mut(|spare| {
         if spare.len() < KEPT {
             spare.push(buffer);
@@ -50,16 +58,26 @@ pub fn give(mut buffer: BytesMut) {
     });
 }
 
-/// Reads what is there behind what is in `buffer`, which has no room of its own before: how many bytes, 0 at the end.
-pub fn poll_fill<S: AsyncRead + Unpin>(
-    stream: &mut S,
+/// Reads what is there behind what is in `buffer`, with `room` for so much if it has none: how many bytes, 0 at the end.
+pub fn poll_fill(
+    stream: &mut Stream,
     buffer: &mut BytesMut,
+    room: usize,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
-    if buffer.is_empty() && !buffer.try_reclaim(1) {
-        *buffer = take();
-    } else if buffer.len() == buffer.capacity() {
-        buffer.reserve(buffer.len().clamp(SIZE, LARGE));
+    if !buffer.is_empty() {
+        if buffer.capacity() - buffer.len() < LEAST {
+            buffer.reserve(room);
+        }
+    } else if buffer.capacity() < room {
+        // What is not there needs no room.
+        ready!(stream.poll_readable(cx))?;
+        if !buffer.try_reclaim(room) {
+            *buffer = match room {
+                SIZE => take(),
+                room => BytesMut::with_capacity(room),
+            };
+        }
     }
     let read = poll_read_buf(Pin::new(stream), cx, buffer);
     if read.is_pending() && buffer.is_empty() {

@@ -4,13 +4,24 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Frame, SizeHint};
-use tokio::io::AsyncRead;
 
-use super::{Broken, Framing, Malformed, buffer::poll_fill, chunked::Chunked};
+use super::{
+    Broken, Framing, Malformed,
+    buffer::{LARGE, SIZE, poll_fill},
+    chunked::Chunked,
+};
+use crate::stream::Stream;
 
 /// Takes a body out of the bytes that come.
 #[derive(Debug)]
-pub enum Decoder {
+pub struct Decoder {
+    body: Body,
+    /// How much is read at once: more of a body that comes fast.
+    room: usize,
+}
+
+#[derive(Debug)]
+enum Body {
     /// So many bytes are still to come.
     Length(u64),
     /// Chunks are.
@@ -22,11 +33,12 @@ pub enum Decoder {
 impl Decoder {
     /// For a body of this framing.
     pub fn new(framing: Framing) -> Self {
-        match framing {
-            Framing::Length(length) => Self::Length(length),
-            Framing::Chunked => Self::Chunked(Chunked::default()),
-            Framing::Close => Self::Close,
-        }
+        let body = match framing {
+            Framing::Length(length) => Body::Length(length),
+            Framing::Chunked => Body::Chunked(Chunked::default()),
+            Framing::Close => Body::Close,
+        };
+        Self { body, room: SIZE }
     }
 
     /// The next frame of what is in `buffer`; `None`: more is needed, or it is done.
@@ -34,24 +46,24 @@ impl Decoder {
     /// # Errors
     /// When it is not framed as it should be.
     pub fn decode(&mut self, buffer: &mut BytesMut) -> Result<Option<Frame<Bytes>>, Malformed> {
-        match self {
-            Self::Chunked(chunked) => chunked.decode(buffer),
-            Self::Length(0) => Ok(None),
+        match &mut self.body {
+            Body::Chunked(chunked) => chunked.decode(buffer),
+            Body::Length(0) => Ok(None),
             _ if buffer.is_empty() => Ok(None),
-            Self::Length(left) => {
+            Body::Length(left) => {
                 let here =
                     usize::try_from(*left).map_or(buffer.len(), |left| left.min(buffer.len()));
                 *left -= here as u64;
                 Ok(Some(Frame::data(buffer.split_to(here).freeze())))
             }
-            Self::Close => Ok(Some(Frame::data(buffer.split().freeze()))),
+            Body::Close => Ok(Some(Frame::data(buffer.split().freeze()))),
         }
     }
 
     /// The next frame, for which `stream` is read behind `buffer` if need be.
-    pub fn poll_frame<S: AsyncRead + Unpin>(
+    pub fn poll_frame(
         &mut self,
-        stream: &mut S,
+        stream: &mut Stream,
         buffer: &mut BytesMut,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
@@ -62,9 +74,10 @@ impl Decoder {
                 Ok(None) => {}
                 Err(malformed) => return Poll::Ready(Some(Err(malformed.into()))),
             }
-            match ready!(poll_fill(stream, buffer, cx)) {
-                Ok(0) if matches!(self, Self::Close) => return Poll::Ready(None),
+            match ready!(poll_fill(stream, buffer, self.room, cx)) {
+                Ok(0) if matches!(self.body, Body::Close) => return Poll::Ready(None),
                 Ok(0) => return Poll::Ready(Some(Err(Broken::Ended))),
+                Ok(read) if read >= self.room => self.room = (self.room * 2).min(LARGE),
                 Ok(_) => {}
                 Err(error) => return Poll::Ready(Some(Err(error.into()))),
             }
@@ -73,18 +86,18 @@ impl Decoder {
 
     /// The body has been read to its end, as far as its own bytes say.
     pub fn is_done(&self) -> bool {
-        match self {
-            Self::Length(left) => *left == 0,
-            Self::Chunked(chunked) => chunked.is_done(),
-            Self::Close => false,
+        match &self.body {
+            Body::Length(left) => *left == 0,
+            Body::Chunked(chunked) => chunked.is_done(),
+            Body::Close => false,
         }
     }
 
     /// How much is still to come.
     pub fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Length(left) => SizeHint::with_exact(*left),
-            Self::Chunked(_) | Self::Close => SizeHint::default(),
+        match &self.body {
+            Body::Length(left) => SizeHint::with_exact(*left),
+            Body::Chunked(_) | Body::Close => SizeHint::default(),
         }
     }
 }

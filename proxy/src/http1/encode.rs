@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header, request, response};
 use hyper::ext::ReasonPhrase;
 
-use super::{Framing, Outgoing, date};
+use super::{Framing, Outgoing, date, head::Noted};
 
 /// A body, written.
 #[derive(Debug)]
@@ -59,12 +59,13 @@ pub enum Lasting {
     No,
 }
 
-/// Writes the head of a response. Its body is framed so; `None`: it has none, whatever its headers say. Whether the
+/// Writes the head of a response, at about `tick` of the clock, in microseconds. Its body is framed so; `None`: it has none, whatever its headers say. Whether the
 /// connection lasts: the headers may have more to say of that.
 pub fn response(
     head: &response::Parts,
     framing: Option<Framing>,
     lasting: Lasting,
+    tick: u64,
     out: &mut BytesMut,
 ) -> Lasting {
     out.reserve(HEAD);
@@ -88,7 +89,7 @@ pub fn response(
     );
     let said = fields(&head.headers, framing.is_some(), out);
     if !said.date {
-        date::with(|date| put(out, &[b"date: ", date, b"\r\n"]));
+        date::with(tick, |date| put(out, &[b"date: ", date, b"\r\n"]));
     }
     if let Some(framing) = framing {
         framed(framing, out);
@@ -107,7 +108,10 @@ pub fn response(
 }
 
 /// Whether the connection outlives a message with these headers, as far as they say (RFC 9112, 9.3).
-pub fn persists(version: Version, headers: &HeaderMap) -> bool {
+pub fn persists(version: Version, noted: Noted, headers: &HeaderMap) -> bool {
+    if !noted.connection {
+        return version > Version::HTTP_10;
+    }
     let lines = headers.get_all(header::CONNECTION);
     let says = |what| lines.iter().any(|line| has_token(line, what));
     match version {

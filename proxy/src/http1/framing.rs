@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 
-use super::Malformed;
+use super::{Malformed, head::Noted};
 
 /// How a body is delimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,30 +20,28 @@ impl Framing {
     ///
     /// # Errors
     /// When two readers could disagree (RFC 9112, 6.1), or it is none that we know.
-    pub fn of_request(version: Version, headers: &mut HeaderMap) -> Result<Self, Malformed> {
-        if !headers.contains_key(header::TRANSFER_ENCODING) {
-            return Ok(Self::Length(length(headers)?.unwrap_or(0)));
+    pub fn of_request(
+        version: Version,
+        noted: Noted,
+        headers: &mut HeaderMap,
+    ) -> Result<Self, Malformed> {
+        match (noted.codings, noted.lengths) {
+            (0, 0) => return Ok(Self::Length(0)),
+            (0, _) => return Ok(Self::Length(length(headers)?)),
+            _ => {}
         }
         if version < Version::HTTP_11 {
             return Err(Malformed::Framing("transfer-encoding in HTTP/1.0"));
         }
-        if headers.contains_key(header::CONTENT_LENGTH) {
+        if noted.lengths > 0 {
             return Err(Malformed::Framing(
                 "both transfer-encoding and content-length",
             ));
         }
-        match chunked(headers) {
-            true => Ok(Self::Chunked),
-            false
-                if headers
-                    .get_all(header::TRANSFER_ENCODING)
-                    .iter()
-                    .nth(1)
-                    .is_some() =>
-            {
-                Err(Malformed::Framing("more than one transfer-encoding"))
-            }
-            false => Err(Malformed::Coding),
+        match noted.codings {
+            1 if is_chunked(headers) => Ok(Self::Chunked),
+            1 => Err(Malformed::Coding),
+            _ => Err(Malformed::Framing("more than one transfer-encoding")),
         }
     }
 
@@ -55,6 +53,7 @@ impl Framing {
         method: &Method,
         status: StatusCode,
         version: Version,
+        noted: Noted,
         headers: &mut HeaderMap,
     ) -> Result<Self, Malformed> {
         if *method == Method::HEAD
@@ -64,25 +63,26 @@ impl Framing {
         {
             return Ok(Self::Length(0));
         }
-        if headers.contains_key(header::TRANSFER_ENCODING) {
-            if version < Version::HTTP_11 {
-                return Err(Malformed::Framing("transfer-encoding in HTTP/1.0"));
-            }
-            if !chunked(headers) {
-                return Err(Malformed::Framing("a transfer coding other than chunked"));
-            }
-            // It has no meaning beside the other, and must not reach a reader for whom it has (RFC 9112, 6.3).
-            headers.remove(header::CONTENT_LENGTH);
-            return Ok(Self::Chunked);
+        match (noted.codings, noted.lengths) {
+            (0, 0) => return Ok(Self::Close),
+            (0, _) => return Ok(Self::Length(length(headers)?)),
+            _ => {}
         }
-        Ok(length(headers)?.map_or(Self::Close, Self::Length))
+        if version < Version::HTTP_11 {
+            return Err(Malformed::Framing("transfer-encoding in HTTP/1.0"));
+        }
+        if noted.codings > 1 || !is_chunked(headers) {
+            return Err(Malformed::Coding);
+        }
+        // It has no meaning beside the other, and must not reach a reader for whom it has (RFC 9112, 6.3).
+        headers.remove(header::CONTENT_LENGTH);
+        Ok(Self::Chunked)
     }
 }
 
-/// Whether `chunked` is the one and only transfer coding.
-fn chunked(headers: &HeaderMap) -> bool {
-    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
-    let coding = codings.next().filter(|_| codings.next().is_none());
+/// Whether `chunked` is what the transfer coding says.
+fn is_chunked(headers: &HeaderMap) -> bool {
+    let coding = headers.get(header::TRANSFER_ENCODING);
     coding.is_some_and(|coding| {
         coding
             .as_bytes()
@@ -92,16 +92,13 @@ fn chunked(headers: &HeaderMap) -> bool {
 }
 
 /// What content-length says. Said several times over it must be the same, and is left once.
-pub fn length(headers: &mut HeaderMap) -> Result<Option<u64>, Malformed> {
+fn length(headers: &mut HeaderMap) -> Result<u64, Malformed> {
     const BAD: Malformed = Malformed::Framing("content-length");
     let mut said = headers.get_all(header::CONTENT_LENGTH).iter();
-    let Some(first) = said.next() else {
-        return Ok(None);
-    };
-    if let Some(length) = digits(first.as_bytes())
+    if let Some(length) = said.next().and_then(|first| digits(first.as_bytes()))
         && said.next().is_none()
     {
-        return Ok(Some(length));
+        return Ok(length);
     }
     let mut only = None;
     for said in headers.get_all(header::CONTENT_LENGTH) {
@@ -114,7 +111,7 @@ pub fn length(headers: &mut HeaderMap) -> Result<Option<u64>, Malformed> {
     }
     let length = only.ok_or(BAD)?;
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    Ok(Some(length))
+    Ok(length)
 }
 
 /// A number of digits alone: no sign, no blank, none that is too large.
@@ -131,17 +128,27 @@ fn digits(bytes: &[u8]) -> Option<u64> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use http::HeaderName;
+
     use super::*;
 
     fn of(
         lines: &[(&'static str, &'static str)],
     ) -> Result<(Framing, Option<HeaderValue>), Malformed> {
         let mut headers = HeaderMap::new();
+        let mut noted = Noted::default();
         for (name, value) in lines {
-            headers.append(*name, HeaderValue::from_static(value));
+            let name = HeaderName::from_static(name);
+            noted.note(&name);
+            headers.append(name, HeaderValue::from_static(value));
         }
-        let framing =
-            Framing::of_response(&Method::GET, StatusCode::OK, Version::HTTP_11, &mut headers)?;
+        let framing = Framing::of_response(
+            &Method::GET,
+            StatusCode::OK,
+            Version::HTTP_11,
+            noted,
+            &mut headers,
+        )?;
         Ok((framing, headers.remove(header::CONTENT_LENGTH)))
     }
 
@@ -190,7 +197,13 @@ mod tests {
             (Method::GET, StatusCode::NOT_MODIFIED),
             (Method::GET, StatusCode::CONTINUE),
         ] {
-            let framing = Framing::of_response(&method, status, Version::HTTP_11, &mut lines());
+            let framing = Framing::of_response(
+                &method,
+                status,
+                Version::HTTP_11,
+                Noted::default(),
+                &mut lines(),
+            );
             assert_eq!(framing, Ok(Framing::Length(0)), "{method} {status}");
         }
     }

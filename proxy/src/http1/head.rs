@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use bytes::{Bytes, BytesMut};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
-    request, response,
+    header, request, response,
 };
 use httparse::{Error, ParserConfig, Status};
 use hyper::ext::ReasonPhrase;
@@ -27,6 +27,36 @@ pub struct Awaited {
     seen: usize,
 }
 
+/// Which of the headers that matter to the connection are there. Noted as they are read: to ask a map for what is mostly
+/// absent costs a hash each.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Noted {
+    /// How many lines of transfer-encoding.
+    pub codings: u8,
+    /// How many lines of content-length.
+    pub lengths: u8,
+    /// Any connection.
+    pub connection: bool,
+    /// Any upgrade.
+    pub upgrade: bool,
+    /// Any expect.
+    pub expect: bool,
+}
+
+impl Noted {
+    /// Of one more of them.
+    pub(super) fn note(&mut self, name: &HeaderName) {
+        match *name {
+            header::TRANSFER_ENCODING => self.codings = self.codings.saturating_add(1),
+            header::CONTENT_LENGTH => self.lengths = self.lengths.saturating_add(1),
+            header::CONNECTION => self.connection = true,
+            header::UPGRADE => self.upgrade = true,
+            header::EXPECT => self.expect = true,
+            _ => {}
+        }
+    }
+}
+
 /// Where a header stands among the bytes of its head.
 struct Field {
     name: (usize, usize),
@@ -44,7 +74,7 @@ impl Awaited {
         &mut self,
         buffer: &mut BytesMut,
         limit: usize,
-    ) -> Result<Option<response::Parts>, Malformed> {
+    ) -> Result<Option<(response::Parts, Noted)>, Malformed> {
         if !self.may_be_whole(buffer) {
             return self.more(buffer, limit);
         }
@@ -70,8 +100,8 @@ impl Awaited {
             head.extensions.insert(reason);
         }
         let fields = places(parsed.headers, buffer);
-        head.headers = map(&buffer.split_to(len).freeze(), &fields)?;
-        Ok(Some(head))
+        let noted = read(&buffer.split_to(len).freeze(), &fields, &mut head.headers)?;
+        Ok(Some((head, noted)))
     }
 
     /// The head of a request, taken out of `buffer` once it is whole there.
@@ -82,7 +112,7 @@ impl Awaited {
         &mut self,
         buffer: &mut BytesMut,
         limit: usize,
-    ) -> Result<Option<request::Parts>, Malformed> {
+    ) -> Result<Option<(request::Parts, Noted)>, Malformed> {
         if !self.may_be_whole(buffer) {
             return self.more(buffer, limit);
         }
@@ -112,8 +142,8 @@ impl Awaited {
         if named != (head.method == Method::CONNECT) {
             return Err(Malformed::Head("target"));
         }
-        head.headers = map(&bytes, &fields)?;
-        Ok(Some(head))
+        let noted = read(&bytes, &fields, &mut head.headers)?;
+        Ok(Some((head, noted)))
     }
 
     /// Whether it makes sense to look at all of it: what comes byte by byte is looked at once, not once a byte.
@@ -174,18 +204,19 @@ fn place(part: &[u8], bytes: &[u8]) -> (usize, usize) {
     }
 }
 
-/// The headers of the head `bytes`, whose memory they share.
-fn map(bytes: &Bytes, fields: &[Field]) -> Result<HeaderMap, Malformed> {
-    let mut headers = HeaderMap::with_capacity(fields.len() + MORE);
+/// Reads the headers of the head `bytes`, whose memory they share.
+fn read(bytes: &Bytes, fields: &[Field], headers: &mut HeaderMap) -> Result<Noted, Malformed> {
+    headers.reserve(fields.len() + MORE);
+    let mut noted = Noted::default();
     for Field { name, value } in fields {
         let name = HeaderName::from_bytes(&bytes[name.0..name.1]);
+        let name = name.map_err(|_| Malformed::Head("the name of a header"))?;
         let value = HeaderValue::from_maybe_shared(bytes.slice(value.0..value.1));
-        headers.append(
-            name.map_err(|_| Malformed::Head("the name of a header"))?,
-            value.map_err(|_| Malformed::Head("the value of a header"))?,
-        );
+        let value = value.map_err(|_| Malformed::Head("the value of a header"))?;
+        noted.note(&name);
+        headers.append(name, value);
     }
-    Ok(headers)
+    Ok(noted)
 }
 
 #[cfg(test)]
@@ -199,11 +230,11 @@ mod tests {
         b"HTTP/1.1 200 Fine\r\nContent-Length: 3\r\nset-cookie: a\r\nSet-Cookie:  b \r\n\r\nabc";
 
     /// What is read of `bytes` that come in pieces of `step`, and what is left over.
-    fn read(bytes: &[u8], step: usize) -> Result<(response::Parts, BytesMut), Malformed> {
+    fn come(bytes: &[u8], step: usize) -> Result<(response::Parts, BytesMut), Malformed> {
         let (mut awaited, mut buffer) = (Awaited::default(), BytesMut::new());
         for piece in bytes.chunks(step) {
             buffer.extend_from_slice(piece);
-            if let Some(head) = awaited.response(&mut buffer, 1024)? {
+            if let Some((head, _)) = awaited.response(&mut buffer, 1024)? {
                 return Ok((head, buffer));
             }
         }
@@ -213,7 +244,7 @@ mod tests {
     #[test]
     fn a_head_is_read_wherever_the_reads_cut() {
         for step in 1..HEAD.len() {
-            let (head, rest) = read(HEAD, step).unwrap();
+            let (head, rest) = come(HEAD, step).unwrap();
             assert_eq!(
                 (head.status, head.version),
                 (StatusCode::OK, Version::HTTP_11)
@@ -242,7 +273,7 @@ mod tests {
             "HTTP/1.1 200 OK\r\n: x\r\n\r\n",
         ] {
             assert!(
-                matches!(read(bad.as_bytes(), 64), Err(Malformed::Head(_))),
+                matches!(come(bad.as_bytes(), 64), Err(Malformed::Head(_))),
                 "{bad:?}"
             );
         }
@@ -253,12 +284,12 @@ mod tests {
         let long = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "x".repeat(1024));
         for step in [1, 100, 2000] {
             assert_eq!(
-                read(long.as_bytes(), step).unwrap_err(),
+                come(long.as_bytes(), step).unwrap_err(),
                 Malformed::TooLarge
             );
         }
         let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "x:\r\n".repeat(MOST + 1));
-        assert_eq!(read(many.as_bytes(), 64).unwrap_err(), Malformed::TooLarge);
+        assert_eq!(come(many.as_bytes(), 64).unwrap_err(), Malformed::TooLarge);
     }
 
     proptest! {
@@ -266,8 +297,8 @@ mod tests {
         fn nothing_panics(bytes in proptest::collection::vec(prop_oneof![
             Just(b'\r'), Just(b'\n'), Just(b':'), Just(b' '), any::<u8>()
         ], 0..100), step in 1..20_usize) {
-            let _ = read(&bytes, step);
-            let _ = read(&[b"HTTP/1.1 200 OK\r\n", &bytes[..]].concat(), step);
+            let _ = come(&bytes, step);
+            let _ = come(&[b"HTTP/1.1 200 OK\r\n", &bytes[..]].concat(), step);
         }
     }
 }

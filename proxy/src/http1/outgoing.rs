@@ -92,6 +92,10 @@ impl Outgoing {
         written -= front;
         let data = written.min(self.data.len());
         self.data.advance(data);
+        if self.data.is_empty() {
+            // It would hold the whole buffer that it was read into.
+            self.data = Bytes::new();
+        }
         written -= data;
         self.back = self.back.get(written..).unwrap_or_default();
     }

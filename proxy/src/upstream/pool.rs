@@ -281,9 +281,9 @@ impl Pool {
         }
     }
 
-    /// Takes an HTTP/1 connection back after its response ended. `now` in microseconds.
-    pub fn give_back(&self, mut connection: Box<http1::Connection>, now: u64) {
-        connection.rest(now);
+    /// Takes an HTTP/1 connection back after its response ended.
+    pub fn give_back(&self, mut connection: Box<http1::Connection>) {
+        connection.rest();
         let cluster = self.cluster.borrow();
         match cluster.limits.connections.idle(self.place_of(&connection)) {
             Idle::Keep => self.http1.put(connection, cluster.config.pool.max_idle),

@@ -3,7 +3,7 @@
 use std::{future::poll_fn, rc::Rc, task::Poll};
 
 use bytes::BytesMut;
-use http::{Method, Request, Response, StatusCode, Version, header, request};
+use http::{Method, Response, StatusCode, Version, header, request};
 use http_body::Body as _;
 use tokio::sync::oneshot;
 
@@ -20,6 +20,7 @@ use crate::{
     http1::{
         Broken, Framing, Sending, Unsendable,
         encode::{self, Lasting, has_token, persists},
+        head::Noted,
     },
     stack::Stack,
 };
@@ -48,7 +49,7 @@ impl Exchange {
     /// Serves the request with this head.
     pub(super) async fn serve(
         line: Rc<Line>,
-        head: request::Parts,
+        head: (request::Parts, Noted),
         connection: &Rc<Connection>,
         stack: &Rc<Stack>,
     ) -> Result<After, Broken> {
@@ -67,17 +68,18 @@ impl Exchange {
         }
     }
 
-    fn begin(line: &Rc<Line>, mut head: request::Parts) -> (Self, Arrived) {
-        let framing = Framing::of_request(head.version, &mut head.headers);
-        let lasts = framing.is_ok() && persists(head.version, &head.headers);
+    fn begin(line: &Rc<Line>, (mut head, noted): (request::Parts, Noted)) -> (Self, Arrived) {
+        let framing = Framing::of_request(head.version, noted, &mut head.headers);
+        let lasts = framing.is_ok() && persists(head.version, noted, &head.headers);
         let (body, doubt) = match framing {
             Ok(framing) => {
-                let invited = framing != Framing::Length(0) && expects_invitation(&head);
+                let invited =
+                    framing != Framing::Length(0) && noted.expect && expects_invitation(&head);
                 (line.receive(framing, invited), None)
             }
             Err(doubt) => (Body::default(), Some(doubt)),
         };
-        let (switch, upgrade) = match may_switch(&head) {
+        let (switch, upgrade) = match may_switch(&head, noted) {
             true => {
                 let (give, take) = oneshot::channel();
                 (Some(give), Some(OnUpgrade::Http1(take)))
@@ -91,7 +93,8 @@ impl Exchange {
             switch,
         };
         let arrived = Arrived {
-            request: Request::from_parts(head, body),
+            head,
+            body,
             upgrade,
             doubt,
         };
@@ -114,10 +117,10 @@ impl Exchange {
             false => Lasting::No,
         };
         line.answer();
-        let mut bytes = BytesMut::new();
+        let (tick, mut bytes) = (line.tick(), BytesMut::new());
         let lasting = match switches {
-            true => encode::response(&head, None, Lasting::Yes, &mut bytes),
-            false => encode::response(&head, framing, lasting, &mut bytes),
+            true => encode::response(&head, None, Lasting::Yes, tick, &mut bytes),
+            false => encode::response(&head, framing, lasting, tick, &mut bytes),
         };
         drop(head);
         let (sent, unsent) = match framing {
@@ -185,11 +188,10 @@ fn expects_invitation(head: &request::Parts) -> bool {
 }
 
 /// Whether the client would go on with another protocol.
-fn may_switch(head: &request::Parts) -> bool {
+fn may_switch(head: &request::Parts, noted: Noted) -> bool {
     let asks = || {
         let connection = head.headers.get_all(header::CONNECTION);
-        head.headers.contains_key(header::UPGRADE)
-            && connection.iter().any(|value| has_token(value, "upgrade"))
+        noted.upgrade && connection.iter().any(|value| has_token(value, "upgrade"))
     };
     head.method == Method::CONNECT || (head.version == Version::HTTP_11 && asks())
 }

@@ -25,8 +25,8 @@ use crate::{
     body::Body,
     http1::{
         Broken, Decoder, Framing, Sending, Unsendable,
-        buffer::{self, poll_fill},
-        head::Awaited,
+        buffer::{self, SIZE, poll_fill},
+        head::{Awaited, Noted},
     },
     stream::Stream,
 };
@@ -82,7 +82,7 @@ impl Line {
         awaited: &mut Awaited,
         limit: usize,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Option<request::Parts>, Broken>> {
+    ) -> Poll<Result<Option<(request::Parts, Noted)>, Broken>> {
         let Wire { stream, buffer, .. } = &mut *self.wire.borrow_mut();
         loop {
             if !buffer.is_empty() {
@@ -94,12 +94,17 @@ impl Line {
                     return Poll::Ready(Ok(Some(head)));
                 }
             }
-            match ready!(poll_fill(stream, buffer, cx))? {
+            match ready!(poll_fill(stream, buffer, SIZE, cx))? {
                 0 if buffer.is_empty() => return Poll::Ready(Ok(None)),
                 0 => return Poll::Ready(Err(Broken::Ended)),
                 _ => {}
             }
         }
+    }
+
+    /// Waits for more bytes, and holds nothing for them.
+    pub(super) fn poll_stirs(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.wire.borrow().stream.socket().poll_read_ready(cx)
     }
 
     /// The body of the request whose head was just read. If its client waits to be `invited`, it is when that body is
@@ -115,6 +120,11 @@ impl Line {
             line: Rc::clone(self),
             ended: Cell::new(false),
         })
+    }
+
+    /// The worker's clock as of its last tick, in microseconds.
+    pub(super) fn tick(&self) -> u64 {
+        self.tick.load(Relaxed)
     }
 
     /// Whether the client still waits to be asked for its body.
@@ -209,7 +219,7 @@ impl Wire {
         loop {
             self.buffer.clear();
             if !matches!(
-                ready!(poll_fill(&mut self.stream, &mut self.buffer, cx)),
+                ready!(poll_fill(&mut self.stream, &mut self.buffer, SIZE, cx)),
                 Ok(1..)
             ) {
                 return Poll::Ready(());

@@ -9,7 +9,7 @@
 mod exchange;
 mod line;
 
-use std::{future::poll_fn, rc::Rc};
+use std::{future::poll_fn, rc::Rc, task::Poll};
 
 use bytes::BytesMut;
 use http::StatusCode;
@@ -39,25 +39,45 @@ pub async fn serve(
     connection: &Rc<Connection>,
     stack: &Rc<Stack>,
 ) -> Result<(), Broken> {
-    let limit = connection.listener().config.max_header_bytes;
     let mut line = Line::new(stream, first, connection);
+    // Boxed: what requests need goes when none has come for a while.
+    while let Some(resting) = Box::pin(busy(line, connection, stack)).await? {
+        line = resting;
+        poll_fn(|cx| line.poll_stirs(cx)).await?;
+    }
+    Ok(())
+}
+
+/// Serves requests until none comes for a while; `None`: the connection has ended.
+async fn busy(
+    mut line: Rc<Line>,
+    connection: &Rc<Connection>,
+    stack: &Rc<Stack>,
+) -> Result<Option<Rc<Line>>, Broken> {
+    let limit = connection.listener().config.max_header_bytes;
     loop {
         let mut awaited = Awaited::default();
-        let head = match poll_fn(|cx| line.poll_head(&mut awaited, limit, cx)).await {
-            Ok(Some(head)) => head,
-            Ok(None) => return Ok(()),
-            Err(Broken::Malformed(malformed)) => {
-                Box::pin(refuse(&line, malformed)).await;
+        let head = poll_fn(|cx| match line.poll_head(&mut awaited, limit, cx) {
+            Poll::Pending if connection.may_rest() => Poll::Ready(None),
+            head => head.map(Some),
+        });
+        let head = match head.await {
+            Some(Ok(Some(head))) => head,
+            Some(Ok(None)) => return Ok(None),
+            Some(Err(Broken::Malformed(malformed))) => {
+                refuse(&line, malformed).await;
                 return Err(malformed.into());
             }
-            Err(broken) => return Err(broken),
+            Some(Err(broken)) => return Err(broken),
+            None => return Ok(Some(line)),
         };
-        // Boxed: what a request needs goes when it is over.
-        let exchange = Box::pin(Exchange::serve(line, head, connection, stack));
-        match exchange.await? {
+        match Exchange::serve(line, head, connection, stack).await? {
             After::Next(next) => line = next,
-            After::End(line) => return Box::pin(line.close()).await.map_err(Broken::Io),
-            After::Gone => return Ok(()),
+            After::End(line) => {
+                line.close().await?;
+                return Ok(None);
+            }
+            After::Gone => return Ok(None),
         }
     }
 }

@@ -18,9 +18,9 @@ use crate::{
     error::Error,
     http1::{
         Broken, Decoder, Framing, Sending, Unsendable,
-        buffer::poll_fill,
+        buffer::{SIZE, poll_fill},
         encode::{self, persists},
-        head::Awaited,
+        head::{Awaited, Noted},
     },
     upstream::Pool,
 };
@@ -84,7 +84,7 @@ impl Connection {
         let mut sending = Some(message.sending());
         let mut awaited = Awaited::default();
         let mut unsendable = None;
-        let head = poll_fn(|cx| {
+        let (head, noted) = poll_fn(|cx| {
             if let Some(under_way) = &mut sending
                 && let Poll::Ready(sent) = under_way.poll(&mut self.stream, cx)
             {
@@ -105,13 +105,13 @@ impl Connection {
             }
             loop {
                 let head = ready!(self.poll_head(&mut awaited, cx));
-                let head = head.map_err(|broken| {
+                let (head, noted) = head.map_err(|broken| {
                     let broken = unsendable.take().map_or(broken, Broken::Io);
                     Failure::Sent(Error::Reset(broken.into()))
                 })?;
                 if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS
                 {
-                    return Poll::Ready(Ok(head));
+                    return Poll::Ready(Ok((head, noted)));
                 }
                 if let Some(asked) = &asked
                     && head.status == StatusCode::CONTINUE
@@ -126,7 +126,7 @@ impl Connection {
             return Ok(Answer::Switched(Response::from_parts(head, ()), self));
         }
         let spoilt = unsendable.is_some();
-        self.answer(&method, head, sending, spoilt, pool)
+        self.answer(&method, (head, noted), sending, spoilt, pool)
             .map(Answer::Response)
             .map_err(|broken| Failure::Sent(Error::Reset(broken.into())))
     }
@@ -135,14 +135,14 @@ impl Connection {
         &mut self,
         awaited: &mut Awaited,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<response::Parts, Broken>> {
+    ) -> Poll<Result<(response::Parts, Noted), Broken>> {
         loop {
             if !self.buffer.is_empty()
                 && let Some(head) = awaited.response(&mut self.buffer, MAX_HEAD)?
             {
                 return Poll::Ready(Ok(head));
             }
-            if ready!(poll_fill(&mut self.stream, &mut self.buffer, cx))? == 0 {
+            if ready!(poll_fill(&mut self.stream, &mut self.buffer, SIZE, cx))? == 0 {
                 return Poll::Ready(Err(Broken::Ended));
             }
         }
@@ -152,13 +152,15 @@ impl Connection {
     fn answer(
         mut self: Box<Self>,
         method: &Method,
-        mut head: response::Parts,
+        (mut head, noted): (response::Parts, Noted),
         sending: Option<Sending>,
         spoilt: bool,
         pool: Rc<Pool>,
     ) -> Result<Response<Body>, Broken> {
-        let framing = Framing::of_response(method, head.status, head.version, &mut head.headers)?;
-        let lasts = !spoilt && framing != Framing::Close && persists(head.version, &head.headers);
+        let framing =
+            Framing::of_response(method, head.status, head.version, noted, &mut head.headers)?;
+        let lasts =
+            !spoilt && framing != Framing::Close && persists(head.version, noted, &head.headers);
         if sending.is_none()
             && let Framing::Length(length) = framing
             && length <= self.buffer.len() as u64

@@ -57,7 +57,7 @@ impl Idle {
     /// Closes what is broken, too old, or has been idle for too long. Times in microseconds.
     pub fn sweep(&self, now: u64, idle_timeout: u64) {
         self.connections.borrow_mut().retain_mut(|connection| {
-            connection.is_usable(now) && now.saturating_sub(connection.idle_since()) < idle_timeout
+            connection.is_usable(now) && connection.idle_for(now) < idle_timeout
         });
     }
 }

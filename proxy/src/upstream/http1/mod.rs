@@ -19,7 +19,7 @@ pub use idle::Idle;
 pub use reading::Reading;
 
 use super::pool::Opened;
-use crate::{clock, limits::connections::Slot, proxy_protocol::Addresses, stream::Stream};
+use crate::{limits::connections::Slot, proxy_protocol::Addresses, stream::Stream};
 
 /// A connection that speaks HTTP/1.
 pub struct Connection {
@@ -29,7 +29,7 @@ pub struct Connection {
     /// When it is too old for another request, in microseconds.
     expires: u64,
     /// Since when it has been idle.
-    idle_since: u64,
+    idle_since: Option<u64>,
     /// It has carried a request before: the endpoint may close it at any moment.
     pub reused: bool,
     /// Whose it is, where its endpoint was told so: nobody else may use it.
@@ -44,17 +44,17 @@ impl Connection {
             stream,
             buffer: BytesMut::new(),
             expires,
-            idle_since: clock::now(),
+            idle_since: None,
             reused: false,
             client,
             open,
         })
     }
 
-    /// It has carried a request, until `now`.
-    pub fn rest(&mut self, now: u64) {
+    /// It has carried a request.
+    pub fn rest(&mut self) {
         self.reused = true;
-        self.idle_since = now;
+        self.idle_since = None;
     }
 
     /// Its place among the connections of its cluster.
@@ -67,9 +67,9 @@ impl Connection {
         (self.buffer, self.stream)
     }
 
-    /// Since when it has been idle, in microseconds.
-    fn idle_since(&self) -> u64 {
-        self.idle_since
+    /// How long sweeps have met it idle until `now`, in microseconds.
+    fn idle_for(&mut self, now: u64) -> u64 {
+        now.saturating_sub(*self.idle_since.get_or_insert(now))
     }
 
     /// Whether it can take a request: it is young enough, and its endpoint has said nothing since the last.

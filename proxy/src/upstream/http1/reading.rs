@@ -15,7 +15,6 @@ use tokio::task::{AbortHandle, spawn_local};
 
 use super::Connection;
 use crate::{
-    clock,
     http1::{Broken, Decoder, Sending, buffer},
     upstream::Pool,
 };
@@ -56,7 +55,7 @@ impl Connection {
     pub(super) fn give_back(mut self: Box<Self>, pool: &Pool) {
         if self.buffer.is_empty() {
             buffer::give(std::mem::take(&mut self.buffer));
-            pool.give_back(self, clock::now());
+            pool.give_back(self);
         }
     }
 }
