@@ -284,6 +284,19 @@ async fn an_absolute_target_wins_over_the_host_header() {
 }
 
 #[tokio::test]
+async fn an_absolute_target_without_a_path_asks_for_the_root() {
+    let (_endpoint, proxy) = stage().await;
+    let mut raw = Raw::connect(proxy.address).await;
+    for (target, uri) in [("http://b.test?y", "/?y"), ("http://b.test", "/")] {
+        raw.write(format!("GET {target} HTTP/1.1\r\nhost: b.test\r\n\r\n"))
+            .await;
+        let reply = raw.read_reply().await.expect("a response");
+        let seen: serde_json::Value = serde_json::from_slice(&reply.body).unwrap();
+        assert_eq!((reply.status, &seen["uri"]), (200, &uri.into()));
+    }
+}
+
+#[tokio::test]
 async fn equal_lengths_said_twice_are_one_or_refused() {
     let (endpoint, proxy) = stage().await;
     let mut raw = Raw::connect(proxy.address).await;

@@ -25,12 +25,18 @@ pub struct WrongLength;
 /// Writes the head of a request whose body is framed so; `te`: its client takes trailers.
 pub fn request(head: &request::Parts, framing: Framing, te: bool, out: &mut BytesMut) {
     let target = head.uri.path_and_query().map_or("/", |path| path.as_str());
+    // `http://a?b` has a query and no path.
+    let root = match target.starts_with(['/', '*']) {
+        true => "",
+        false => "/",
+    };
     out.reserve(HEAD + target.len());
     put(
         out,
         &[
             head.method.as_str().as_bytes(),
             b" ",
+            root.as_bytes(),
             target.as_bytes(),
             b" HTTP/1.1\r\n",
         ],

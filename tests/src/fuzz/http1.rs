@@ -30,7 +30,8 @@ pub fn http1(bytes: &[u8]) {
     // CONNECT is not passed on as a request.
     if let Some(read) = whole.filter(|read| read.method != Method::CONNECT) {
         let written = write(&read);
-        let mut again = request(&written, written.len()).expect("what was written is a request");
+        let mut again = request(&written, written.len())
+            .unwrap_or_else(|| panic!("no request: {:?}", String::from_utf8_lossy(&written)));
         let trailers = again.trailers.take().unwrap_or_default();
         for (name, value) in &trailers {
             let came = read.trailers.as_ref().map(|came| came.get_all(name));
@@ -50,7 +51,8 @@ pub fn http1(bytes: &[u8]) {
 
 /// The target as an endpoint is asked for it.
 fn origin_form(target: &Uri) -> Uri {
-    let path = target.path_and_query().map_or("/", |path| path.as_str());
+    let path = target.path_and_query();
+    let path = path.map_or_else(|| "/".to_owned(), ToString::to_string);
     path.parse().expect("a path")
 }
 
