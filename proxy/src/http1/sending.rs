@@ -22,6 +22,8 @@ pub struct Sending {
     encoder: Encoder,
     /// What is still to be read of it.
     body: Option<Body>,
+    /// Some of that has been read.
+    read: bool,
     /// How its body broke off, if it did.
     broken: Option<Unsendable>,
 }
@@ -47,6 +49,7 @@ impl Sending {
             outgoing: Outgoing::from(head),
             encoder: Encoder::new(framing),
             body: (!body.is_end_stream()).then_some(body),
+            read: false,
             broken: None,
         }
     }
@@ -61,9 +64,10 @@ impl Sending {
         !self.outgoing.is_empty()
     }
 
-    /// What was not read of the body.
-    pub fn into_body(self) -> Body {
-        self.body.unwrap_or_default()
+    /// Its body, if nothing of the message has gone out, and nothing of its body is lost with it.
+    pub fn into_untouched(self) -> Option<Body> {
+        let untouched = self.outgoing.written() == 0 && !self.read;
+        untouched.then(|| self.body.unwrap_or_default())
     }
 
     /// Sends what can be sent; ready when that is all. Of a body that breaks off, what came before that is sent.
@@ -96,7 +100,10 @@ impl Sending {
             && self.outgoing.front().len() < ENOUGH
         {
             let frame = match Pin::new(&mut *body).poll_frame(cx) {
-                Poll::Ready(frame) => frame.transpose().map_err(Unsendable::Body)?,
+                Poll::Ready(frame) => {
+                    self.read = true;
+                    frame.transpose().map_err(Unsendable::Body)?
+                }
                 Poll::Pending => return Ok(true),
             };
             let trailers = match frame.map(http_body::Frame::into_data) {
@@ -115,5 +122,48 @@ impl Sending {
             self.body = None;
         }
         Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+
+    /// A connection that was closed just now.
+    struct Closed;
+
+    impl AsyncWrite for Closed {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    fn refused(framing: Framing, body: Body) -> Sending {
+        let mut sending = Sending::new(BytesMut::from("POST / HTTP/1.1"), framing, body);
+        let sent = sending.poll(&mut Closed, &mut Context::from_waker(Waker::noop()));
+        assert!(matches!(sent, Poll::Ready(Err(Unsendable::Io(_)))));
+        sending
+    }
+
+    #[test]
+    fn what_was_read_for_a_connection_that_is_gone_is_not_passed_off_as_whole() {
+        let empty = refused(Framing::Length(0), Body::default());
+        assert!(empty.into_untouched().is_some());
+        let read = refused(Framing::Chunked, Body::full("the beginning"));
+        assert!(read.into_untouched().is_none());
     }
 }

@@ -95,9 +95,9 @@ impl Connection {
                         return Poll::Ready(Err(Failure::Sent(Error::RequestBody(error.into()))));
                     }
                     Err(Unsendable::Io(_))
-                        if let Some(done) = done.filter(|done| done.written() == 0) =>
+                        if let Some(body) = done.and_then(Sending::into_untouched) =>
                     {
-                        return Poll::Ready(Err(Failure::Unsent(done.into_body())));
+                        return Poll::Ready(Err(Failure::Unsent(body)));
                     }
                     // It may have answered before it hung up.
                     Err(Unsendable::Io(error)) => unsendable = Some(error),
