@@ -17,8 +17,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::Flow;
 
-/// What is read at once: enough that system calls are few beside the copying, and within the second-level cache of a core.
-const CHUNK: usize = 64 * 1024;
+/// What is read at once: what was copied in is still in the first cache when it is copied out. 64 KiB take a quarter of the
+/// system calls and a fifth more of the time.
+const CHUNK: usize = 16 * 1024;
 
 thread_local! {
     static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; CHUNK].into_boxed_slice());
