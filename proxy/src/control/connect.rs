@@ -29,13 +29,11 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_rustls::TlsConnector;
+use tokio_util::io::InspectReader;
 use tonic::{Status, body::Body, client::Grpc};
 use tower::Service;
 
-use super::{
-    last_words::{LastWords, Overheard},
-    server::Server,
-};
+use super::{last_words::LastWords, server::Server};
 use crate::stream::Stream;
 
 /// To make a connection: a try that takes longer must not keep others waiting.
@@ -182,7 +180,9 @@ impl Connection {
                 .keep_alive_timeout(PING_ANSWER)
                 .keep_alive_while_idle(true);
         }
-        let (stream, last_words) = Overheard::new(stream);
+        let last_words = LastWords::default();
+        let ear = last_words.clone();
+        let stream = InspectReader::new(stream, move |bytes: &[u8]| ear.hear(bytes));
         let (sender, mut connection) = builder
             .handshake(TokioIo::new(stream))
             .await

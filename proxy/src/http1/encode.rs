@@ -1,10 +1,10 @@
 //! Messages, written.
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header, request, response};
+use http::{HeaderMap, HeaderName, Method, header, request, response};
 use hyper::ext::ReasonPhrase;
 
-use super::{Framing, Outgoing, date, head::Noted};
+use super::{Framing, Outgoing, connection::has_token, date};
 
 /// A body, written.
 #[derive(Debug)]
@@ -65,8 +65,8 @@ pub enum Lasting {
     No,
 }
 
-/// Writes the head of a response, at about `tick` of the clock, in microseconds. Its body is framed so; `None`: it has none, whatever its headers say. Whether the
-/// connection lasts: the headers may have more to say of that.
+/// Writes the head of a response, at about `tick` of the clock, in microseconds. Its body is framed so; `None`: it has none,
+/// whatever its headers say. Returned is whether the connection lasts: the headers may have more to say of that.
 pub fn response(
     head: &response::Parts,
     framing: Option<Framing>,
@@ -111,25 +111,6 @@ pub fn response(
     }
     out.extend_from_slice(b"\r\n");
     lasting
-}
-
-/// Whether the connection outlives a message with these headers, as far as they say (RFC 9112, 9.3).
-pub fn persists(version: Version, noted: Noted, headers: &HeaderMap) -> bool {
-    if !noted.connection {
-        return version > Version::HTTP_10;
-    }
-    let lines = headers.get_all(header::CONNECTION);
-    let says = |what| lines.iter().any(|line| has_token(line, what));
-    match version {
-        Version::HTTP_10 => says("keep-alive") && !says("close"),
-        _ => !says("close"),
-    }
-}
-
-/// Whether a list of tokens has this one.
-pub fn has_token(value: &HeaderValue, token: &str) -> bool {
-    let mut tokens = value.as_bytes().split(|byte| *byte == b',');
-    tokens.any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
 }
 
 /// Room for most heads.

@@ -56,11 +56,7 @@ impl Framing {
         noted: Noted,
         headers: &mut HeaderMap,
     ) -> Result<Self, Malformed> {
-        if *method == Method::HEAD
-            || status.is_informational()
-            || status == StatusCode::NO_CONTENT
-            || status == StatusCode::NOT_MODIFIED
-        {
+        if is_bodiless(method, status) {
             return Ok(Self::Length(0));
         }
         match (noted.codings, noted.lengths) {
@@ -78,6 +74,14 @@ impl Framing {
         headers.remove(header::CONTENT_LENGTH);
         Ok(Self::Chunked)
     }
+}
+
+/// Whether a response has no body, whatever its headers say.
+pub fn is_bodiless(method: &Method, status: StatusCode) -> bool {
+    *method == Method::HEAD
+        || status.is_informational()
+        || status == StatusCode::NO_CONTENT
+        || status == StatusCode::NOT_MODIFIED
 }
 
 /// Whether `chunked` is what the transfer coding says.

@@ -11,6 +11,7 @@ use std::io;
 
 pub mod buffer;
 mod chunked;
+pub mod connection;
 mod date;
 pub mod decode;
 pub mod encode;

@@ -21,7 +21,7 @@ use crate::{
         survey::{HTTP2_SETTINGS, KEEP_ALIVE, PROXY_CONNECTION, X_OUTRIGGER_TRAIL},
     },
     error::Error,
-    http1::{Malformed, encode::has_token},
+    http1::{Malformed, connection::has_token},
     route::normal,
     telemetry::{metrics::DownstreamError, trace},
     worker::Worker,

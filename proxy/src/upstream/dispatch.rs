@@ -74,7 +74,7 @@ async fn over_http1(
 ) -> Result<Response<Body>, Error> {
     let repeatable = call.method().is_idempotent();
     let mut doubt = true;
-    into_http1(&mut call.head, call.survey.cookies);
+    join_cookies(&mut call.head, call.survey.cookies);
     loop {
         if !repeatable && pool.http1.any() {
             // Lets the driver see which endpoints have hung up, before a request is lost on such a connection.
@@ -180,7 +180,7 @@ async fn tunnel(call: &mut Call, cluster: &Cluster, pool: &Pool) -> Result<Respo
 }
 
 /// HTTP/2 may split the cookies over several fields; HTTP/1 has one (RFC 9113, 8.2.3).
-fn into_http1(head: &mut Parts, cookies: u8) {
+fn join_cookies(head: &mut Parts, cookies: u8) {
     if cookies > 1 && head.version == Version::HTTP_2 {
         let headers = &mut head.headers;
         let cookies: Vec<&[u8]> = headers
@@ -192,7 +192,6 @@ fn into_http1(head: &mut Parts, cookies: u8) {
             headers.insert(header::COOKIE, cookies);
         }
     }
-    head.version = Version::HTTP_11;
 }
 
 /// A request without a host: the URI needs one.

@@ -18,13 +18,14 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use outrigger_config::model::PoolPolicy;
 use tokio::{sync::Notify, task::spawn_local};
+use tokio_util::io::InspectReader;
 
 use super::{
     Pool,
     connect::notice_its_end,
     handover::Handover,
     pool::Opened,
-    silence::{Attended, Silence},
+    silence::{Heard, Silence},
 };
 use crate::{
     body::Body,
@@ -109,7 +110,9 @@ impl Connection {
     ) -> Result<Rc<Self>, Error> {
         let watch = Watch::default();
         notice_its_end(stream.socket());
-        let (stream, heard) = Attended::new(stream);
+        let heard = Heard::default();
+        let ear = heard.clone();
+        let stream = InspectReader::new(stream, move |_: &[u8]| ear.note());
         let (sender, mut connection) = Builder::new(watch.clone())
             .initial_max_send_streams(0)
             .initial_stream_window_size(STREAM_WINDOW)

@@ -4,15 +4,7 @@
 //! has room would be given every request. HTTP/2's own PINGs would tell, but gRPC servers hang up on who sends more than they
 //! allow; so here counts what the requests themselves find out.
 
-use std::{
-    cell::Cell,
-    io::{self, IoSlice},
-    pin::Pin,
-    rc::Rc,
-    task::{Context, Poll},
-};
-
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use std::{cell::Cell, rc::Rc};
 
 /// How long an endpoint may say nothing at all on a connection that it is asked on, before a request that is given up casts
 /// doubt on it. Shorter, a client that changes its mind would cost a connection; in microseconds.
@@ -21,6 +13,13 @@ const DOUBTFUL: u64 = 1_000_000;
 /// What was heard on a connection: one cell, since it is noted with every read.
 #[derive(Clone, Debug, Default)]
 pub struct Heard(Rc<Cell<u64>>);
+
+impl Heard {
+    /// Something was.
+    pub fn note(&self) {
+        self.0.set(self.0.get().wrapping_add(1));
+    }
+}
 
 /// When a connection is given no more requests. Sans-IO; times in microseconds.
 #[derive(Debug, Default)]
@@ -64,75 +63,9 @@ impl Silence {
     }
 }
 
-/// A stream on which is listened.
-pub struct Attended<S> {
-    stream: S,
-    heard: Heard,
-}
-
-impl<S> Attended<S> {
-    /// What is returned with it hears what is read.
-    pub fn new(stream: S) -> (Self, Heard) {
-        let heard = Heard::default();
-        let attended = Self {
-            stream,
-            heard: heard.clone(),
-        };
-        (attended, heard)
-    }
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Attended<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if read.is_ready() {
-            self.heard.0.set(self.heard.0.get().wrapping_add(1));
-        }
-        read
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Attended<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn hear(silence: &Silence) {
-        silence.heard.0.set(silence.heard.0.get() + 1);
-    }
 
     #[test]
     fn one_that_was_given_up_on_in_silence_is_doubtful() {
@@ -158,12 +91,12 @@ mod tests {
     fn any_word_clears_it() {
         let silence = Silence::default();
         silence.ask(0);
-        hear(&silence);
+        silence.heard.note();
         silence.give_up();
         assert!(!silence.is_doubtful(2 * DOUBTFUL), "it spoke before");
         silence.ask(2 * DOUBTFUL);
         silence.give_up();
-        hear(&silence);
+        silence.heard.note();
         assert!(!silence.is_doubtful(4 * DOUBTFUL), "it spoke after");
     }
 
@@ -171,7 +104,7 @@ mod tests {
     fn rest_without_requests_is_no_silence() {
         let silence = Silence::default();
         silence.ask(0);
-        hear(&silence);
+        silence.heard.note();
         silence.ask(10 * DOUBTFUL);
         silence.give_up();
         assert!(!silence.is_doubtful(10 * DOUBTFUL + 1));

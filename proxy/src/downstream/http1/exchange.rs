@@ -3,7 +3,7 @@
 use std::{future::poll_fn, rc::Rc, task::Poll};
 
 use bytes::BytesMut;
-use http::{Method, Response, StatusCode, Version, header, request};
+use http::{Method, Response, StatusCode, Version, request};
 use http_body::Body as _;
 use tokio::sync::oneshot;
 
@@ -19,7 +19,9 @@ use crate::{
     call::Arrived,
     http1::{
         Broken, Framing, Sending, Unsendable,
-        encode::{self, Lasting, has_token, persists},
+        connection::{expects_invitation, may_switch, persists},
+        encode::{self, Lasting},
+        framing::is_bodiless,
         head::Noted,
     },
     stack::Stack,
@@ -73,8 +75,7 @@ impl Exchange {
         let lasts = framing.is_ok() && persists(head.version, noted, &head.headers);
         let (body, doubt) = match framing {
             Ok(framing) => {
-                let invited =
-                    framing != Framing::Length(0) && noted.expect && expects_invitation(&head);
+                let invited = framing != Framing::Length(0) && expects_invitation(&head, noted);
                 (line.receive(framing, invited), None)
             }
             Err(doubt) => (Body::default(), Some(doubt)),
@@ -105,7 +106,7 @@ impl Exchange {
         let (head, body) = response.into_parts();
         let switches = head.status == StatusCode::SWITCHING_PROTOCOLS
             || (self.method == Method::CONNECT && head.status.is_success());
-        let framing = match switches || self.is_bodiless(head.status) {
+        let framing = match switches || is_bodiless(&self.method, head.status) {
             true => None,
             false => Some(self.framing(&body)),
         };
@@ -164,14 +165,6 @@ impl Exchange {
         After::Gone
     }
 
-    /// Whether a response of this status has no body, whatever its headers say.
-    fn is_bodiless(&self, status: StatusCode) -> bool {
-        self.method == Method::HEAD
-            || status.is_informational()
-            || status == StatusCode::NO_CONTENT
-            || status == StatusCode::NOT_MODIFIED
-    }
-
     fn framing(&self, body: &Body) -> Framing {
         match body.size_hint().exact() {
             Some(length) => Framing::Length(length),
@@ -179,19 +172,4 @@ impl Exchange {
             None => Framing::Chunked,
         }
     }
-}
-
-fn expects_invitation(head: &request::Parts) -> bool {
-    let expect = head.headers.get(header::EXPECT);
-    head.version == Version::HTTP_11
-        && expect.is_some_and(|expect| expect.as_bytes().eq_ignore_ascii_case(b"100-continue"))
-}
-
-/// Whether the client would go on with another protocol.
-fn may_switch(head: &request::Parts, noted: Noted) -> bool {
-    let asks = || {
-        let connection = head.headers.get_all(header::CONNECTION);
-        noted.upgrade && connection.iter().any(|value| has_token(value, "upgrade"))
-    };
-    head.method == Method::CONNECT || (head.version == Version::HTTP_11 && asks())
 }

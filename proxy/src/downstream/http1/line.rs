@@ -20,11 +20,11 @@ use http_body::{Frame, SizeHint};
 use socket2::SockRef;
 use tokio::{io::AsyncWrite as _, time::timeout};
 
-use super::super::{Connection, io::Phase};
+use super::super::io::Phase;
 use crate::{
     body::Body,
     http1::{
-        Broken, Decoder, Framing, Sending, Unsendable,
+        Broken, Decoder, Framing, Outgoing, Sending, Unsendable,
         buffer::{self, SIZE, poll_fill},
         head::{Awaited, Noted},
     },
@@ -51,6 +51,8 @@ struct Wire {
     buffer: BytesMut,
     /// The body of the request under way.
     decoder: Decoder,
+    /// Whose body that is: who still has that of another request, as a stream to an endpoint may, reads no more of it.
+    turn: u64,
     /// What is left to be said before its client sends that body.
     invitation: &'static [u8],
 }
@@ -58,21 +60,29 @@ struct Wire {
 /// A request's body on its way in.
 pub struct Received {
     line: Rc<Line>,
+    /// As long as it is its turn.
+    turn: u64,
     /// Its last byte has been read.
     ended: Cell<bool>,
 }
 
 impl Line {
-    pub(super) fn new(stream: Stream, first: BytesMut, connection: &Connection) -> Rc<Self> {
+    pub(super) fn new(
+        stream: Stream,
+        first: BytesMut,
+        phase: Arc<Phase>,
+        tick: Arc<AtomicU64>,
+    ) -> Rc<Self> {
         Rc::new(Self {
             wire: RefCell::new(Wire {
                 stream,
                 buffer: first,
                 decoder: Decoder::new(Framing::Length(0)),
+                turn: 0,
                 invitation: b"",
             }),
-            phase: Arc::clone(&connection.phase),
-            tick: connection.tick_handle(),
+            phase,
+            tick,
         })
     }
 
@@ -110,14 +120,16 @@ impl Line {
     /// The body of the request whose head was just read. If its client waits to be `invited`, it is when that body is
     /// first read.
     pub(super) fn receive(self: &Rc<Self>, framing: Framing, invited: bool) -> Body {
+        let wire = &mut *self.wire.borrow_mut();
+        wire.turn += 1;
         if framing == Framing::Length(0) {
             return Body::default();
         }
-        let wire = &mut *self.wire.borrow_mut();
         wire.decoder = Decoder::new(framing);
         wire.invitation = if invited { CONTINUE } else { b"" };
         Body::from(Received {
             line: Rc::clone(self),
+            turn: wire.turn,
             ended: Cell::new(false),
         })
     }
@@ -168,7 +180,11 @@ impl Line {
     /// no telling where the next request begins.
     pub(super) fn is_clear(&self) -> bool {
         let wire = &mut *self.wire.borrow_mut();
-        while let Ok(Some(_)) = wire.decoder.decode(&mut wire.buffer) {}
+        if !wire.decoder.is_done() {
+            // What is passed over here must not be missing from what somebody still reads.
+            wire.turn += 1;
+            while let Ok(Some(_)) = wire.decoder.decode(&mut wire.buffer) {}
+        }
         if wire.buffer.is_empty() {
             buffer::give(std::mem::take(&mut wire.buffer));
         }
@@ -177,13 +193,10 @@ impl Line {
 
     /// Says something in a few words.
     pub(super) async fn say(&self, words: &[u8]) -> io::Result<()> {
-        let mut left = words;
+        let mut outgoing = Outgoing::from(BytesMut::from(words));
         poll_fn(|cx| {
             let stream = &mut self.wire.borrow_mut().stream;
-            while !left.is_empty() {
-                let written = ready!(Pin::new(&mut *stream).poll_write(cx, left))?;
-                left = &left[written..];
-            }
+            ready!(outgoing.poll_write(stream, cx))?;
             Pin::new(stream).poll_flush(cx)
         })
         .await
@@ -191,6 +204,7 @@ impl Line {
 
     /// Says goodbye, and waits a moment for a client that is still sending.
     pub(super) async fn close(&self) -> io::Result<()> {
+        self.wire.borrow_mut().turn += 1;
         let end = poll_fn(|cx| Pin::new(&mut self.wire.borrow_mut().stream).poll_shutdown(cx));
         end.await?;
         let wire = &self.wire;
@@ -231,6 +245,7 @@ impl Wire {
         while !self.invitation.is_empty() {
             let stream = Pin::new(&mut self.stream);
             match ready!(stream.poll_write(cx, self.invitation)) {
+                Ok(0) => return Poll::Ready(Some(Err(Broken::Ended))),
                 Ok(written) => self.invitation = &self.invitation[written..],
                 Err(error) => return Poll::Ready(Some(Err(error.into()))),
             }
@@ -252,6 +267,10 @@ impl Received {
             return Poll::Ready(None);
         }
         let wire = &mut *self.line.wire.borrow_mut();
+        if wire.turn != self.turn {
+            self.ended.set(true);
+            return Poll::Ready(Some(Err(Broken::Ended)));
+        }
         let frame = ready!(wire.poll_frame(cx));
         self.ended
             .set(wire.decoder.is_done() || !matches!(frame, Some(Ok(_))));
@@ -269,5 +288,61 @@ impl Received {
             true => SizeHint::with_exact(0),
             false => self.line.wire.borrow().decoder.size_hint(),
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use tokio::{
+        io::AsyncWriteExt,
+        net::{TcpListener, TcpStream},
+    };
+
+    use super::*;
+
+    async fn line() -> (Rc<Line>, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = TcpStream::connect(address).await.unwrap();
+        let stream = listener.accept().await.unwrap().0.into();
+        let line = Line::new(stream, BytesMut::new(), Arc::default(), Arc::default());
+        (line, client)
+    }
+
+    async fn head(line: &Line) {
+        let mut awaited = Awaited::default();
+        let head = poll_fn(|cx| line.poll_head(&mut awaited, 1024, cx)).await;
+        assert!(head.unwrap().is_some());
+    }
+
+    fn body(line: &Rc<Line>) -> Received {
+        let _ = line.receive(Framing::Chunked, false);
+        Received {
+            line: Rc::clone(line),
+            turn: line.wire.borrow().turn,
+            ended: Cell::new(false),
+        }
+    }
+
+    #[tokio::test]
+    async fn who_still_has_a_body_reads_nothing_of_the_next_and_takes_no_part_for_all_of_it() {
+        let (line, mut client) = line().await;
+        let request = "POST / HTTP/1.1\r\n\r\n3\r\nabc\r\n0\r\n\r\n";
+        client.write_all(request.as_bytes()).await.unwrap();
+        head(&line).await;
+        let mut first = body(&line);
+        assert!(line.is_clear(), "all of it has come, and is passed over");
+        let read = poll_fn(|cx| first.poll_frame(cx)).await;
+        assert!(matches!(read, Some(Err(_))), "a part of it is not all");
+
+        let mut first = body(&line);
+        client.write_all(request.as_bytes()).await.unwrap();
+        head(&line).await;
+        let mut second = body(&line);
+        let read = poll_fn(|cx| first.poll_frame(cx)).await;
+        assert!(matches!(read, Some(Err(_))), "that is another's");
+        let read = poll_fn(|cx| second.poll_frame(cx)).await;
+        assert_eq!(read.unwrap().unwrap().into_data().unwrap(), "abc");
     }
 }

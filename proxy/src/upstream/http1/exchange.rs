@@ -19,7 +19,8 @@ use crate::{
     http1::{
         Broken, Decoder, Framing, Sending, Unsendable,
         buffer::{SIZE, poll_fill},
-        encode::{self, persists},
+        connection::persists,
+        encode,
         head::{Awaited, Noted},
     },
     upstream::Pool,

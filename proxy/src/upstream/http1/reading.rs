@@ -156,7 +156,8 @@ impl Connection {
 async fn upload(connection: Rc<RefCell<Box<Connection>>>, mut sending: Sending) {
     let sent = poll_fn(|cx| sending.poll(&mut connection.borrow_mut().stream, cx)).await;
     if sent.is_err() {
-        let connection = connection.borrow();
+        let mut connection = connection.borrow_mut();
+        connection.expires = 0;
         // Whoever reads the response sees its end, or that it broke off.
         let _ = SockRef::from(connection.stream.socket()).shutdown(Shutdown::Both);
     }
