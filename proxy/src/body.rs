@@ -18,12 +18,12 @@ use std::{
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body as _, Frame, SizeHint};
-use hyper::body::Incoming;
 
 use crate::{
     call::Call,
     clock,
     downstream::http1::Received,
+    http2::Incoming,
     idle_timeout::{Flow, Idle, Silent},
     layer::track::Tracked,
     limits::gate::Permit,

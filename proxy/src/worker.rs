@@ -6,10 +6,7 @@ use std::{
     io,
     net::SocketAddr,
     rc::Rc,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::Arc,
     thread,
     time::Duration,
 };
@@ -78,8 +75,8 @@ pub struct Shared {
 pub struct Worker {
     shared: Arc<Shared>,
     snapshot: RefCell<Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>>,
-    /// Microseconds as of the last tick; an atomic only because hyper wants to be able to send streams.
-    tick: Arc<AtomicU64>,
+    /// Microseconds as of the last tick.
+    tick: Rc<Cell<u64>>,
     /// Downstream connections.
     pub connections: Registry,
     /// Upstream connections.
@@ -103,7 +100,7 @@ impl Worker {
     fn new(index: usize, shared: Arc<Shared>) -> Rc<Self> {
         Rc::new(Self {
             snapshot: RefCell::new(Cache::new(Arc::clone(&shared.snapshot))),
-            tick: Arc::new(AtomicU64::new(clock::now())),
+            tick: Rc::new(Cell::new(clock::now())),
             connections: Registry::default(),
             pools: Pools::new(index, Arc::clone(&shared)),
             idle: idle_timeout::Watch::default(),
@@ -147,12 +144,12 @@ impl Worker {
 
     /// Microseconds as of the last tick: for time-outs of seconds.
     pub fn tick(&self) -> u64 {
-        self.tick.load(Relaxed)
+        self.tick.get()
     }
 
     /// The same, to be read later.
-    pub fn tick_handle(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.tick)
+    pub fn tick_handle(&self) -> Rc<Cell<u64>> {
+        Rc::clone(&self.tick)
     }
 
     /// The process's metrics.
@@ -235,7 +232,7 @@ async fn run(worker: Rc<Worker>, mut orders: mpsc::UnboundedReceiver<Order>) {
             order = orders.recv(), if !draining => order,
             _ = tick.tick() => {
                 let now = clock::now();
-                worker.tick.store(now, Relaxed);
+                worker.tick.set(now);
                 // An idle worker must not be what keeps an old table alive.
                 if seen.replace(worker.snapshot().version) != Some(worker.snapshot().version) {
                     worker.connections.refresh();

@@ -12,7 +12,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use outrigger_tests::{
-    Client, Endpoint, Proxy, Raw, RawEndpoint, Serve, Table, body, eventually, get, spread, within,
+    Client, Endpoint, Frame, Proxy, Raw, RawEndpoint, RawHttp2, Serve, Table, body, eventually,
+    get, spread, within,
 };
 
 const MIB: u64 = 1 << 20;
@@ -356,6 +357,42 @@ async fn an_early_response_to_an_unfinished_upload_arrives() {
     })
     .await;
     assert_eq!(response.unwrap().status(), 403);
+}
+
+#[tokio::test]
+async fn an_upload_that_its_client_gives_up_never_looks_whole() {
+    let (seen, mut saw) = tokio::sync::mpsc::unbounded_channel();
+    let endpoint = RawEndpoint::serve(move |mut raw: Raw, _| {
+        let seen = seen.clone();
+        async move {
+            raw.read_head().await;
+            seen.send(raw.read_until("half").await).unwrap();
+            let rest = raw.read_to_end().await;
+            seen.send(String::from_utf8_lossy(&rest).into_owned())
+                .unwrap();
+        }
+    })
+    .await;
+    let proxy = Proxy::start(Table::to([&endpoint])).await;
+    let post = [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", "/"),
+        (":authority", "test.local"),
+    ];
+    // CANCEL, and NO_ERROR, by which some clients mean the same.
+    for reason in [8, 0] {
+        let mut client = RawHttp2::connect(proxy.address).await;
+        client.send(&Frame::head(1, &post)).await;
+        client.send(&Frame::new(Frame::DATA, 0, 1, "half")).await;
+        within("its beginning", saw.recv()).await;
+        let reset = [0, 0, 0, reason];
+        client
+            .send(&Frame::new(Frame::RST_STREAM, 0, 1, reset))
+            .await;
+        let rest = within("its end", saw.recv()).await.unwrap();
+        assert!(!rest.contains("0\r\n\r\n"), "{rest:?}");
+    }
 }
 
 #[tokio::test]

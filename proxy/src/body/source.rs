@@ -7,10 +7,11 @@ use std::{
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 
 use super::Error;
-use crate::{downstream::http1::Received, http1::Broken, upstream::http1::Reading};
+use crate::{
+    downstream::http1::Received, http1::Broken, http2::Incoming, upstream::http1::Reading,
+};
 
 /// See the module.
 pub enum Source {
@@ -28,8 +29,8 @@ impl From<Broken> for Error {
     }
 }
 
-impl From<hyper::Error> for Error {
-    fn from(error: hyper::Error) -> Self {
+impl From<h2::Error> for Error {
+    fn from(error: h2::Error) -> Self {
         Self::Broken(error.into())
     }
 }
@@ -43,7 +44,7 @@ impl Body for Source {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         match self.get_mut() {
-            Self::Http2(incoming) => Pin::new(incoming).poll_frame(cx).map_err(Error::from),
+            Self::Http2(incoming) => incoming.poll_frame(cx).map_err(Error::from),
             Self::Received(received) => received.poll_frame(cx).map_err(Error::from),
             Self::Reading(reading) => reading.poll_frame(cx).map_err(Error::from),
         }

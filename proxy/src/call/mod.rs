@@ -13,7 +13,6 @@ use std::{net::IpAddr, rc::Rc, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, Version, request::Parts};
 use http_body::{Body as _, Frame};
-use hyper::body::Incoming;
 use smallvec::SmallVec;
 
 use crate::{
@@ -57,23 +56,6 @@ pub struct Arrived {
     pub upgrade: Option<OnUpgrade>,
     /// Why it is not clear where it ends, if so.
     pub doubt: Option<Malformed>,
-}
-
-impl Arrived {
-    /// On a stream of HTTP/2, whose framing leaves no doubt.
-    pub fn over_http2(mut request: Request<Incoming>) -> Self {
-        let upgrade = match *request.method() {
-            Method::CONNECT => request.extensions_mut().remove().map(OnUpgrade::Http2),
-            _ => None,
-        };
-        let (head, body) = request.into_parts();
-        Self {
-            head,
-            body: Body::from(body),
-            upgrade,
-            doubt: None,
-        }
-    }
 }
 
 /// One request on its way.

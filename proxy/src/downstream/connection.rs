@@ -6,10 +6,7 @@ use std::{
     net::SocketAddr,
     pin::{Pin, pin},
     rc::Rc,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::Arc,
     task::{Poll, Waker},
 };
 
@@ -52,7 +49,7 @@ pub struct Connection {
     /// What TLS says of it, if it speaks that, once hands are shaken.
     secured: OnceCell<Box<Secured>>,
     /// What its listener's stream and this share.
-    pub(super) phase: Arc<Phase>,
+    pub(super) phase: Rc<Phase>,
     /// Whether its streams are read, once it speaks HTTP/2.
     unread: OnceCell<Box<Unread>>,
     /// What moves on it, once it is passed on as bytes.
@@ -78,9 +75,9 @@ impl Connection {
             destination: local,
         } = ends;
         let now = worker.tick();
-        let phase = Arc::new(Phase::default());
+        let phase = Rc::new(Phase::default());
         // A client that says nothing is as slow as one that never ends its head.
-        phase.head_since.store(now.max(1), Relaxed);
+        phase.head_since.set(now.max(1));
         Rc::new(Self {
             listener: RefCell::new(listener),
             peer,
@@ -142,14 +139,14 @@ impl Connection {
 
     /// Its server is connected, and may be the one to speak first. Until one does both are at rest, as they may be later.
     pub(super) fn awaits_server(&self) {
-        self.phase.head_since.store(0, Relaxed);
+        self.phase.head_since.set(0);
         self.server_since.set(self.worker.tick().max(1));
     }
 
     /// Its caller is the one, and has as much time for a head as any.
     pub(super) fn speaks_first(&self) {
         let now = self.worker.tick();
-        self.phase.head_since.store(now.max(1), Relaxed);
+        self.phase.head_since.set(now.max(1));
         self.quiet_since.set(now);
         self.server_since.set(0);
     }
@@ -164,7 +161,7 @@ impl Connection {
         let _ = self.secured.set(Box::new(secured));
         // A head has as much time as a handshake.
         let head_since = &self.phase.head_since;
-        head_since.store(self.worker.tick().max(1), Relaxed);
+        head_since.set(self.worker.tick().max(1));
     }
 
     /// It speaks HTTP/2, where a client may read some of its responses and not others.
@@ -183,29 +180,25 @@ impl Connection {
         if let Some(secured) = self.secured() {
             secured.count();
         }
-        self.phase
-            .in_flight
-            .store(self.phase.in_flight.load(Relaxed) + 1, Relaxed);
-        self.phase.head_since.store(0, Relaxed);
+        self.phase.in_flight.update(|requests| requests + 1);
+        self.phase.head_since.set(0);
         self.rests.set(false);
     }
 
     /// Whether what it needs for requests may go until the next: none has come for a while.
     pub(super) fn may_rest(&self) -> bool {
-        self.rests.get() && self.phase.head_since.load(Relaxed) == 0
+        self.rests.get() && self.phase.head_since.get() == 0
     }
 
     /// Its worker's clock as of its last tick.
-    pub(super) fn tick_handle(&self) -> Arc<AtomicU64> {
+    pub(super) fn tick_handle(&self) -> Rc<Cell<u64>> {
         self.worker.tick_handle()
     }
 
     /// A request is over.
     pub fn end(&self) {
         self.worker.end();
-        self.phase
-            .in_flight
-            .store(self.phase.in_flight.load(Relaxed) - 1, Relaxed);
+        self.phase.in_flight.update(|requests| requests - 1);
         self.quiet_since.set(self.worker.tick());
     }
 
@@ -229,15 +222,15 @@ impl Connection {
             // It knows no goodbye: told to drain, it goes on to its end.
             return self.check_rest(flow.rested(now));
         }
-        if self.phase.in_flight.load(Relaxed) > 0 {
+        if self.phase.in_flight.get() > 0 {
             if self.unread().is_some_and(|unread| unread.is_overdue(now)) {
                 return self.abandon();
             }
-            self.phase.probe.store(true, Relaxed);
+            self.phase.probe.set(true);
             return self.wake();
         }
         let config = &self.listener.borrow().config;
-        let head_since = self.phase.head_since.load(Relaxed);
+        let head_since = self.phase.head_since.get();
         if head_since != 0 && now.saturating_sub(head_since) > clock::micros(config.header_timeout)
         {
             self.worker
@@ -270,7 +263,7 @@ impl Connection {
 
     /// Whether its client has taken none of the bytes that wait for it for longer than `limit`. In microseconds.
     pub fn stuck(&self, now: u64, limit: u64) -> bool {
-        let since = self.phase.stuck_since.load(Relaxed);
+        let since = self.phase.stuck_since.get();
         since != 0 && now.saturating_sub(since) > limit
     }
 

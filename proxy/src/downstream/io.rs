@@ -1,50 +1,46 @@
 //! The byte stream under a downstream connection that speaks HTTP/2: what was read to detect the protocol, then the socket.
 
 use std::{
+    cell::Cell,
     io::{self, IoSlice},
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
-    },
+    rc::Rc,
     task::{Context, Poll},
 };
 
 use bytes::{Buf, BytesMut};
-use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::stream::Stream;
 
-/// Where a connection stands between its requests. Shared by its stream (which hyper may want to send to another
-/// thread, hence the atomics) and its [`super::Connection`]; only ever touched by one thread.
+/// Where a connection stands between its requests. Shared by its stream and its [`super::Connection`].
 #[derive(Debug, Default)]
 pub struct Phase {
     /// Requests that have no complete response yet.
-    pub in_flight: AtomicU32,
+    pub in_flight: Cell<u32>,
     /// When the head that is being awaited began, in microseconds; 0: none has begun.
-    pub head_since: AtomicU64,
+    pub head_since: Cell<u64>,
     /// Since when the client takes no bytes that wait to be sent, in microseconds; 0: none wait.
-    pub stuck_since: AtomicU64,
+    pub stuck_since: Cell<u64>,
     /// Asks for a look at whether the client is still there.
-    pub probe: AtomicBool,
+    pub probe: Cell<bool>,
 }
 
 /// A downstream connection's bytes.
 pub struct Io {
-    stream: TokioIo<Stream>,
-    /// Read before hyper took over.
+    stream: Stream,
+    /// Read before that was known.
     first: BytesMut,
-    phase: Arc<Phase>,
+    phase: Rc<Phase>,
     /// The worker's clock as of its last tick: exact enough for a time-out of seconds, and free.
-    tick: Arc<AtomicU64>,
+    tick: Rc<Cell<u64>>,
 }
 
 impl Io {
     /// Of `stream`, from which `first` was read.
-    pub fn new(stream: Stream, first: BytesMut, phase: Arc<Phase>, tick: Arc<AtomicU64>) -> Self {
+    pub fn new(stream: Stream, first: BytesMut, phase: Rc<Phase>, tick: Rc<Cell<u64>>) -> Self {
         Self {
-            stream: TokioIo::new(stream),
+            stream,
             first,
             phase,
             tick,
@@ -54,27 +50,27 @@ impl Io {
     /// Keeps in mind since when the client takes nothing.
     fn wrote<T>(&self, written: Poll<T>) -> Poll<T> {
         let stuck = &self.phase.stuck_since;
-        match (written.is_pending(), stuck.load(Relaxed)) {
-            (true, 0) => stuck.store(self.tick.load(Relaxed).max(1), Relaxed),
+        match (written.is_pending(), stuck.get()) {
+            (true, 0) => stuck.set(self.tick.get().max(1)),
             (true, _) | (false, 0) => {}
-            (false, _) => stuck.store(0, Relaxed),
+            (false, _) => stuck.set(0),
         }
         written
     }
 }
 
-impl Read for Io {
+impl AsyncRead for Io {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        mut cursor: ReadBufCursor<'_>,
+        buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.first.is_empty() {
-            return Pin::new(&mut this.stream).poll_read(cx, cursor);
+            return Pin::new(&mut this.stream).poll_read(cx, buffer);
         }
-        let len = this.first.len().min(cursor.remaining());
-        cursor.put_slice(&this.first[..len]);
+        let len = this.first.len().min(buffer.remaining());
+        buffer.put_slice(&this.first[..len]);
         this.first.advance(len);
         if this.first.is_empty() {
             this.first = BytesMut::new();
@@ -83,7 +79,7 @@ impl Read for Io {
     }
 }
 
-impl Write for Io {
+impl AsyncWrite for Io {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

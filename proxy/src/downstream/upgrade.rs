@@ -1,10 +1,9 @@
 //! The client's side of a protocol switch, which is there once the response that agrees to it has been sent.
 
 use bytes::BytesMut;
-use hyper::upgrade;
 use tokio::sync::oneshot;
 
-use crate::stream::Stream;
+use crate::{http2::Tunneled, stream::Stream};
 
 /// An HTTP/1 connection that has switched.
 #[derive(Debug)]
@@ -21,5 +20,5 @@ pub enum OnUpgrade {
     /// Of a whole connection.
     Http1(oneshot::Receiver<Switched>),
     /// Of a stream.
-    Http2(upgrade::OnUpgrade),
+    Http2(oneshot::Receiver<Tunneled>),
 }

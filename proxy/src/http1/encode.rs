@@ -4,7 +4,8 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, Method, header, request, response};
 use hyper::ext::ReasonPhrase;
 
-use super::{Framing, Outgoing, connection::has_token, date};
+use super::{Framing, Outgoing, connection::has_token};
+use crate::date;
 
 /// A body, written.
 #[derive(Debug)]

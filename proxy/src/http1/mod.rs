@@ -12,7 +12,6 @@ use std::io;
 pub mod buffer;
 mod chunked;
 pub mod connection;
-mod date;
 pub mod decode;
 pub mod encode;
 pub mod framing;

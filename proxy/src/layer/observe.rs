@@ -5,7 +5,7 @@
 
 use std::{mem, rc::Rc};
 
-use http::{HeaderValue, Response, StatusCode, Version, header};
+use http::{Response, Version};
 use tokio::task::spawn_local;
 
 use super::{
@@ -41,11 +41,6 @@ impl<S: Handle> Observe<Respond<S>> {
     ) -> Result<Response<Body>, BrokenOff> {
         let mut call = Call::new(arrived, connection, Rc::clone(&self.worker));
         let mut response = self.next.respond(&mut call).await?;
-        if call.connection.draining() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            response
-                .headers_mut()
-                .insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
         // An endpoint's HTTP/1.0 is its own affair.
         *response.version_mut() = Version::HTTP_11;
         call.answered(&mut response);

@@ -3,18 +3,14 @@
 //! Written by its worker alone, with every part that is passed on; read by the worker's tick, which shows it in the metrics
 //! and ends what rests for too long. No timer a connection.
 
-use std::{
-    cell::Cell,
-    rc::Rc,
-    sync::{Arc, atomic::AtomicU64, atomic::Ordering::Relaxed},
-};
+use std::{cell::Cell, rc::Rc, sync::Arc};
 
 use crate::telemetry::metrics::TcpMetrics;
 
 /// See the module.
 pub struct Flow {
     /// The worker's clock as of its last tick.
-    tick: Arc<AtomicU64>,
+    tick: Rc<Cell<u64>>,
     /// In microseconds, of that clock.
     moved: Cell<u64>,
     /// Bytes from the caller that the endpoint took.
@@ -28,9 +24,9 @@ pub struct Flow {
 
 impl Flow {
     /// Nothing has moved yet.
-    pub fn new(tick: Arc<AtomicU64>, metrics: Arc<TcpMetrics>) -> Rc<Self> {
+    pub fn new(tick: Rc<Cell<u64>>, metrics: Arc<TcpMetrics>) -> Rc<Self> {
         Rc::new(Self {
-            moved: Cell::new(tick.load(Relaxed)),
+            moved: Cell::new(tick.get()),
             tick,
             received: Cell::new(0),
             sent: Cell::new(0),
@@ -42,13 +38,13 @@ impl Flow {
     /// So many bytes of the caller's went on.
     pub fn received(&self, bytes: usize) {
         self.received.set(self.received.get() + bytes as u64);
-        self.moved.set(self.tick.load(Relaxed));
+        self.moved.set(self.tick.get());
     }
 
     /// So many bytes of the endpoint's went on.
     pub fn sent(&self, bytes: usize) {
         self.sent.set(self.sent.get() + bytes as u64);
-        self.moved.set(self.tick.load(Relaxed));
+        self.moved.set(self.tick.get());
     }
 
     /// Bytes both ways: in, out.

@@ -140,7 +140,7 @@ async fn over_http2(
         None => Scheme::HTTP,
     };
     loop {
-        let Some(stream) = pool.http2(cluster, call).await? else {
+        let Some(mut stream) = pool.http2(cluster, call).await? else {
             return over_http1(call, cluster, pool).await;
         };
         // An endpoint may refuse a stream that it has no room for, whatever was sent on it.

@@ -9,5 +9,6 @@ pub mod http2;
 pub mod pool;
 mod silence;
 pub mod tunnel;
+mod upload;
 
 pub use pool::{Pool, Pools};

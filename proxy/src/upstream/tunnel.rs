@@ -12,7 +12,6 @@ use std::{
 };
 
 use bytes::BytesMut;
-use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf, copy_bidirectional},
     time::timeout,
@@ -63,7 +62,7 @@ impl Tunnel {
             }
             OnUpgrade::Http2(switch) => {
                 if let Ok(Ok(stream)) = timeout(SWITCH, switch).await {
-                    carry(TokioIo::new(stream), BytesMut::new(), upstream, said, idle).await;
+                    carry(stream, BytesMut::new(), upstream, said, idle).await;
                 }
             }
         }

@@ -55,7 +55,7 @@ impl Exchange {
         connection: &Rc<Connection>,
         stack: &Rc<Stack>,
     ) -> Result<After, Broken> {
-        let (exchange, arrived) = Self::begin(&line, head);
+        let (mut exchange, arrived) = Self::begin(&line, head);
         let response = {
             let mut serving = std::pin::pin!(stack.serve(arrived, Rc::clone(connection)));
             let answered = poll_fn(|cx| match line.client_has_left() {
@@ -65,7 +65,10 @@ impl Exchange {
             answered.await.ok_or(Broken::Ended)?
         };
         match response {
-            Ok(response) => exchange.answer(line, response).await,
+            Ok(response) => {
+                exchange.lasts &= !connection.draining();
+                exchange.answer(line, response).await
+            }
             Err(_broken_off) => Ok(After::Gone),
         }
     }

@@ -6,10 +6,6 @@ use std::{
     io,
     pin::Pin,
     rc::Rc,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -40,9 +36,9 @@ const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 /// See the module.
 pub struct Line {
     wire: RefCell<Wire>,
-    phase: Arc<Phase>,
+    phase: Rc<Phase>,
     /// The worker's clock as of its last tick.
-    tick: Arc<AtomicU64>,
+    tick: Rc<Cell<u64>>,
 }
 
 struct Wire {
@@ -70,8 +66,8 @@ impl Line {
     pub(super) fn new(
         stream: Stream,
         first: BytesMut,
-        phase: Arc<Phase>,
-        tick: Arc<AtomicU64>,
+        phase: Rc<Phase>,
+        tick: Rc<Cell<u64>>,
     ) -> Rc<Self> {
         Rc::new(Self {
             wire: RefCell::new(Wire {
@@ -96,9 +92,9 @@ impl Line {
         let Wire { stream, buffer, .. } = &mut *self.wire.borrow_mut();
         loop {
             if !buffer.is_empty() {
-                if self.phase.head_since.load(Relaxed) == 0 {
-                    let now = self.tick.load(Relaxed).max(1);
-                    self.phase.head_since.store(now, Relaxed);
+                if self.phase.head_since.get() == 0 {
+                    let now = self.tick().max(1);
+                    self.phase.head_since.set(now);
                 }
                 if let Some(head) = awaited.request(buffer, limit)? {
                     return Poll::Ready(Ok(Some(head)));
@@ -136,7 +132,7 @@ impl Line {
 
     /// The worker's clock as of its last tick, in microseconds.
     pub(super) fn tick(&self) -> u64 {
-        self.tick.load(Relaxed)
+        self.tick.get()
     }
 
     /// Whether the client still waits to be asked for its body.
@@ -162,9 +158,9 @@ impl Line {
         let sent = sending.poll(&mut self.wire.borrow_mut().stream, cx);
         let stuck = &self.phase.stuck_since;
         if !sending.is_stuck() {
-            stuck.store(0, Relaxed);
-        } else if sending.written() != before || stuck.load(Relaxed) == 0 {
-            stuck.store(self.tick.load(Relaxed).max(1), Relaxed);
+            stuck.set(0);
+        } else if sending.written() != before || stuck.get() == 0 {
+            stuck.set(self.tick().max(1));
         }
         sent
     }
@@ -172,8 +168,7 @@ impl Line {
     /// Whether the client has left, if it is time for a look.
     pub(super) fn client_has_left(&self) -> bool {
         let probe = &self.phase.probe;
-        let asked = probe.load(Relaxed) && probe.swap(false, Relaxed);
-        asked && self.wire.borrow_mut().stream.has_ended()
+        probe.replace(false) && self.wire.borrow_mut().stream.has_ended()
     }
 
     /// Whether the body of the request that was answered has been read, if need be now. If it has not come yet, there is
@@ -306,7 +301,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let client = TcpStream::connect(address).await.unwrap();
         let stream = listener.accept().await.unwrap().0.into();
-        let line = Line::new(stream, BytesMut::new(), Arc::default(), Arc::default());
+        let line = Line::new(stream, BytesMut::new(), Rc::default(), Rc::default());
         (line, client)
     }
 

@@ -9,7 +9,7 @@
 mod exchange;
 mod line;
 
-use std::{future::poll_fn, rc::Rc, sync::Arc, task::Poll};
+use std::{future::poll_fn, rc::Rc, task::Poll};
 
 use bytes::BytesMut;
 use http::StatusCode;
@@ -39,7 +39,7 @@ pub async fn serve(
     connection: &Rc<Connection>,
     stack: &Rc<Stack>,
 ) -> Result<(), Broken> {
-    let phase = Arc::clone(&connection.phase);
+    let phase = Rc::clone(&connection.phase);
     let mut line = Line::new(stream, first, phase, connection.tick_handle());
     // Boxed: what requests need goes when none has come for a while.
     while let Some(resting) = Box::pin(busy(line, connection, stack)).await? {

@@ -85,6 +85,8 @@ pub fn propagate(headers: &mut HeaderMap, rng: &mut fastrand::Rng) -> TraceConte
     }
     if !keeps_request_id {
         headers.insert(&X_REQUEST_ID, ascii(request_id::random(rng)));
+    } else if let Some(request_id) = headers.get_mut(&X_REQUEST_ID) {
+        request_id.set_sensitive(true);
     }
     TraceContext {
         trace_id: goes.trace_id,
@@ -159,9 +161,13 @@ fn write_b3_multi(
     set(&B3_FLAGS, flags);
 }
 
-/// Digits, letters and dashes, which are always a valid value.
+/// Digits, letters and dashes, which are always a valid value. No request has that of another: HTTP/2's table of headers that
+/// come again is not to keep it, in place of one that does, and compare all that follow with it.
 fn ascii(text: impl AsRef<[u8]>) -> HeaderValue {
-    HeaderValue::from_bytes(text.as_ref()).unwrap_or(HeaderValue::from_static(""))
+    let value = HeaderValue::from_bytes(text.as_ref());
+    let mut value = value.unwrap_or(HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
 }
 
 #[cfg(test)]

@@ -11,12 +11,11 @@ use std::{
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use socket2::SockRef;
-use tokio::task::{AbortHandle, spawn_local};
 
 use super::Connection;
 use crate::{
     http1::{Broken, Decoder, Sending, buffer},
-    upstream::Pool,
+    upstream::{Pool, upload::Upload},
 };
 
 /// A response's body, with the connection that it comes on until its end; then the pool has that.
@@ -33,21 +32,11 @@ pub struct Reading {
 /// Who has the connection.
 enum Hold {
     Alone(Box<Connection>),
-    /// A request that is still being sent while its response comes has a task: a client may not read a byte of the one
-    /// before it has sent the other.
+    /// Its request is still being sent.
     Beside(
         Rc<RefCell<Box<Connection>>>,
         #[expect(dead_code, reason = "held")] Upload,
     ),
-}
-
-/// A request's task, which ends with its response.
-struct Upload(AbortHandle);
-
-impl Drop for Upload {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
 
 impl Connection {
@@ -72,8 +61,8 @@ impl Reading {
             None => Hold::Alone(connection),
             Some(sending) => {
                 let connection = Rc::new(RefCell::new(connection));
-                let task = spawn_local(upload(Rc::clone(&connection), sending));
-                Hold::Beside(connection, Upload(task.abort_handle()))
+                let upload = Upload::beside(upload(Rc::clone(&connection), sending));
+                Hold::Beside(connection, upload)
             }
         };
         Self {

@@ -13,12 +13,12 @@ thread_local! {
 }
 
 /// Lends it to `write`, as it is at `tick`.
-pub fn with(tick: u64, write: impl FnOnce(&Text)) {
+pub fn with<T>(tick: u64, write: impl FnOnce(&Text) -> T) -> T {
     let (made, mut text) = DATE.get();
     if made != tick {
         // It has this length until the year 10,000.
         let _ = write!(&mut text[..], "{}", HttpDate::from(SystemTime::now()));
         DATE.set((tick, text));
     }
-    write(&text);
+    write(&text)
 }

@@ -1,0 +1,187 @@
+//! A downstream connection that speaks HTTP/2: a task for each request, all on one connection.
+//!
+//! ```text
+//! connection --a head--> Exchange: the stack, then its response --> the stream's end, or a tunnel
+//! ```
+
+use std::{
+    cell::Cell,
+    future::{Future as _, poll_fn},
+    io,
+    pin::pin,
+    rc::Rc,
+    task::Poll,
+};
+
+use bytes::{Bytes, BytesMut};
+use h2::{
+    Reason, RecvStream,
+    server::{Builder, SendResponse},
+};
+use http::{HeaderValue, Method, Request, Response, header};
+use http_body::Body as _;
+use tokio::{sync::oneshot, task::spawn_local};
+
+use super::{Connection, io::Io, upgrade::OnUpgrade};
+use crate::{
+    body::Body,
+    call::Arrived,
+    date,
+    http1::{Broken, Malformed},
+    http2::{Incoming, Outgoing, Tunneled},
+    stack::Stack,
+    stream::Stream,
+};
+
+/// Flow-control windows: what of a request's body, and of all on a connection, may have come and not been read.
+const STREAM_WINDOW: u32 = 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+
+/// How many streams of one connection may break the rules before it does: an attack in which a server resets its streams
+/// itself costs as much as one in which its client does (CVE-2025-8671).
+const MAX_BROKEN_STREAMS: usize = 1024;
+
+/// Serves a connection to its end; `first` was read of it before.
+///
+/// # Errors
+/// How it broke, if that was its client's doing.
+pub async fn serve(
+    stream: Stream,
+    first: BytesMut,
+    connection: &Rc<Connection>,
+    stack: &Rc<Stack>,
+) -> Result<(), Broken> {
+    connection.phase.head_since.set(0);
+    connection.multiplex();
+    let phase = Rc::clone(&connection.phase);
+    let io = Io::new(stream, first, phase, connection.tick_handle());
+    let drain = Cell::new(false);
+    let served = accept(io, &drain, connection, stack);
+    let served = connection.run(served, |_| drain.set(true)).await;
+    served.unwrap_or(Ok(())).map_err(broken)
+}
+
+async fn accept(
+    io: Io,
+    drain: &Cell<bool>,
+    connection: &Rc<Connection>,
+    stack: &Rc<Stack>,
+) -> Result<(), h2::Error> {
+    let listener = connection.listener();
+    let config = &listener.config;
+    let mut http2 = Builder::new()
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(config.max_streams)
+        .max_header_list_size(u32::try_from(config.max_header_bytes).unwrap_or(u32::MAX))
+        .max_local_error_reset_streams(Some(MAX_BROKEN_STREAMS))
+        .handshake(io)
+        .await?;
+    let mut next = async || {
+        poll_fn(|cx| {
+            if drain.take() {
+                http2.graceful_shutdown();
+            }
+            http2.poll_accept(cx)
+        })
+        .await
+    };
+    while let Some(arrived) = next().await {
+        let (request, respond) = arrived?;
+        let (exchange, arrived) = Exchange::begin(request, respond);
+        spawn_local(exchange.serve(arrived, Rc::clone(connection), Rc::clone(stack)));
+    }
+    Ok(())
+}
+
+fn broken(error: h2::Error) -> Broken {
+    match error.is_library() {
+        true => Malformed::Head("HTTP/2").into(),
+        false => io::Error::other(error).into(),
+    }
+}
+
+/// What of a request matters to its response.
+struct Exchange {
+    respond: SendResponse<Bytes>,
+    /// CONNECT: what gets the stream once it is a tunnel.
+    switch: Option<(RecvStream, oneshot::Sender<Tunneled>)>,
+}
+
+impl Exchange {
+    fn begin(request: Request<RecvStream>, respond: SendResponse<Bytes>) -> (Self, Arrived) {
+        let (head, stream) = request.into_parts();
+        let (body, switch, upgrade) = match head.method {
+            Method::CONNECT => {
+                let (give, take) = oneshot::channel();
+                let upgrade = OnUpgrade::Http2(take);
+                (Body::default(), Some((stream, give)), Some(upgrade))
+            }
+            _ => (Body::from(Incoming::new(stream, &head.headers)), None, None),
+        };
+        let arrived = Arrived {
+            head,
+            body,
+            upgrade,
+            doubt: None,
+        };
+        (Self { respond, switch }, arrived)
+    }
+
+    async fn serve(mut self, arrived: Arrived, connection: Rc<Connection>, stack: Rc<Stack>) {
+        let tick = connection.tick_handle();
+        let response = {
+            let mut serving = pin!(stack.serve(arrived, connection));
+            let answered = poll_fn(|cx| match serving.as_mut().poll(cx) {
+                // A client that wants no response any more says so, or is gone.
+                Poll::Pending => self.respond.poll_reset(cx).map(|_| None),
+                answered => answered.map(Some),
+            });
+            answered.await
+        };
+        match response {
+            Some(Ok(response)) => self.answer(response, tick.get()).await,
+            Some(Err(_broken_off)) => self.respond.send_reset(Reason::INTERNAL_ERROR),
+            None => {}
+        }
+    }
+
+    async fn answer(mut self, response: Response<Body>, tick: u64) {
+        let (head, body) = response.into_parts();
+        let switch = self.switch.filter(|_| head.status.is_success());
+        let ends = body.is_end_stream() && switch.is_none();
+        let mut head = Response::from_parts(head, ());
+        complete(&mut head, &body, switch.is_some(), tick);
+        let Ok(stream) = self.respond.send_response(head, ends) else {
+            self.respond.send_reset(Reason::INTERNAL_ERROR);
+            return;
+        };
+        if let Some((incoming, switch)) = switch {
+            // Whoever asked for it waits.
+            let _ = switch.send(Tunneled::new(incoming, stream));
+        } else if !ends {
+            let mut sending = Outgoing::new(stream, body);
+            // That the client is gone, or that the body broke off, has been seen by what rides on it.
+            let _ = poll_fn(|cx| sending.poll(cx)).await;
+        }
+    }
+}
+
+/// Makes it a response of HTTP/2, and adds what a server says: when it is (RFC 9110, 6.6.1), and how much follows if it knows.
+fn complete(head: &mut Response<()>, body: &Body, tunnels: bool, tick: u64) {
+    let length = body.size_hint().exact().filter(|length| *length > 0);
+    let headers = head.headers_mut();
+    // What HTTP/1 says of the connection has no place here (RFC 9113, 8.2.2).
+    headers.remove(header::CONNECTION);
+    if tunnels {
+        headers.remove(header::CONTENT_LENGTH);
+    } else if let Some(length) = length {
+        headers
+            .entry(header::CONTENT_LENGTH)
+            .or_insert_with(|| HeaderValue::from(length));
+    }
+    headers.entry(header::DATE).or_insert_with(|| {
+        let date = date::with(tick, |date| HeaderValue::from_bytes(date));
+        date.unwrap_or(HeaderValue::from_static(""))
+    });
+}

@@ -1,0 +1,126 @@
+//! One request, and the head of its response.
+
+use std::{
+    cell::Cell,
+    future::{Future as _, poll_fn},
+    pin::Pin,
+    rc::Rc,
+    task::Poll,
+};
+
+use http::{Request, Response};
+use http_body::Body as _;
+
+use super::Connection;
+use crate::{
+    body::Body,
+    clock,
+    error::Error,
+    http2::{Incoming, Outgoing, Unsendable},
+    upstream::{Pool, upload::Upload},
+};
+
+/// Why a request got no response.
+pub enum Failure {
+    /// It was not sent, and here it is again.
+    Unsent(Box<Request<Body>>),
+    /// It was sent, wholly or in part.
+    Sent(Error),
+}
+
+/// One stream of a connection, in use until dropped.
+pub struct Stream {
+    connection: Rc<Connection>,
+    /// The connection has carried a request before.
+    pub reused: bool,
+    /// Its request is sent, and nothing has come back.
+    unanswered: Cell<bool>,
+    /// The rest of its request, if its response was faster.
+    upload: Option<Upload>,
+    /// What gets it back, where others may wait for it.
+    pool: Option<Rc<Pool>>,
+}
+
+impl Stream {
+    pub(super) fn of(connection: &Rc<Connection>) -> Self {
+        connection.active.set(connection.active.get() + 1);
+        Self {
+            connection: Rc::clone(connection),
+            reused: connection.used.replace(true),
+            unanswered: Cell::new(false),
+            upload: None,
+            pool: None,
+        }
+    }
+
+    /// Lets `pool` know when it ends: others may wait for it.
+    pub fn of_pool(mut self, pool: &Rc<Pool>) -> Self {
+        self.pool = Some(Rc::clone(pool));
+        self
+    }
+
+    /// Sends a request, and waits for the head of its response.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, Failure> {
+        if self.connection.is_closed() {
+            return Err(Failure::Unsent(Box::new(request)));
+        }
+        self.connection.silence.ask(clock::now());
+        self.unanswered.set(true);
+        let answered = self.exchange(request).await;
+        self.unanswered.set(false);
+        answered.map_err(Failure::Sent)
+    }
+
+    async fn exchange(&mut self, request: Request<Body>) -> Result<Response<Incoming>, Error> {
+        let (head, body) = request.into_parts();
+        let head = Request::from_parts(head, ());
+        let ends = body.is_end_stream();
+        let (mut response, stream) = self.connection.begin(head, ends).map_err(unprocessed)?;
+        let mut sending = (!ends).then(|| Outgoing::new(stream, body));
+        let response = poll_fn(|cx| {
+            if let Some(Poll::Ready(sent)) = sending.as_mut().map(|sending| sending.poll(cx)) {
+                sending = None;
+                // If the other side wants no more of it, its response says why.
+                if let Err(Unsendable::Body(error)) = sent {
+                    return Poll::Ready(Err(Error::RequestBody(error.into())));
+                }
+            }
+            Pin::new(&mut response).poll(cx).map_err(unprocessed)
+        })
+        .await?;
+        self.upload = sending.map(|mut sending| {
+            // How that ends shows in the response.
+            Upload::beside(async move { drop(poll_fn(|cx| sending.poll(cx)).await) })
+        });
+        let (head, stream) = response.into_parts();
+        let body = Incoming::new(stream, &head.headers);
+        Ok(Response::from_parts(head, body))
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.connection.active.set(self.connection.active.get() - 1);
+        self.connection.idle_since.set(clock::now());
+        if self.unanswered.get() {
+            self.connection.silence.give_up();
+        }
+        if let Some(pool) = self.pool.take() {
+            pool.make_room();
+        }
+    }
+}
+
+/// REFUSED_STREAM, and a GOAWAY that is no error, say that the request was not processed (RFC 9113, 8.7).
+fn unprocessed(error: h2::Error) -> Error {
+    let refused = error.reason() == Some(h2::Reason::REFUSED_STREAM);
+    let gone =
+        error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR);
+    match refused || gone {
+        true => Error::RefusedStream,
+        false => Error::Reset(error.into()),
+    }
+}
