@@ -1,7 +1,7 @@
 //! Bytes both ways until both sides have ended.
 //!
 //! One buffer a worker: what is read goes out at once, and only what the other side does not take is kept, so that a
-//! connection at rest holds no memory for it. A side's end is passed on when all before it has gone out, and the other way
+//! connection at rest holds no memory for it. What comes in bulk between two sockets without TLS is not copied (`splice.rs`). A side's end is passed on when all before it has gone out, and the other way
 //! goes on (half-close). One that breaks ends the way to it; what it had sent before still arrives.
 
 use std::{
@@ -13,9 +13,16 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
 
-use super::Flow;
+use super::{
+    Flow,
+    splice::{Failed, Pipe},
+};
+use crate::stream::Stream;
 
 /// What is read at once: what was copied in is still in the first cache when it is copied out. 64 KiB take a quarter of the
 /// system calls and a fifth more of the time.
@@ -35,15 +42,11 @@ pub(super) enum Broken {
 }
 
 /// Carries bytes between a caller and an endpoint, each with what has been read of it.
-pub(super) async fn carry<D, U>(
-    (downstream, first): (&mut D, Bytes),
-    (upstream, greeting): (&mut U, Bytes),
+pub(super) async fn carry(
+    (downstream, first): (&mut Stream, Bytes),
+    (upstream, greeting): (&mut Stream, Bytes),
     flow: &Flow,
-) -> Result<(), Broken>
-where
-    D: AsyncRead + AsyncWrite + Unpin,
-    U: AsyncRead + AsyncWrite + Unpin,
-{
+) -> Result<(), Broken> {
     let mut inward = Way::with(first);
     let mut outward = Way::with(greeting);
     let mut inward_first = false;
@@ -82,6 +85,8 @@ struct Way {
     held: Bytes,
     /// Something was written since the last flush.
     unflushed: bool,
+    /// Where bytes are that are not copied, as long as they come in bulk.
+    pipe: Option<Pipe>,
     stage: Stage,
 }
 
@@ -109,6 +114,7 @@ impl Way {
         Self {
             held,
             unflushed: false,
+            pipe: None,
             stage: Stage::Open,
         }
     }
@@ -118,8 +124,8 @@ impl Way {
     fn poll(
         &mut self,
         cx: &mut Context<'_>,
-        from: &mut (impl AsyncRead + Unpin),
-        to: &mut (impl AsyncWrite + Unpin),
+        from: &mut Stream,
+        to: &mut Stream,
         broken: bool,
         passed: impl Fn(usize),
     ) -> Poll<End> {
@@ -131,15 +137,15 @@ impl Way {
             Err(end) => end,
         };
         self.stage = Stage::Over(end);
-        self.held = Bytes::new();
+        (self.held, self.pipe) = (Bytes::new(), None);
         Poll::Ready(end)
     }
 
     fn advance(
         &mut self,
         cx: &mut Context<'_>,
-        from: &mut (impl AsyncRead + Unpin),
-        to: &mut (impl AsyncWrite + Unpin),
+        from: &mut Stream,
+        to: &mut Stream,
         broken: bool,
         passed: impl Fn(usize),
     ) -> Poll<Result<(), End>> {
@@ -149,6 +155,9 @@ impl Way {
                 self.held.advance(written);
                 self.unflushed = true;
                 passed(written);
+            }
+            if let (Stream::Tcp(from), Stream::Tcp(to)) = (&*from, &*to) {
+                ready!(self.splice(cx, from, to, &passed))?;
             }
             if let Stage::Ending = self.stage {
                 if broken {
@@ -160,7 +169,12 @@ impl Way {
             let read = BUFFER.with_borrow_mut(|buffer| {
                 let mut buffer = ReadBuf::new(buffer);
                 let read = Pin::new(&mut *from).poll_read(cx, &mut buffer);
-                read.map_ok(|()| self.pass(cx, to, buffer.filled(), &passed))
+                read.map_ok(|()| {
+                    if buffer.remaining() == 0 && is_bare(from) && is_bare(to) {
+                        self.pipe = Pipe::take();
+                    }
+                    self.pass(cx, to, buffer.filled(), &passed)
+                })
             });
             match read {
                 Poll::Ready(Ok(passed)) => passed?,
@@ -175,11 +189,41 @@ impl Way {
         }
     }
 
+    /// Passes on by the pipe, if there is one, as long as more comes.
+    fn splice(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &TcpStream,
+        to: &TcpStream,
+        passed: &impl Fn(usize),
+    ) -> Poll<Result<(), End>> {
+        let Some(pipe) = &mut self.pipe else {
+            return Poll::Ready(Ok(()));
+        };
+        let moved = loop {
+            let moved = pipe.poll(cx, from, to, passed);
+            if !matches!(moved, Poll::Ready(Ok(1..))) {
+                break moved;
+            }
+        };
+        if let Some(pipe) = self.pipe.take_if(|pipe| pipe.is_empty()) {
+            pipe.give();
+        }
+        Poll::Ready(match ready!(moved) {
+            Ok(_) => {
+                self.stage = Stage::Ending;
+                Ok(())
+            }
+            Err(Failed::Reading) => Err(End::Unreadable),
+            Err(Failed::Writing) => Err(End::Unwritable),
+        })
+    }
+
     /// Passes `bytes` on, which were just read; keeps what is not taken at once. None: the end.
     fn pass(
         &mut self,
         cx: &mut Context<'_>,
-        to: &mut (impl AsyncWrite + Unpin),
+        to: &mut Stream,
         mut bytes: &[u8],
         passed: &impl Fn(usize),
     ) -> Result<(), End> {
@@ -200,11 +244,11 @@ impl Way {
     }
 }
 
-fn write(
-    cx: &mut Context<'_>,
-    to: &mut (impl AsyncWrite + Unpin),
-    bytes: &[u8],
-) -> Poll<Result<usize, End>> {
+fn is_bare(stream: &Stream) -> bool {
+    matches!(stream, Stream::Tcp(_))
+}
+
+fn write(cx: &mut Context<'_>, to: &mut Stream, bytes: &[u8]) -> Poll<Result<usize, End>> {
     let written: Poll<io::Result<usize>> = Pin::new(to).poll_write(cx, bytes);
     written.map(|written| match written {
         Ok(written @ 1..) => Ok(written),

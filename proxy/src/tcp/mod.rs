@@ -11,6 +11,7 @@ pub mod client_hello;
 mod connect;
 mod destinations;
 mod flow;
+mod splice;
 
 use std::{io, rc::Rc, sync::Arc};
 
