@@ -166,25 +166,26 @@ fn compare(wanted: &Wanted, got: &Message) -> Vec<String> {
 
 /// In what way the messages that got through are not as the case has them, in a few words each: what a table shows.
 pub fn differences(case: &Case, outcome: &Outcome, seen: &[Seen]) -> Vec<String> {
-    let mut messages = messages(seen);
-    let mut replies = outcome.replies.iter();
+    let (mut messages, mut replies) = (messages(seen), outcome.replies.iter());
     let mut faults = Vec::new();
     for step in &case.steps {
         match step {
             Step::Forwarded(request, reply) => {
-                faults.extend(
-                    messages
-                        .next()
-                        .into_iter()
-                        .flat_map(|got| compare(request, got)),
-                );
-                let got = replies.next();
-                let of_reply = got.map_or(vec!["no answer".to_owned()], |got| compare(reply, got));
-                faults.extend(of_reply.iter().map(|fault| format!("the client: {fault}")));
+                if let Some(got) = messages.next() {
+                    faults.extend(compare(request, got));
+                }
+                let status = reply.first.as_deref().unwrap_or("200");
+                match replies.next() {
+                    Some(got) if got.status().to_string() == status => {
+                        let of_reply = compare(reply, got);
+                        faults.extend(of_reply.iter().map(|fault| format!("the client: {fault}")));
+                    }
+                    _ => faults.push(format!("not {status}")),
+                }
             }
             Step::BrokenOff(..) => {
-                let whole = replies.next().map(|reply| reply.status());
-                faults.extend(whole.map(|status| format!("the client: {status}, as if whole")));
+                let whole = replies.next().is_some();
+                faults.extend(whole.then(|| "as if that were all".to_owned()));
             }
             Step::Refused(_) | Step::Answered(_) | Step::CutOff(_) => {
                 replies.next();
