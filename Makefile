@@ -1,7 +1,7 @@
 # Every target sets up what it needs from the package registries; nothing has to be installed by hand but Rust 1.95 or newer and a C compiler.
 CARGO ?= cargo
 
-.PHONY: demo test interop bench bench-check scenarios fleet simulator fuzz schema
+.PHONY: demo test interop bench bench-check corpus scenarios fleet simulator fuzz schema
 
 ## demo: a control plane, two proxies, a canary from v1 to v2 under traffic, and the control plane killed
 demo:
@@ -37,6 +37,12 @@ scenarios:
 	bench/install-peers.sh nginx haproxy envoy python3
 	$(CARGO) build -q --release -p outrigger -p outrigger-bench
 	target/release/outrigger-bench scenario
+
+## corpus: hostile and odd messages of HTTP/1, beside the peers, into bench/CORPUS.md; ten minutes
+corpus:
+	bench/install-peers.sh nginx haproxy envoy python3
+	$(CARGO) build -q --release -p outrigger -p outrigger-bench
+	target/release/outrigger-bench corpus
 
 ## fleet: a change, pushed to a thousand proxies; into bench/CONTROL.md, in a minute
 fleet:

@@ -88,6 +88,8 @@ pub struct Job {
     pub pace: Pace,
     /// What the proxy does about failures; none: what it does by default.
     pub policy: Option<Policy>,
+    /// Paths, by their first segments, that the proxy answers with 403 itself.
+    pub forbidden: Option<&'static str>,
     /// Requests in the shorter of callgrind's two runs; the longer has three times as many.
     pub sample: u64,
 }
@@ -141,6 +143,7 @@ pub const SMALL_GET: Job = Job {
     ask: Ask::Get,
     pace: Pace::Closed,
     policy: None,
+    forbidden: None,
     sample: 1000,
 };
 

@@ -8,6 +8,7 @@ pub mod callgrind;
 pub mod check;
 pub mod compare;
 pub mod control;
+pub mod corpus;
 pub mod demo;
 pub mod endpoint;
 pub mod job;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use outrigger_bench::{
-    check, compare, control, demo, endpoint, load, process::leash, scenario, simulate,
+    check, compare, control, corpus, demo, endpoint, load, process::leash, scenario, simulate,
 };
 
 /// Sample endpoints, load, peers side by side, instruction counts, the demo.
@@ -28,6 +28,8 @@ enum Command {
     Check(check::Arguments),
     /// Play failures to the proxies and see what the client gets
     Scenario(scenario::Arguments),
+    /// Send hostile and odd messages of HTTP/1 to the proxies and show where they differ
+    Corpus(corpus::Arguments),
     /// Measure the control plane and what proxies do with it and without it
     Control(control::Arguments),
     /// Drive the balancers on a virtual clock through good and bad days
@@ -46,6 +48,7 @@ async fn main() -> ExitCode {
         Command::Compare(arguments) => interruptible(Box::pin(compare::run(arguments))).await,
         Command::Check(arguments) => interruptible(Box::pin(check::run(arguments))).await,
         Command::Scenario(arguments) => interruptible(Box::pin(scenario::run(arguments))).await,
+        Command::Corpus(arguments) => interruptible(Box::pin(corpus::run(arguments))).await,
         Command::Control(arguments) => interruptible(Box::pin(control::run(arguments))).await,
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Simulate(arguments) => simulate::run(&arguments),

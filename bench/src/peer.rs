@@ -45,6 +45,8 @@ pub struct Setup {
     pub(crate) certificates: Option<Rc<Certificates>>,
     /// What to do about failures; without one each peer does what it does by default.
     pub policy: Option<Policy>,
+    /// Paths, by their first segments, that the proxy answers with 403 itself.
+    pub forbidden: Option<&'static str>,
     /// For the configuration and whatever else the proxy writes.
     pub directory: PathBuf,
 }

@@ -119,6 +119,7 @@ impl Stand {
             back: Wire::Cleartext,
             certificates,
             policy: job.policy,
+            forbidden: job.forbidden,
             directory: directory.path().to_owned(),
         };
         let second = match job.way {

@@ -9,6 +9,7 @@ pub mod ads_client;
 pub mod body;
 mod client;
 mod control;
+pub mod corpus;
 mod dns;
 mod endpoint;
 pub mod fuzz;

@@ -156,6 +156,7 @@ impl Raw {
     }
 
     async fn fill(&mut self) -> usize {
+        self.buffer.reserve(16 * 1024);
         self.stream.read_buf(&mut self.buffer).await.unwrap_or(0)
     }
 }

@@ -375,3 +375,27 @@ async fn a_later_attempt_is_told_of_less() {
         "{seen:?}"
     );
 }
+
+#[tokio::test]
+async fn a_client_that_never_ends_its_head_is_cut_off() {
+    let endpoint = Endpoint::named("a").await;
+    let proxy = Proxy::start(Table::to([&endpoint]).listener("header_timeout: 200ms")).await;
+    let mut raw = Raw::connect(proxy.address).await;
+    raw.write("GET / HTTP/1.1\r\nhost: a\r\nx-slow:").await;
+    let answer = String::from_utf8(raw.read_to_end().await).unwrap();
+    assert!(
+        answer.is_empty() || answer.starts_with("HTTP/1.1 408"),
+        "{answer}"
+    );
+    assert_eq!(endpoint.seen.requests(), 0);
+}
+
+#[tokio::test]
+async fn a_client_that_sends_no_request_is_let_go() {
+    let endpoint = Endpoint::named("a").await;
+    let proxy = Proxy::start(Table::to([&endpoint]).listener("idle_timeout: 300ms")).await;
+    let mut raw = Raw::connect(proxy.address).await;
+    raw.write("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    assert_eq!(raw.read_reply().await.expect("a response").status, 200);
+    assert!(raw.read_to_end().await.is_empty());
+}

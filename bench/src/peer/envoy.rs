@@ -83,6 +83,13 @@ pub(super) fn config(setup: &Setup) -> String {
     if let Some(policy) = &setup.policy {
         policy::apply(policy, &mut route, &mut filters, &mut cluster);
     }
+    let mut routes = vec![json!({ "match": { "prefix": "/" }, "route": route })];
+    if let Some(path) = setup.forbidden {
+        let refusal = json!({
+            "match": { "path_separated_prefix": path }, "direct_response": { "status": 403 },
+        });
+        routes.insert(0, refusal);
+    }
     let connection_manager = json!({
         "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": "front",
@@ -91,7 +98,7 @@ pub(super) fn config(setup: &Setup) -> String {
         "route_config": { "virtual_hosts": [{
             "name": "all",
             "domains": ["*"],
-            "routes": [{ "match": { "prefix": "/" }, "route": route }],
+            "routes": routes,
         }]},
         "http_filters": filters,
     });

@@ -43,6 +43,11 @@ pub(super) fn config(setup: &Setup) -> String {
         ),
         false => String::new(),
     };
+    let forbidden = setup.forbidden.map_or_else(String::new, |path| {
+        format!(
+            "  http-request deny deny_status 403 if {{ path {path} }} or {{ path_beg {path}/ }}\n"
+        )
+    });
     let [of_backend, of_server] = policy.map(words_of).unwrap_or_default();
     let servers: String = setup
         .endpoints
@@ -61,7 +66,7 @@ pub(super) fn config(setup: &Setup) -> String {
   timeout server {server}
 frontend front
   bind {address}{downstream} backlog 4096
-  default_backend endpoints
+{forbidden}  default_backend endpoints
 backend endpoints
   balance {pick}
 {of_backend}{servers}"

@@ -31,6 +31,9 @@ pub(super) fn config(setup: &Setup) -> String {
         true => "on",
         false => "off",
     };
+    let forbidden = setup.forbidden.map_or_else(String::new, |path| {
+        format!("    location = {path} {{ return 403; }}\n    location {path}/ {{ return 403; }}\n")
+    });
     let [pick, of_server, of_location] = policy.map(words_of).unwrap_or_default();
     let servers: String = setup
         .endpoints
@@ -86,7 +89,7 @@ events {{ worker_connections 16384; }}
   }}
   server {{
     listen {address}{ssl}{http2} backlog=4096;
-{of_server}    location / {{
+{of_server}{forbidden}    location / {{
       proxy_pass {scheme}://endpoints;
       proxy_http_version 1.1;
       proxy_set_header Connection \"\";

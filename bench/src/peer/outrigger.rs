@@ -40,6 +40,9 @@ pub fn config(setup: &Setup) -> String {
         Version::Http1 => "http1",
         Version::Http2 => "http2",
     };
+    let forbidden = setup.forbidden.map_or_else(String::new, |path| {
+        format!("      - match: {{ path: {{ prefix: {path} }} }}\n        filters: [respond: {{ status: 403 }}]\n")
+    });
     let route = setup.policy.as_ref().map(of_route).unwrap_or_default();
     let cluster = setup.policy.as_ref().map(of_cluster).unwrap_or_default();
     let identity = match setup.shown(setup.front).or(setup.shown(setup.back)) {
@@ -67,7 +70,7 @@ pub fn config(setup: &Setup) -> String {
     };
     let serves = match setup.bytes {
         true => "    protocol: tcp\n    cluster: web\n".to_owned(),
-        false => format!("    routes:\n      - cluster: web\n{route}"),
+        false => format!("    routes:\n{forbidden}      - cluster: web\n{route}"),
     };
     format!(
         "admin: {{ address: {admin} }}

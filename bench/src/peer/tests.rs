@@ -26,6 +26,7 @@ fn setup(policy: Option<Policy>) -> Setup {
         back: Wire::Cleartext,
         certificates: None,
         policy,
+        forbidden: None,
         directory: PathBuf::from("/nowhere"),
     }
 }
@@ -46,6 +47,31 @@ fn without_a_policy_nothing_is_said_of_failures() {
         for word in ["retr", "next_upstream", "max_fails", "outlier", "slow"] {
             assert!(!config.contains(word), "`{word}` in {config}");
         }
+    }
+}
+
+#[test]
+fn what_is_forbidden_is_so_in_all() {
+    let with = |forbidden| Setup {
+        forbidden,
+        ..setup(None)
+    };
+    let configs = |setup: &Setup| {
+        [
+            nginx::config(setup),
+            haproxy::config(setup),
+            envoy::config(setup),
+            outrigger::config(setup),
+        ]
+    };
+    for config in configs(&with(Some("/admin"))) {
+        assert!(
+            config.contains("/admin") && config.contains("403"),
+            "{config}"
+        );
+    }
+    for config in configs(&with(None)) {
+        assert!(!config.contains("403"), "{config}");
     }
 }
 

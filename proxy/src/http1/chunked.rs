@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body::Frame;
 use memchr::memchr;
 
-use super::Malformed;
+use super::{Malformed, head};
 
 /// The most that a line with a chunk's size may have: its extensions are read past.
 const LONGEST_LINE: usize = 4 * 1024;
@@ -107,8 +107,10 @@ impl Chunked {
         });
         if !rest.is_empty() {
             self.extensions += rest.len();
-            let begins = matches!(rest.trim_ascii_start().first(), Some(b';') | None);
-            if !begins || rest.contains(&b'\r') {
+            // Blanks alone are what old servers fill their lines with.
+            let begin = rest.iter().find(|byte| !matches!(byte, b' ' | b'\t'));
+            let text = |byte: &u8| *byte == b'\t' || !byte.is_ascii_control();
+            if !matches!(begin, Some(b';') | None) || !rest.iter().all(text) {
                 return Err(BAD);
             }
             if self.extensions > MOST_EXTENSIONS {
@@ -139,6 +141,9 @@ fn trailers(buffer: &mut BytesMut) -> Result<Option<HeaderMap>, Malformed> {
             false => Ok(None),
         };
     };
+    if !head::ends_well(&buffer[..len], &head::places(parsed, buffer)) {
+        return Err(Malformed::Body("its trailers"));
+    }
     let mut trailers = HeaderMap::with_capacity(parsed.len());
     for field in parsed {
         let name = HeaderName::from_bytes(field.name.as_bytes());
@@ -208,6 +213,12 @@ mod tests {
             "3\r\nabc0\r\n\r\n",
             "11111111111111111\r\n",
             "3\r;\r\nabc\r\n0\r\n\r\n",
+            "3;\0\r\nabc\r\n0\r\n\r\n",
+            "3\x0c;\r\nabc\r\n0\r\n\r\n",
+            "0\r\n\n",
+            "0\r\nx: y\n\r\n",
+            "0\r\nx: y\r\n\n",
+            "0\r\nx: y\nz: \r\n\r\n",
             "0\r\nno colon\r\n\r\n",
             "0\r\n folded: x\r\n\r\n",
         ] {

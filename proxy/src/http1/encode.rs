@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, Method, header, request, response};
 use hyper::ext::ReasonPhrase;
 
 use super::{Framing, Outgoing, connection::has_token};
-use crate::date;
+use crate::{date, downstream::forwarded::says_who_asked};
 
 /// A body, written.
 #[derive(Debug)]
@@ -238,9 +238,9 @@ impl Encoder {
     }
 }
 
-/// What frames or directs a message comes too late at its end (RFC 9110, 6.5.1).
+/// What frames or directs a message, or says who sent it, comes too late at its end (RFC 9110, 6.5.1).
 fn may_trail(name: &HeaderName) -> bool {
-    !matches!(
+    let directs = matches!(
         *name,
         header::TRANSFER_ENCODING
             | header::CONTENT_LENGTH
@@ -249,13 +249,16 @@ fn may_trail(name: &HeaderName) -> bool {
             | header::TE
             | header::TRAILER
             | header::UPGRADE
+            | header::EXPECT
             | header::AUTHORIZATION
+            | header::PROXY_AUTHORIZATION
             | header::COOKIE
             | header::SET_COOKIE
             | header::CONTENT_ENCODING
             | header::CONTENT_TYPE
             | header::CONTENT_RANGE
-    )
+    );
+    !directs && !says_who_asked(name)
 }
 
 /// The size of a chunk, with the end of its line.
@@ -322,7 +325,13 @@ mod tests {
     fn trailers_do_not_frame_or_direct() {
         let mut out = Outgoing::default();
         let mut trailers = HeaderMap::new();
-        for name in ["x-sum", "content-length", "host", "authorization"] {
+        for name in [
+            "x-sum",
+            "content-length",
+            "host",
+            "authorization",
+            "x-forwarded-for",
+        ] {
             trailers.insert(name, HeaderValue::from_static("1"));
         }
         Encoder::Chunked.end(Some(&trailers), &mut out).unwrap();

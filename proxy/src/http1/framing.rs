@@ -57,6 +57,10 @@ impl Framing {
         headers: &mut HeaderMap,
     ) -> Result<Self, Malformed> {
         if is_bodiless(method, status) {
+            if status == StatusCode::NO_CONTENT && noted.lengths > 0 {
+                // It must not have one (RFC 9110, 8.6): some reader would wait for a body.
+                headers.remove(header::CONTENT_LENGTH);
+            }
             return Ok(Self::Length(0));
         }
         match (noted.codings, noted.lengths) {

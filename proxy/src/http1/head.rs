@@ -9,7 +9,7 @@ use http::{
 };
 use httparse::{Error, ParserConfig, Status};
 use hyper::ext::ReasonPhrase;
-use memchr::memchr_iter;
+use memchr::{memchr, memchr_iter};
 use smallvec::SmallVec;
 
 use super::Malformed;
@@ -58,12 +58,12 @@ impl Noted {
 }
 
 /// Where a header stands among the bytes of its head.
-struct Field {
+pub(super) struct Field {
     name: (usize, usize),
     value: (usize, usize),
 }
 
-type Fields = SmallVec<[Field; 24]>;
+pub(super) type Fields = SmallVec<[Field; 24]>;
 
 impl Awaited {
     /// The head of a response, taken out of `buffer` once it is whole there.
@@ -137,6 +137,11 @@ impl Awaited {
         let bytes = buffer.split_to(len).freeze();
         head.uri = Uri::from_maybe_shared(bytes.slice(target.0..target.1))
             .map_err(|_| Malformed::Head("target"))?;
+        // No target has a fragment, which `Uri` would drop; and only OPTIONS asks for the server as a whole (RFC 9112, 3.2).
+        let asked = &bytes[target.0..target.1];
+        if memchr(b'#', asked).is_some() || (asked == b"*" && head.method != Method::OPTIONS) {
+            return Err(Malformed::Head("target"));
+        }
         // A name alone is a target of CONNECT, which has no other (RFC 9112, 3.2.3).
         let named = head.uri.authority().is_some() && head.uri.scheme().is_none();
         if named != (head.method == Method::CONNECT) {
@@ -187,7 +192,7 @@ fn version(minor: Option<u8>) -> Version {
 }
 
 /// Where `headers` stand in `bytes`, of which they are parts.
-fn places(headers: &[httparse::Header<'_>], bytes: &[u8]) -> Fields {
+pub(super) fn places(headers: &[httparse::Header<'_>], bytes: &[u8]) -> Fields {
     let fields = headers.iter().map(|header| Field {
         name: place(header.name.as_bytes(), bytes),
         value: place(header.value, bytes),
@@ -204,8 +209,25 @@ fn place(part: &[u8], bytes: &[u8]) -> (usize, usize) {
     }
 }
 
+/// Whether every line ends with CR LF. A lone LF may be taken for a line end as well (RFC 9112, 2.2), so that what is a
+/// header to one reader is a part of a value to another. Others are not looked for: no line has a CR or LF inside.
+pub(super) fn ends_well(head: &[u8], fields: &[Field]) -> bool {
+    let mut from = 0;
+    // Empty lines before the first.
+    while head[from..].starts_with(b"\r\n") {
+        from += 2;
+    }
+    let mut begins = fields.iter().map(|field| field.name.0);
+    head.get(from) != Some(&b'\n')
+        && head.ends_with(b"\r\n\r\n")
+        && begins.all(|at| at == 0 || head[..at].ends_with(b"\r\n"))
+}
+
 /// Reads the headers of the head `bytes`, whose memory they share.
 fn read(bytes: &Bytes, fields: &[Field], headers: &mut HeaderMap) -> Result<Noted, Malformed> {
+    if !ends_well(bytes, fields) {
+        return Err(Malformed::Head("line end"));
+    }
     headers.reserve(fields.len() + MORE);
     let mut noted = Noted::default();
     for Field { name, value } in fields {
@@ -271,6 +293,14 @@ mod tests {
             "HTTP/1.1 200 OK\r\nname: \0\r\n\r\n",
             "HTTP/1.1 200 OK\r\nname: a\rb\r\n\r\n",
             "HTTP/1.1 200 OK\r\n: x\r\n\r\n",
+            "HTTP/1.1 200 OK\n\r\n",
+            "HTTP/1.1 200 OK\r\n\n",
+            "HTTP/1.1 200 OK\nname: x\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nname: x\n\r\n",
+            "HTTP/1.1 200 OK\r\nname: x\r\n\n",
+            "HTTP/1.1 200 OK\r\nname: x\nother: y\r\n\r\n",
+            "\nHTTP/1.1 200 OK\r\n\r\n",
+            "\r\n\nHTTP/1.1 200 OK\r\n\r\n",
         ] {
             assert!(
                 matches!(come(bad.as_bytes(), 64), Err(Malformed::Head(_))),

@@ -3,11 +3,11 @@
 //! Above Router, so that routes match on a normal form: origin-form path without dot segments, one Host header,
 //! forwarding headers that are true. On the way back it takes out what the endpoint said to us alone.
 
-use std::rc::Rc;
+use std::{net::Ipv6Addr, rc::Rc};
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, Version, header,
-    uri::Authority,
+    uri::Scheme,
 };
 use smallvec::SmallVec;
 
@@ -134,9 +134,13 @@ fn host(call: &mut Call) -> Result<Option<HeaderValue>, Error> {
     {
         return Err(Error::BadRequest("host"));
     }
+    // Whatever the target says.
+    if host.is_none() && head.version == Version::HTTP_11 {
+        return Err(Error::BadRequest("no host"));
+    }
     if head.uri.authority().is_none() {
         return match host {
-            None if head.version >= Version::HTTP_11 => Err(Error::BadRequest("no host")),
+            None if head.version > Version::HTTP_11 => Err(Error::BadRequest("no host")),
             host => Ok(host),
         };
     }
@@ -144,8 +148,13 @@ fn host(call: &mut Call) -> Result<Option<HeaderValue>, Error> {
     let Some(authority) = parts.authority.take() else {
         return Ok(host);
     };
-    if authority.as_str().contains('@') {
-        return Err(Error::BadRequest("userinfo"));
+    // HTTP/2 has a scheme always, and gRPC's clients are not always right about it.
+    let ours = |scheme: &Scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS;
+    if head.version < Version::HTTP_2 && !parts.scheme.as_ref().is_none_or(ours) {
+        return Err(Error::BadRequest("scheme"));
+    }
+    if !names_a_host(authority.as_str().as_bytes()) {
+        return Err(Error::BadRequest("authority"));
     }
     let differs = |host: &HeaderValue| host.as_bytes() != authority.as_str().as_bytes();
     if head.version == Version::HTTP_2 && host.as_ref().is_some_and(differs) {
@@ -180,30 +189,40 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-/// Whether this can be the host and port of a URI with a host (RFC 9110, 4.2.1), in whatever form it goes on. A name, and
-/// a name with a port, which nearly all are, take a walk over the bytes and no more.
+/// Whether this can be the host and port of a URI with a host (RFC 9110, 4.2.1; RFC 3986, 3.2.2), in whatever form it goes
+/// on. Escapes are none: who decodes them reads another name.
 fn names_a_host(host: &[u8]) -> bool {
-    let allowed = |byte: &u8| HOST_BYTES[usize::from(*byte)];
-    if host.starts_with(b":") || !host.iter().all(allowed) {
-        return false;
-    }
-    let name = match host.iter().position(|byte| *byte == b':') {
-        Some(colon) if host[colon + 1..].iter().all(u8::is_ascii_digit) => &host[..colon],
-        // An IPv6 address, or nonsense.
-        Some(_) => &[],
-        None => host,
+    let (name, port) = match host.iter().rposition(|byte| *byte == b':') {
+        Some(colon) if !host.ends_with(b"]") => (&host[..colon], &host[colon + 1..]),
+        _ => (host, &b""[..]),
     };
-    let plain = |byte: &u8| !matches!(byte, b'[' | b']' | b'%');
-    (!name.is_empty() && name.iter().all(plain)) || Authority::try_from(host).is_ok()
+    let named = match name {
+        [b'[', address @ .., b']'] => is_ipv6(address),
+        name => !name.is_empty() && name.iter().all(|byte| NAME_BYTES[usize::from(*byte)]),
+    };
+    named && is_port(port)
 }
 
-/// The bytes of a host and port (RFC 3986, 3.2), percent-encoding included.
-const HOST_BYTES: [bool; 256] = {
+fn is_ipv6(text: &[u8]) -> bool {
+    std::str::from_utf8(text).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok())
+}
+
+/// Or nothing (RFC 3986, 3.2.3).
+fn is_port(text: &[u8]) -> bool {
+    if text.len() > 5 || !text.iter().all(u8::is_ascii_digit) {
+        return false;
+    }
+    let digits = text.iter().map(|digit| u32::from(digit - b'0'));
+    digits.fold(0, |port, digit| port * 10 + digit) <= u32::from(u16::MAX)
+}
+
+/// The bytes of a host's name (RFC 3986, 3.2.2), but for escapes.
+const NAME_BYTES: [bool; 256] = {
     let mut allowed = [false; 256];
     let mut byte = 0;
     while byte < 256 {
         allowed[byte] = matches!(byte as u8,
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b':' | b'[' | b']' | b'%'
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~'
             | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b';' | b'=');
         byte += 1;
     }
@@ -306,14 +325,24 @@ fn names(connection: &HeaderValue) -> impl Iterator<Item = HeaderName> {
         .filter(|name| !forwarded::says_who_asked(name))
 }
 
-/// The protocol that an HTTP/1.1 request wants to switch to. Not HTTP/2: a tunnel of it would carry requests past us.
+/// The protocol that an HTTP/1.1 request wants to switch to. Not HTTP of any version, nor TLS (RFC 2817): a tunnel of it
+/// would carry requests past us.
 fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
     let asked = headers
         .get_all(header::CONNECTION)
         .iter()
         .any(|value| has_token(value, "upgrade"));
     let upgrade = headers.get(header::UPGRADE).filter(|_| asked)?;
-    (!has_token(upgrade, "h2c") && !has_token(upgrade, "h2")).then(|| upgrade.clone())
+    let mut protocols = upgrade.as_bytes().split(|byte| *byte == b',');
+    let carries_requests = |protocol: &[u8]| {
+        let name = protocol.split(|byte| *byte == b'/').next();
+        let name = name.unwrap_or_default().trim_ascii();
+        let of_http = ["h2c", "h2", "http", "tls"];
+        of_http
+            .iter()
+            .any(|of_http| name.eq_ignore_ascii_case(of_http.as_bytes()))
+    };
+    (!protocols.any(carries_requests)).then(|| upgrade.clone())
 }
 
 fn via(version: Version) -> HeaderValue {
@@ -326,6 +355,8 @@ fn via(version: Version) -> HeaderValue {
 
 #[cfg(test)]
 mod tests {
+    use http::uri::Authority;
+
     use super::*;
 
     fn stripped(pairs: &[(&'static str, &'static str)]) -> Vec<String> {
@@ -351,14 +382,32 @@ mod tests {
             "[::1]",
             "[::1]:80",
             "_srv.test",
+            "a.test:",
+            "a:65535",
         ] {
             assert!(names_a_host(host.as_bytes()), "{host}");
             assert!(Authority::try_from(host).is_ok(), "{host}");
         }
         for host in [
-            "", ":80", "a:1:2", "a%20b", "[::1", "::1]", "a b", "a/b", "a@b",
+            "", ":80", "a:1:2", "a:b", "a:-1", "a:65536", "a%20b", "[::1", "::1]", "[a]", "a[b]",
+            "[::1]x", "a b", "a/b", "a@b",
         ] {
             assert!(!names_a_host(host.as_bytes()), "{host}");
+        }
+    }
+
+    #[test]
+    fn nobody_switches_to_what_carries_requests() {
+        let switch = |protocol: &'static str| {
+            let pairs = [(header::CONNECTION, "upgrade"), (header::UPGRADE, protocol)];
+            let pairs = pairs.map(|(name, value)| (name, HeaderValue::from_static(value)));
+            upgrade(&HeaderMap::from_iter(pairs))
+        };
+        for protocol in ["websocket", "Websocket", "SPDY/3.1, x"] {
+            assert_eq!(switch(protocol), Some(HeaderValue::from_static(protocol)));
+        }
+        for protocol in ["h2c", "x, H2C", "h2c/1", "HTTP/2.0", "TLS/1.0", "h2"] {
+            assert_eq!(switch(protocol), None, "{protocol}");
         }
     }
 

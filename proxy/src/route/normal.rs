@@ -4,7 +4,7 @@
 //! rule for `/admin`. Hence, as Istio and Traefik do by default, a path is brought into the normal form of RFC 3986, 6.2.2,
 //! once, before routing:
 //!
-//! - escapes of unreserved characters are decoded (`%61` is `a`, `%2e` is `.`), all other escapes stay as they are: `%2F` is
+//! - escapes of unreserved characters are decoded (`%61` is `a`, `%2e` is `.`), all other escapes stay, in capitals: `%2F` is
 //!   part of a segment (GitLab and npm name things by it), not a slash;
 //! - the segments `.` and `..` are resolved;
 //! - `//` stays: empty segments are legal and have meaning (keys of S3, URLs within paths). A rule for `/admin` does not take
@@ -12,7 +12,8 @@
 //!
 //! Refused with 400, since no honest client sends it and servers disagree about it: `..` above the root, a `%` without two
 //! hexadecimal digits, `%00`, a raw backslash (no path character by RFC 3986; a slash to some), and dots that are a segment
-//! only to those who take `%2F`, `%5C` or `;` for the end of one (`..%2Fadmin`, Tomcat's `..;`).
+//! only to those who take `%2F`, `%5C` or `;` for the end of one (`..%2Fadmin`, Tomcat's `..;`). Bytes beyond ASCII, in the
+//! query too: no URI has any, and to mend a target may go past a rule (RFC 9112, 3.2).
 
 use std::borrow::Cow;
 
@@ -31,6 +32,9 @@ pub enum BadPath {
     /// `/100%`, `/%zz`, `/%00`
     #[error("the path has a broken escape")]
     Escape,
+    /// Bytes that have to be escaped.
+    #[error("the target is not ASCII")]
+    Foreign,
     /// `/a\b`
     #[error("the path has a backslash")]
     Backslash,
@@ -45,6 +49,10 @@ pub enum BadPath {
 /// # Errors
 /// When the path is to be refused.
 pub fn path(uri: &Uri) -> Result<Option<Uri>, BadPath> {
+    let target = uri.path_and_query().map_or("", PathAndQuery::as_str);
+    if !target.is_ascii() {
+        return Err(BadPath::Foreign);
+    }
     match normal(uri.path())? {
         Cow::Borrowed(_) => Ok(None),
         Cow::Owned(path) => with_path(uri, &path).map(Some).or(Err(BadPath::Escape)),
@@ -65,9 +73,20 @@ pub(super) fn with_path(uri: &Uri, path: &str) -> Result<Uri, http::Error> {
     Ok(Uri::from_parts(parts)?)
 }
 
-/// A path of the configuration, in normal form if it has one. What has none is never met in a request.
+/// A path of the configuration, in normal form if it has one, and escaped as requests have to be. What has none is never met
+/// in a request.
 pub(super) fn configured(path: &str) -> Cow<'_, str> {
-    normal(path).unwrap_or(Cow::Borrowed(path))
+    if path.is_ascii() {
+        return normal(path).unwrap_or(Cow::Borrowed(path));
+    }
+    let mut escaped = String::new();
+    for byte in path.bytes() {
+        match byte.is_ascii() {
+            true => escaped.push(char::from(byte)),
+            false => escaped.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    Cow::Owned(normal(&escaped).map(Cow::into_owned).unwrap_or(escaped))
 }
 
 fn normal(path: &str) -> Result<Cow<'_, str>, BadPath> {
@@ -85,20 +104,27 @@ fn normal(path: &str) -> Result<Cow<'_, str>, BadPath> {
     })
 }
 
+/// RFC 3986, 6.2.2.1 and 6.2.2.2.
 fn decode_unreserved(path: &str) -> Result<Cow<'_, str>, BadPath> {
     let mut decoded = String::new();
     // Bytes of `path` that are in `decoded`.
     let mut done = 0;
     for (at, _) in path.match_indices('%') {
-        match escaped(&path.as_bytes()[at + 1..]) {
+        let byte = match escaped(&path.as_bytes()[at + 1..]) {
             None | Some(0) => return Err(BadPath::Escape),
-            Some(byte) if is_unreserved(byte) => {
-                decoded.push_str(&path[done..at]);
-                decoded.push(char::from(byte));
-                done = at + 3;
-            }
-            Some(_) => {}
+            Some(byte) => byte,
+        };
+        let escape = &path[at..at + 3];
+        if is_unreserved(byte) {
+            decoded.push_str(&path[done..at]);
+            decoded.push(char::from(byte));
+        } else if escape.bytes().any(|digit| digit.is_ascii_lowercase()) {
+            decoded.push_str(&path[done..at]);
+            decoded.push_str(&escape.to_ascii_uppercase());
+        } else {
+            continue;
         }
+        done = at + 3;
     }
     if done == 0 {
         return Ok(Cow::Borrowed(path));
@@ -145,9 +171,8 @@ fn hides_dots(segment: &str) -> bool {
     let mut pieces = segment
         .split(';')
         .flat_map(|piece| piece.split("%2F"))
-        .flat_map(|piece| piece.split("%2f"))
-        .flat_map(|piece| piece.split("%5C"))
-        .flat_map(|piece| piece.split("%5c"));
+        .flat_map(|piece| piece.split("%3B"))
+        .flat_map(|piece| piece.split("%5C"));
     !is_dots(segment) && pieces.any(is_dots)
 }
 
@@ -166,7 +191,7 @@ mod tests {
             "/.well-known/x",
             "/a//b/",
             "/group%2Fproject",
-            "/a%20b%c3%a9",
+            "/a%20b%C3%A9",
             "/...",
             "/a;v=1.2/b",
             "*",
@@ -201,6 +226,21 @@ mod tests {
     }
 
     #[test]
+    fn the_digits_of_escapes_have_one_spelling() {
+        for spelling in ["/caf%c3%a9%2F", "/caf%C3%a9%2f", "/caf%C3%A9%2F"] {
+            assert_eq!(normal(spelling).as_deref(), Ok("/caf%C3%A9%2F"));
+        }
+        assert_eq!(configured("/café%2f"), "/caf%C3%A9%2F");
+    }
+
+    #[test]
+    fn a_target_beyond_ascii_is_refused() {
+        for target in ["/café", "/?q=café"] {
+            assert_eq!(path(&target.parse().unwrap()), Err(BadPath::Foreign));
+        }
+    }
+
+    #[test]
     fn what_servers_disagree_about_is_refused() {
         for (sent, why) in [
             ("/..", BadPath::AboveRoot),
@@ -214,6 +254,7 @@ mod tests {
             ("/a/..%2Fb", BadPath::HiddenDots),
             ("/a%5c..%5Cb", BadPath::HiddenDots),
             ("/a/..;/b", BadPath::HiddenDots),
+            ("/a/..%3b/b", BadPath::HiddenDots),
             ("/a;..%2fb", BadPath::HiddenDots),
         ] {
             assert_eq!(normal(sent), Err(why), "{sent}");

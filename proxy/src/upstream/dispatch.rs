@@ -75,6 +75,11 @@ async fn over_http1(
     let repeatable = call.method().is_idempotent();
     let mut doubt = true;
     join_cookies(&mut call.head, call.survey.cookies);
+    if call.head.version == Version::HTTP_10 && call.survey.hosts == 0 {
+        // It goes on as HTTP/1.1, which has to have one.
+        let host = call.head.headers.entry(header::HOST);
+        host.or_insert(HeaderValue::from_static(NO_HOST));
+    }
     loop {
         if !repeatable && pool.http1.any() {
             // Lets the driver see which endpoints have hung up, before a request is lost on such a connection.
@@ -194,7 +199,7 @@ fn join_cookies(head: &mut Parts, cookies: u8) {
     }
 }
 
-/// A request without a host: the URI needs one.
+/// A request without a host: endpoints need one.
 const NO_HOST: &str = "localhost";
 
 /// HTTP/2 has scheme and host in the URI in place of the Host header (RFC 9113, 8.3.1).
