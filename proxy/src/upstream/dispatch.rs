@@ -75,6 +75,11 @@ async fn over_http1(
     let repeatable = call.method().is_idempotent();
     let mut doubt = true;
     join_cookies(&mut call.head, call.survey.cookies);
+    if call.head.version == Version::HTTP_10 {
+        // It goes on as HTTP/1.1, which has to name one (RFC 9112, 3.2).
+        let host = call.head.headers.entry(header::HOST);
+        host.or_insert(HeaderValue::from_static(NO_HOST));
+    }
     loop {
         if !repeatable && pool.http1.any() {
             // Lets the driver see which endpoints have hung up, before a request is lost on such a connection.
