@@ -11,7 +11,7 @@ pub mod http1;
 mod io;
 pub mod registry;
 pub mod secured;
-mod serve;
+pub mod serve;
 pub mod survey;
 pub mod unread;
 pub mod upgrade;
