@@ -1,10 +1,12 @@
 //! A caller and endpoints that speak HTTP/1, or what they take for it, with the proxy between them.
 
+use std::net::Ipv4Addr;
+
 use http::Method;
 use outrigger::route::normal;
 
 use super::{
-    http1,
+    forwarded, http1,
     session::{
         Door,
         endpoint::{Manner, Told},
@@ -74,6 +76,8 @@ fn each_was_made(mut heard: &[u8], told: &Told, made: &[http1::Read]) {
         for (name, value) in WHO_ASKED {
             assert_eq!(request.one(name), Some(value), "{name}");
         }
+        let element = request.one("forwarded").expect("whose it is");
+        forwarded::element(element, Ipv4Addr::LOCALHOST.into());
         for name in OF_A_HOP {
             assert_eq!(request.one(name), None);
         }

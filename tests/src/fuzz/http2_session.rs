@@ -1,6 +1,6 @@
 //! A caller that speaks HTTP/2 in frames of its own, and endpoints that speak HTTP/1, with the proxy between them.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, net::Ipv4Addr};
 
 use http::Uri;
 use outrigger::route::normal;
@@ -9,11 +9,14 @@ use tokio::{
     net::UnixStream,
 };
 
-use super::session::{
-    Door,
-    endpoint::Manner,
-    frames::{self, Frame, Kind, Record},
-    play, split, strict, turns,
+use super::{
+    forwarded,
+    session::{
+        Door,
+        endpoint::Manner,
+        frames::{self, Frame, Kind, Record},
+        play, split, strict, turns,
+    },
 };
 
 /// Frames are no longer than a client allows, which this one does not change.
@@ -83,6 +86,8 @@ fn each_is_clean(mut heard: &[u8], records: &[Record<'_>], wild: bool) {
         assert_eq!(request.all("host").count(), 1);
         assert!(request.all("cookie").count() <= 1);
         assert_eq!(request.one("x-forwarded-for"), Some(&b"127.0.0.1"[..]));
+        let element = request.one("forwarded").expect("whose it is");
+        forwarded::element(element, Ipv4Addr::LOCALHOST.into());
         assert!(matches!(request.one("connection"), None | Some(b"te")));
         assert!(matches!(request.one("te"), None | Some(b"trailers")));
         for name in [
