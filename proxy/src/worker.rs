@@ -97,7 +97,8 @@ pub struct Worker {
 }
 
 impl Worker {
-    fn new(index: usize, shared: Arc<Shared>) -> Rc<Self> {
+    /// One that serves on the thread that it is made on; [`spawn`] gives it one of its own.
+    pub fn new(index: usize, shared: Arc<Shared>) -> Rc<Self> {
         Rc::new(Self {
             snapshot: RefCell::new(Cache::new(Arc::clone(&shared.snapshot))),
             tick: Rc::new(Cell::new(clock::now())),

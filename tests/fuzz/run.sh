@@ -9,7 +9,9 @@ if ! cargo fuzz --version >/dev/null 2>&1; then
 fi
 # The sanitizer flags want a nightly; a stable compiler takes them when told that it may.
 export RUSTC_BOOTSTRAP=1
-for target in client_hello config document grpc_health http1 proxy_protocol retry_after route timeout trace xds; do
+for target in \
+    http1_session http2_session http2_endpoint connection http1 forwarded certificate dns proxy_protocol client_hello route trace xds config \
+    document timeout retry_after grpc_health; do
     # What is found lies outside the checked-in corpus; the best of it is worth adding by hand.
     mkdir -p "target/found/$target"
     cargo fuzz run --fuzz-dir . "$target" "target/found/$target" "corpus/$target" -- -max_total_time="$seconds" -max_len=4096

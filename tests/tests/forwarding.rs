@@ -201,6 +201,22 @@ async fn an_http_1_0_client_gets_an_answer_that_ends() {
 }
 
 #[tokio::test]
+async fn an_endpoint_is_told_a_host_even_if_the_caller_named_none() {
+    let endpoint = RawEndpoint::serve(async |mut raw: Raw, _| {
+        let head = raw.read_head().await.unwrap_or_default();
+        raw.write("HTTP/1.1 200 OK\r\n\r\n").await;
+        raw.write(head).await;
+    })
+    .await;
+    let proxy = Proxy::start(Table::to([&endpoint])).await;
+    let mut raw = Raw::connect(proxy.address).await;
+    raw.write("GET / HTTP/1.0\r\n\r\n").await;
+    let answer = String::from_utf8(raw.read_to_end().await).unwrap();
+    assert!(answer.contains("GET / HTTP/1.1\r\n"), "{answer}");
+    assert!(answer.contains("\r\nhost: localhost\r\n"), "{answer}");
+}
+
+#[tokio::test]
 async fn pipelined_requests_are_answered_in_order() {
     let endpoint = Endpoint::echo().await;
     let proxy = Proxy::start(Table::to([&endpoint])).await;

@@ -64,3 +64,38 @@ fn any_header_of_the_proxy_protocol_is_read_or_refused() {
 fn any_request_is_passed_on_as_one_message_or_refused() {
     fuzz::mutations(&corpus("http1"), 20_000, fuzz::http1);
 }
+
+#[test]
+fn what_reaches_an_endpoint_was_asked_and_what_comes_back_was_answered() {
+    fuzz::mutations(&corpus("http1_session"), 1000, fuzz::http1_session);
+}
+
+#[test]
+fn frames_of_a_caller_become_clean_requests_and_every_stream_keeps_its_place() {
+    fuzz::mutations(&corpus("http2_session"), 500, fuzz::http2_session);
+}
+
+#[test]
+fn frames_of_an_endpoint_become_one_response_a_request() {
+    fuzz::mutations(&corpus("http2_endpoint"), 500, fuzz::http2_endpoint);
+}
+
+#[test]
+fn bytes_are_carried_as_they_are_and_no_request_among_them() {
+    fuzz::mutations(&corpus("connection"), 1000, fuzz::connection);
+}
+
+#[test]
+fn whatever_is_said_of_who_asked_a_stranger_is_who_it_is() {
+    fuzz::mutations(&corpus("forwarded"), 20_000, fuzz::forwarded);
+}
+
+#[test]
+fn any_answer_of_a_name_server_comes_to_endpoints_of_it() {
+    fuzz::mutations(&corpus("dns"), 10_000, fuzz::dns);
+}
+
+#[test]
+fn no_name_in_a_certificate_becomes_another_word_in_the_header_that_tells_of_it() {
+    fuzz::mutations(&corpus("certificate"), 5000, fuzz::certificate);
+}

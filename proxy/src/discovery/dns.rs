@@ -14,6 +14,7 @@ use hickory_resolver::{
 use outrigger_config::model::{Dns, DnsRecord, Endpoint, Endpoints};
 use tokio::time::sleep;
 
+use super::answer::{Service, endpoints};
 use crate::{snapshot::Cluster, status::Resolving};
 
 /// A server that does not answer is asked once more, then the next.
@@ -49,34 +50,25 @@ pub async fn follow(cluster: Arc<Cluster>, first: Resolving) {
     }
 }
 
-/// The endpoints that a name stands for now, sorted, and for how long.
+/// The endpoints that a name stands for now, and for how long.
 async fn resolve(dns: &Dns) -> Result<(Vec<Endpoint>, Duration), NetError> {
     let resolver = resolver(dns)?;
-    let (mut endpoints, time_to_live) = match dns.record {
+    match dns.record {
         DnsRecord::Address { port } => {
             let found = resolver.lookup_ip(dns.name.as_str()).await?;
-            let endpoint = |address| Endpoint {
-                address: SocketAddr::new(address, port),
+            let service = Service {
+                port,
                 weight: 1,
-                zone: None,
                 priority: 0,
             };
-            (
-                found.iter().map(endpoint).collect(),
-                left(found.valid_until()),
-            )
+            let endpoints = endpoints([(service, found.iter())]);
+            Ok((endpoints, left(found.valid_until())))
         }
-        DnsRecord::Srv => services(&resolver, &dns.name).await?,
-    };
-    // An address on two levels counts on the first of them.
-    endpoints.sort_by_key(|endpoint: &Endpoint| (endpoint.address, endpoint.priority));
-    endpoints.dedup_by_key(|endpoint| endpoint.address);
-    // As a set has them, so that the same answer is seen to be the same.
-    endpoints.sort_by_key(|endpoint| endpoint.priority);
-    Ok((endpoints, time_to_live))
+        DnsRecord::Srv => services(&resolver, &dns.name).await,
+    }
 }
 
-/// The targets, each with all of its addresses, on the levels of failover that their priorities are (RFC 2782).
+/// The targets, each with all of its addresses.
 async fn services(
     resolver: &TokioResolver,
     name: &str,
@@ -90,7 +82,7 @@ async fn services(
             _ => None,
         });
     let mut time_to_live = left(found.valid_until());
-    let mut endpoints = Vec::new();
+    let mut services = Vec::new();
     for service in records {
         let addresses = match resolver.lookup_ip(service.target.clone()).await {
             Ok(addresses) => addresses,
@@ -100,20 +92,18 @@ async fn services(
             }
         };
         time_to_live = time_to_live.min(left(addresses.valid_until()));
-        // All of weight 0 means that they are equal.
-        let weight = u32::from(service.weight).max(1);
-        let endpoint = |address| Endpoint {
-            address: SocketAddr::new(address, service.port),
+        let (port, weight, priority) = (service.port, service.weight, service.priority);
+        let service = Service {
+            port,
             weight,
-            zone: None,
-            priority: service.priority,
+            priority,
         };
-        endpoints.extend(addresses.iter().map(endpoint));
+        services.push((service, addresses.iter().collect::<Vec<_>>()));
     }
-    if endpoints.is_empty() {
-        return Err(NetError::from("no target has an address"));
+    match endpoints(services) {
+        none if none.is_empty() => Err(NetError::from("no target has an address")),
+        endpoints => Ok((endpoints, time_to_live)),
     }
-    Ok((endpoints, time_to_live))
 }
 
 fn left(until: std::time::Instant) -> Duration {

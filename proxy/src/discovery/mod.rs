@@ -1,5 +1,6 @@
 //! Where tables and endpoints come from, and how changes are noticed. All of it runs on the control thread.
 
+pub mod answer;
 #[cfg(feature = "dns")]
 mod dns;
 pub mod file;

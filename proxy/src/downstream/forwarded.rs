@@ -116,7 +116,8 @@ fn address_of(bytes: &[u8]) -> Option<IpAddr> {
 const HTTP: HeaderValue = HeaderValue::from_static("http");
 const HTTPS: HeaderValue = HeaderValue::from_static("https");
 
-/// RFC 7239, 4: an IPv6 address, or a host with a port, has to be quoted.
+/// RFC 7239, 4: what is no token has to be quoted, as are an IPv6 address, a host with a port, and one with signs that would
+/// end the pair: a host may have `;` and `=` in it.
 fn element(peer: IpAddr, host: Option<&HeaderValue>, secure: bool) -> HeaderValue {
     let proto = if secure { "https" } else { "http" };
     let peer = match peer {
@@ -127,12 +128,16 @@ fn element(peer: IpAddr, host: Option<&HeaderValue>, secure: bool) -> HeaderValu
         .and_then(|host| host.to_str().ok())
         .filter(|host| !host.contains(['"', '\\']));
     match host {
-        Some(host) if host.contains([':', '[']) => {
-            value(&format!("for={peer};host=\"{host}\";proto={proto}"))
-        }
-        Some(host) => value(&format!("for={peer};host={host};proto={proto}")),
+        Some(host) if is_token(host) => value(&format!("for={peer};host={host};proto={proto}")),
+        Some(host) => value(&format!("for={peer};host=\"{host}\";proto={proto}")),
         None => value(&format!("for={peer};proto={proto}")),
     }
+}
+
+/// RFC 9110, 5.6.2.
+fn is_token(text: &str) -> bool {
+    let sign = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(sign)
 }
 
 fn append(headers: &mut HeaderMap, name: HeaderName, addition: &HeaderValue) {
@@ -233,6 +238,15 @@ mod tests {
                 line.escape_ascii()
             );
         }
+    }
+
+    #[test]
+    fn a_host_says_nothing_beside_itself() {
+        let host = value("a;for=6.6.6.6;proto=https");
+        assert_eq!(
+            element("192.0.2.1".parse().unwrap(), Some(&host), false),
+            "for=192.0.2.1;host=\"a;for=6.6.6.6;proto=https\";proto=http"
+        );
     }
 
     #[test]

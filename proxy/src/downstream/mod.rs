@@ -12,7 +12,7 @@ mod http2;
 mod io;
 pub mod registry;
 pub mod secured;
-mod serve;
+pub mod serve;
 pub mod survey;
 pub mod unread;
 pub mod upgrade;

@@ -76,7 +76,7 @@ async fn over_http1(
     let mut doubt = true;
     join_cookies(&mut call.head, call.survey.cookies);
     if call.head.version == Version::HTTP_10 && call.survey.hosts == 0 {
-        // It goes on as HTTP/1.1, which has to have one.
+        // It goes on as HTTP/1.1, which has to name one (RFC 9112, 3.2).
         let host = call.head.headers.entry(header::HOST);
         host.or_insert(HeaderValue::from_static(NO_HOST));
     }

@@ -3,21 +3,31 @@
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Method, Uri, header, request};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, request};
 use outrigger::http1::{Decoder, Encoder, Framing, Outgoing, encode, head::Awaited};
 
 const LIMIT: usize = 64 * 1024;
 
 /// A message as it was understood, and what follows it.
 #[derive(Debug, PartialEq)]
-struct Read {
-    method: Method,
-    target: Uri,
+pub(super) struct Read {
+    pub method: Method,
+    pub target: Uri,
     headers: HeaderMap,
     framing: Framing,
-    body: Vec<u8>,
+    pub body: Vec<u8>,
     trailers: Option<HeaderMap>,
-    rest: Vec<u8>,
+    pub rest: Vec<u8>,
+}
+
+/// A response, or as much of it as there is.
+pub(super) struct Answer {
+    pub status: u16,
+    pub body: Vec<u8>,
+    /// All of it is there.
+    pub whole: bool,
+    /// It has no end but that of the connection.
+    pub to_the_end: bool,
 }
 
 /// However the bytes of a request are cut, it is understood in one way or refused; and what is passed on of it is exactly
@@ -50,7 +60,7 @@ pub fn http1(bytes: &[u8]) {
 }
 
 /// The target as an endpoint is asked for it.
-fn origin_form(target: &Uri) -> Uri {
+pub(super) fn origin_form(target: &Uri) -> Uri {
     let path = target.path_and_query();
     let path = path.map_or_else(|| "/".to_owned(), ToString::to_string);
     path.parse().expect("a path")
@@ -78,7 +88,7 @@ fn stated(read: &Read) -> HeaderMap {
 }
 
 /// A request that comes in pieces; `None`: there is no whole one, or it is refused.
-fn request(bytes: &[u8], step: usize) -> Option<Read> {
+pub(super) fn request(bytes: &[u8], step: usize) -> Option<Read> {
     let (mut awaited, mut buffer) = (Awaited::default(), BytesMut::new());
     let mut begun = None;
     let (mut body, mut trailers) = (Vec::new(), None);
@@ -173,4 +183,32 @@ fn response(bytes: &[u8]) {
     if let Framing::Length(length) = framing {
         assert_eq!(decoder.is_done(), length <= here);
     }
+}
+
+/// What answers a request, of some bytes; `None`: nothing does.
+pub(super) fn answer(bytes: &[u8], method: &str) -> Option<Answer> {
+    let mut buffer = BytesMut::from(bytes);
+    let (mut head, noted) = loop {
+        if buffer.is_empty() {
+            return None;
+        }
+        let (head, noted) = Awaited::default().response(&mut buffer, LIMIT).ok()??;
+        if !head.status.is_informational() || head.status == StatusCode::SWITCHING_PROTOCOLS {
+            break (head, noted);
+        }
+    };
+    let method = Method::from_bytes(method.as_bytes()).ok()?;
+    let framing =
+        Framing::of_response(&method, head.status, head.version, noted, &mut head.headers);
+    let framing = framing.ok()?;
+    let (mut decoder, mut body) = (Decoder::new(framing), Vec::new());
+    while let Ok(Some(frame)) = decoder.decode(&mut buffer) {
+        body.extend(frame.into_data().unwrap_or_default());
+    }
+    Some(Answer {
+        status: head.status.as_u16(),
+        body,
+        whole: decoder.is_done(),
+        to_the_end: framing == Framing::Close,
+    })
 }
