@@ -7,13 +7,13 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::{Buf, BytesMut};
-use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::chatter::{Chatter, TooMuch};
 use crate::stream::Stream;
 
 /// Where a connection stands between its requests. Shared by its stream (which hyper may want to send to another
@@ -28,13 +28,16 @@ pub struct Phase {
     pub stuck_since: AtomicU64,
     /// Asks for a look at whether the client is still there.
     pub probe: AtomicBool,
+    /// The client has said more than it may.
+    pub flooded: AtomicBool,
 }
 
 /// A downstream connection's bytes.
 pub struct Io {
-    stream: TokioIo<Stream>,
+    stream: Stream,
     /// Read before hyper took over.
     first: BytesMut,
+    chatter: Chatter,
     phase: Arc<Phase>,
     /// The worker's clock as of its last tick: exact enough for a time-out of seconds, and free.
     tick: Arc<AtomicU64>,
@@ -44,46 +47,64 @@ impl Io {
     /// Of `stream`, from which `first` was read.
     pub fn new(stream: Stream, first: BytesMut, phase: Arc<Phase>, tick: Arc<AtomicU64>) -> Self {
         Self {
-            stream: TokioIo::new(stream),
+            stream,
             first,
+            chatter: Chatter::new(tick.load(Relaxed)),
             phase,
             tick,
         }
     }
 
-    /// Keeps in mind since when the client takes nothing.
-    fn wrote<T>(&self, written: Poll<T>) -> Poll<T> {
+    /// Keeps in mind since when the client takes nothing, and how much it has taken.
+    fn wrote(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         let stuck = &self.phase.stuck_since;
         match (written.is_pending(), stuck.load(Relaxed)) {
             (true, 0) => stuck.store(self.tick.load(Relaxed).max(1), Relaxed),
             (true, _) | (false, 0) => {}
             (false, _) => stuck.store(0, Relaxed),
         }
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.chatter.sent(bytes);
+        }
         written
     }
-}
 
-impl Read for Io {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        mut cursor: ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        if this.first.is_empty() {
-            return Pin::new(&mut this.stream).poll_read(cx, cursor);
+    /// Reads on, before it is looked at what was read.
+    fn read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.first.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buffer);
         }
-        let len = this.first.len().min(cursor.remaining());
-        cursor.put_slice(&this.first[..len]);
-        this.first.advance(len);
-        if this.first.is_empty() {
-            this.first = BytesMut::new();
+        let length = self.first.len().min(buffer.remaining());
+        buffer.put_slice(&self.first[..length]);
+        self.first.advance(length);
+        if self.first.is_empty() {
+            self.first = BytesMut::new();
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl Write for Io {
+impl AsyncRead for Io {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        ready!(this.read(cx, buffer))?;
+        let heard = &buffer.filled()[before..];
+        match this.chatter.hear(heard, this.tick.load(Relaxed)) {
+            Ok(()) => Poll::Ready(Ok(())),
+            Err(TooMuch) => {
+                this.phase.flooded.store(true, Relaxed);
+                Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()))
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Io {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

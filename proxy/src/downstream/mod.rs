@@ -1,6 +1,7 @@
 //! The side toward the callers: accepting connections, shaking hands, finding out what is spoken, and keeping an eye on them.
 
 pub mod accept;
+pub mod chatter;
 pub mod client_cert;
 pub mod connection;
 pub mod detect;
@@ -8,6 +9,7 @@ mod enter;
 mod find_out;
 pub mod forwarded;
 pub mod http1;
+mod http2;
 mod io;
 pub mod registry;
 pub mod secured;

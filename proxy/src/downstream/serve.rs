@@ -1,14 +1,7 @@
 //! One downstream connection, from its first byte to its last: whose it is, what it speaks, and who serves that.
 
-use std::{
-    io,
-    net::SocketAddr,
-    rc::Rc,
-    sync::{Arc, atomic::Ordering::Relaxed},
-};
+use std::{net::SocketAddr, rc::Rc, sync::Arc};
 
-use bytes::BytesMut;
-use hyper::{server::conn::http2::Builder, service::service_fn};
 use outrigger_config::model::{ProxyProtocol, Speaks};
 use tokio::net::TcpStream;
 
@@ -17,20 +10,16 @@ use super::{
     detect::{Spoken, http_version},
     enter::{Entered, enter},
     find_out::{Found, find_out},
-    http1,
-    io::Io,
+    http1, http2,
 };
 use crate::{
-    call::Arrived,
-    http1::{Broken, Malformed},
+    http1::Broken,
     limits::gate::Permit,
     proxy_protocol::{self, Addresses},
     snapshot::Listener,
     stack::Stack,
-    stream::Stream,
     tcp::{self, Caller},
     telemetry::metrics::{DownstreamError, Side},
-    upstream::http2::LocalExecutor,
     worker::Worker,
 };
 
@@ -154,61 +143,30 @@ async fn introduced(
 
 /// Serves a connection that speaks HTTP.
 async fn http(
-    Caller { stream, first }: Caller,
+    caller: Caller,
     spoken: Spoken,
     connection: &Rc<Connection>,
     worker: &Rc<Worker>,
     stack: Rc<Stack>,
 ) {
-    let broken = match spoken {
-        Spoken::Http2 => Box::pin(http2(stream, first, connection, worker, stack)).await,
+    let failed = match spoken {
+        Spoken::Http2 => Box::pin(http2::serve(caller, connection, worker, stack)).await,
         // A drain is announced on the next response: a client that is just sending must not be hung up on.
         _ => {
-            let http1 = http1::serve(stream, first, connection, &stack);
-            connection.run(http1, |_| ()).await.and_then(Result::err)
+            let http1 = http1::serve(caller.stream, caller.first, connection, &stack);
+            let broken = connection.run(http1, |_| ()).await.and_then(Result::err);
+            broken.map(|broken| (failure(&broken), broken.into()))
         }
     };
-    if let Some(broken) = broken {
-        let failure = match broken {
-            Broken::Malformed(_) => DownstreamError::BadHead,
-            Broken::Io(_) | Broken::Ended => DownstreamError::Reset,
-        };
+    if let Some((failure, error)) = failed {
         worker.metrics().downstream_error(failure);
-        tracing::debug!(peer = %connection.peer, error = %broken, "connection failed");
+        tracing::debug!(peer = %connection.peer, %error, "connection failed");
     }
 }
 
-/// How a connection that speaks HTTP/2 broke, if that was its client's doing.
-async fn http2(
-    stream: Stream,
-    first: BytesMut,
-    connection: &Rc<Connection>,
-    worker: &Rc<Worker>,
-    stack: Rc<Stack>,
-) -> Option<Broken> {
-    let listener = connection.listener();
-    let config = &listener.config;
-    connection.phase.head_since.store(0, Relaxed);
-    connection.multiplex();
-    let service = service_fn(|request| {
-        let (stack, connection) = (Rc::clone(&stack), Rc::clone(connection));
-        async move { stack.serve(Arrived::over_http2(request), connection).await }
-    });
-    let io = Io::new(
-        stream,
-        first,
-        Arc::clone(&connection.phase),
-        worker.tick_handle(),
-    );
-    let served = Builder::new(LocalExecutor)
-        .max_concurrent_streams(config.max_streams)
-        .max_header_list_size(u32::try_from(config.max_header_bytes).unwrap_or(u32::MAX))
-        .serve_connection(io, service);
-    let served = connection.run(served, |http2| http2.graceful_shutdown());
-    // What went wrong with a response's body is the endpoint's doing, and counted there.
-    let error = served.await?.err().filter(|error| !error.is_user())?;
-    Some(match error.is_parse() || error.is_parse_too_large() {
-        true => Malformed::Head("HTTP/2").into(),
-        false => io::Error::other(error).into(),
-    })
+fn failure(broken: &Broken) -> DownstreamError {
+    match broken {
+        Broken::Malformed(_) => DownstreamError::BadHead,
+        Broken::Io(_) | Broken::Ended => DownstreamError::Reset,
+    }
 }
