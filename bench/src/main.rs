@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use outrigger_bench::{
-    check, compare, control, demo, endpoint, load, process::leash, scenario, simulate,
+    attack, check, compare, control, demo, endpoint, load, memory, process::leash, scenario,
+    simulate,
 };
 
 /// Sample endpoints, load, peers side by side, instruction counts, the demo.
@@ -28,6 +29,10 @@ enum Command {
     Check(check::Arguments),
     /// Play failures to the proxies and see what the client gets
     Scenario(scenario::Arguments),
+    /// Attack the proxies and see what a good client gets meanwhile
+    Attack(attack::Arguments),
+    /// See what the proxies hold at rest, for each connection, and after a crowd
+    Memory(memory::Arguments),
     /// Measure the control plane and what proxies do with it and without it
     Control(control::Arguments),
     /// Drive the balancers on a virtual clock through good and bad days
@@ -46,6 +51,8 @@ async fn main() -> ExitCode {
         Command::Compare(arguments) => interruptible(Box::pin(compare::run(arguments))).await,
         Command::Check(arguments) => interruptible(Box::pin(check::run(arguments))).await,
         Command::Scenario(arguments) => interruptible(Box::pin(scenario::run(arguments))).await,
+        Command::Attack(arguments) => interruptible(Box::pin(attack::run(arguments))).await,
+        Command::Memory(arguments) => interruptible(Box::pin(memory::run(arguments))).await,
         Command::Control(arguments) => interruptible(Box::pin(control::run(arguments))).await,
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Simulate(arguments) => simulate::run(&arguments),
