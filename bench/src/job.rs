@@ -1,6 +1,6 @@
 //! The jobs on which the proxies are compared, as data.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use anyhow::Result;
 use http::{HeaderName, HeaderValue, Method, header};
@@ -50,6 +50,22 @@ pub enum Way {
     Pair,
 }
 
+/// What is asked of a connection before anything is served on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// Nothing.
+    Open,
+    /// To be one of so many at most.
+    Limited(usize),
+    /// From [`INTRODUCED`], to begin with a header of the PROXY protocol.
+    Introduced,
+    /// To show by its first bytes whether it speaks HTTP.
+    Detecting,
+}
+
+/// From where connections speak for others, at a [`Door::Introduced`].
+pub const INTRODUCED: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+
 /// What the client sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ask {
@@ -76,6 +92,8 @@ pub struct Job {
     pub transport: Transport,
     /// What is between client and endpoints.
     pub way: Way,
+    /// What the proxy asks of connections.
+    pub door: Door,
     /// Connections of the client.
     pub connections: usize,
     /// Requests at a time on each of them.
@@ -137,6 +155,7 @@ pub const SMALL_GET: Job = Job {
     upstream: Version::Http1,
     transport: Transport::Cleartext,
     way: Way::Proxy,
+    door: Door::Open,
     connections: 64,
     streams: 1,
     path: "/",

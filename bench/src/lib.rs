@@ -4,6 +4,7 @@
 //! A bench measures what users run, so the proxy is a process here, started from its binary and a file like every
 //! peer. Only the simulator links its policies, and drives them on a virtual clock.
 
+pub mod attack;
 pub mod callgrind;
 pub mod check;
 pub mod compare;
@@ -14,6 +15,7 @@ pub mod endpoint;
 pub mod job;
 pub mod load;
 pub mod machine;
+pub mod memory;
 mod metrics;
 pub mod peer;
 pub mod plot;
@@ -21,4 +23,5 @@ pub mod process;
 pub mod scenario;
 pub mod simulate;
 pub mod stand;
+mod table;
 mod tls;

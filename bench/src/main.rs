@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use outrigger_bench::{
-    check, compare, control, corpus, demo, endpoint, load, process::leash, scenario, simulate,
+    attack, check, compare, control, corpus, demo, endpoint, load, memory, process::leash,
+    scenario, simulate,
 };
 
 /// Sample endpoints, load, peers side by side, instruction counts, the demo.
@@ -30,6 +31,10 @@ enum Command {
     Scenario(scenario::Arguments),
     /// Send hostile and odd messages of HTTP/1 to the proxies and show where they differ
     Corpus(corpus::Arguments),
+    /// Attack the proxies and see what a good client gets meanwhile
+    Attack(attack::Arguments),
+    /// See what the proxies hold at rest, for each connection, and after a crowd
+    Memory(memory::Arguments),
     /// Measure the control plane and what proxies do with it and without it
     Control(control::Arguments),
     /// Drive the balancers on a virtual clock through good and bad days
@@ -49,6 +54,8 @@ async fn main() -> ExitCode {
         Command::Check(arguments) => interruptible(Box::pin(check::run(arguments))).await,
         Command::Scenario(arguments) => interruptible(Box::pin(scenario::run(arguments))).await,
         Command::Corpus(arguments) => interruptible(Box::pin(corpus::run(arguments))).await,
+        Command::Attack(arguments) => interruptible(Box::pin(attack::run(arguments))).await,
+        Command::Memory(arguments) => interruptible(Box::pin(memory::run(arguments))).await,
         Command::Control(arguments) => interruptible(Box::pin(control::run(arguments))).await,
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Simulate(arguments) => simulate::run(&arguments),

@@ -18,7 +18,7 @@ use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 
 use crate::{
-    job::{Job, Transport, Version, Way},
+    job::{Door, Job, Transport, Version, Way},
     tls::Certificates,
 };
 pub use policy::{Balancer, Policy, Retry};
@@ -37,6 +37,10 @@ pub struct Setup {
     pub upstream: Version,
     /// Whether requests are looked at, or bytes passed on.
     pub bytes: bool,
+    /// What connections are asked for.
+    pub door: Door,
+    /// How many of them there will be.
+    pub connections: usize,
     /// What callers have to speak below that.
     pub(crate) front: Wire,
     /// What endpoints are spoken to in.
@@ -121,6 +125,12 @@ impl Peer {
             }
             Self::Nginx if job.way == Way::Bytes && !nginx::has_streams() => {
                 Some("nginx's module for streams is not installed")
+            }
+            Self::Nginx if job.door == Door::Introduced => {
+                Some("nginx asks for a PROXY header from everybody or nobody")
+            }
+            Self::Nginx | Self::Haproxy | Self::Envoy if job.door == Door::Detecting => {
+                Some("it serves HTTP or bytes, without a look at which it is")
             }
             Self::Direct if job.transport != Transport::Cleartext => {
                 Some("endpoints speak cleartext")

@@ -17,11 +17,11 @@ use tokio::{
 };
 
 use crate::{
-    job::{Job, Transport, Way},
+    job::{Handshakes, Job, Transport, Way},
     load::{Fleet, Pace, Plan, Target},
     peer::{Peer, Setup, Wire},
     process::{Process, free_address},
-    tls::Certificates,
+    tls::{Certificates, Dial},
 };
 
 /// How long a proxy may take to its first 200; under callgrind it starts fifty times slower.
@@ -112,6 +112,8 @@ impl Stand {
             downstream: job.downstream,
             upstream: job.upstream,
             bytes: job.way == Way::Bytes,
+            door: job.door,
+            connections: job.connections,
             front: match job.transport {
                 Transport::Cleartext => Wire::Cleartext,
                 Transport::Tls(_) => Wire::Tls,
@@ -190,6 +192,17 @@ impl Stand {
                 Ok(target.secured(certificates.dial(job.downstream, handshakes)?))
             }
             _ => Ok(target),
+        }
+    }
+
+    /// How the proxy is called where it speaks TLS: each time as if it were the first.
+    pub(crate) fn dial(&self) -> Result<Option<Dial>> {
+        match (self.job.transport, &self.setup.certificates) {
+            (Transport::Tls(_), Some(certificates)) => {
+                let dial = certificates.dial(self.job.downstream, Handshakes::Full);
+                dial.map(Some)
+            }
+            _ => Ok(None),
         }
     }
 

@@ -25,6 +25,8 @@ impl Frame {
     pub const DATA: u8 = 0;
     /// A header block.
     pub const HEADERS: u8 = 1;
+    /// What RFC 9113 has done away with.
+    pub const PRIORITY: u8 = 2;
     /// The end of a stream with an error code.
     pub const RST_STREAM: u8 = 3;
     /// Parameters of the sender.
@@ -33,6 +35,10 @@ impl Frame {
     pub const PING: u8 = 6;
     /// The end of the connection, with the last stream that counts.
     pub const GOAWAY: u8 = 7;
+    /// Room for more.
+    pub const WINDOW_UPDATE: u8 = 8;
+    /// More of a header block.
+    pub const CONTINUATION: u8 = 9;
     /// Flag: the stream's last frame.
     pub const END_STREAM: u8 = 1;
     /// Flag: the header block's last frame.

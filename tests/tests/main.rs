@@ -3,6 +3,7 @@
 //! All but `stage` need the binary: `cargo build -p outrigger` first, as `make test` does.
 
 mod acme;
+mod attacks;
 mod authorization;
 mod balancing;
 mod by_host;

@@ -1,6 +1,6 @@
 //! What a sample endpoint answers: by path what the caller asks for, by flags what the endpoint is like.
 
-use std::{collections::BTreeMap, convert::Infallible, time::Duration};
+use std::{cell::RefCell, collections::BTreeMap, convert::Infallible, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
@@ -144,8 +144,17 @@ fn received(request: &Request<Incoming>) -> Body {
     text(format!("{seen:#}\n"))
 }
 
+/// A body of so many bytes. All are parts of the longest so far: hundreds of large ones at a time cost no memory.
 fn filler(size: usize) -> Body {
-    text(vec![b'x'; size])
+    thread_local! {
+        static LONGEST: RefCell<Bytes> = const { RefCell::new(Bytes::new()) };
+    }
+    LONGEST.with_borrow_mut(|longest| {
+        if longest.len() < size {
+            *longest = vec![b'x'; size].into();
+        }
+        text(longest.slice(..size))
+    })
 }
 
 fn text(body: impl Into<Bytes>) -> Body {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::{Setup, words};
-use crate::job::Version;
+use crate::job::{Door, Version};
 
 /// The file that lists the endpoints where they will change: Envoy watches it.
 pub(super) const ENDPOINTS: &str = "endpoints.json";
@@ -116,6 +116,22 @@ pub(super) fn config(setup: &Setup) -> String {
             "typed_config": connection_manager,
         }]}),
     };
+    let mut listener_filters = Vec::new();
+    match setup.door {
+        Door::Limited(most) => {
+            if let Some(filters) = chain["filters"].as_array_mut() {
+                filters.insert(0, connection_limit(most));
+            }
+        }
+        Door::Introduced => listener_filters.push(json!({
+            "name": "envoy.filters.listener.proxy_protocol",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol",
+                "allow_requests_without_proxy_protocol": true,
+            },
+        })),
+        Door::Open | Door::Detecting => {}
+    }
     if let Some(socket) = tls::front(setup) {
         chain["transport_socket"] = socket;
     }
@@ -128,12 +144,24 @@ pub(super) fn config(setup: &Setup) -> String {
             "listeners": [{
                 "name": "front",
                 "address": address(&setup.address),
+                "listener_filters": listener_filters,
                 "filter_chains": [chain],
             }],
             "clusters": [cluster],
         },
     });
     format!("{config:#}\n")
+}
+
+fn connection_limit(most: usize) -> Value {
+    json!({
+        "name": "envoy.filters.network.connection_limit",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.network.connection_limit.v3.ConnectionLimit",
+            "stat_prefix": "front",
+            "max_connections": most,
+        },
+    })
 }
 
 /// What is in the file of the endpoints.

@@ -5,7 +5,14 @@ use super::{
     policy::{ATTEMPTS, CONNECT_TIMEOUT, FAILURES, milliseconds},
     words,
 };
-use crate::{job::Version, tls::NAME};
+use crate::{
+    job::{Door, INTRODUCED, Version},
+    tls::NAME,
+};
+
+/// Connections of callers, unless more are announced; and beyond those, for who looks whether it serves.
+const ROOM: usize = 4096;
+const SPARE: usize = 100;
 
 pub(super) fn command(file: &str, setup: &Setup) -> Vec<String> {
     let mut command = words(["haproxy", "-db", "-f", file]);
@@ -48,6 +55,15 @@ pub(super) fn config(setup: &Setup) -> String {
             "  http-request deny deny_status 403 if {{ path {path} }} or {{ path_beg {path}/ }}\n"
         )
     });
+    // It wants two descriptors for each, and does not start where there are fewer.
+    let room = ROOM.max(setup.connections + SPARE);
+    let door = match setup.door {
+        Door::Limited(most) => format!("  maxconn {most}\n"),
+        Door::Introduced => {
+            format!("  tcp-request connection expect-proxy layer4 if {{ src {INTRODUCED} }}\n")
+        }
+        Door::Open | Door::Detecting => String::new(),
+    };
     let [of_backend, of_server] = policy.map(words_of).unwrap_or_default();
     let servers: String = setup
         .endpoints
@@ -58,7 +74,7 @@ pub(super) fn config(setup: &Setup) -> String {
     format!(
         "global
   nbthread 1
-  maxconn 4096
+  maxconn {room}
 {of_process}defaults
   mode {mode}
   timeout connect {connect}
@@ -66,7 +82,7 @@ pub(super) fn config(setup: &Setup) -> String {
   timeout server {server}
 frontend front
   bind {address}{downstream} backlog 4096
-{forbidden}  default_backend endpoints
+{door}{forbidden}  default_backend endpoints
 backend endpoints
   balance {pick}
 {of_backend}{servers}"

@@ -8,7 +8,7 @@ use super::{
     words,
 };
 use crate::{
-    job::Version,
+    job::{Door, Version},
     tls::{Certificates, NAME},
 };
 
@@ -49,6 +49,10 @@ pub(super) fn config(setup: &Setup) -> String {
     };
     // Started as root it would drop to `nobody`, who may not write into the directory: hence `user`.
     // A keep-alive connection is closed after 1,000 requests by default: the others have no such limit.
+    let connections = match setup.door {
+        Door::Limited(most) => most + FOR_ENDPOINTS,
+        _ => 16384,
+    };
     let process = format!(
         "daemon off;
 master_process {master};
@@ -56,7 +60,7 @@ user root;
 pid {directory}/nginx.pid;
 error_log stderr crit;
 worker_rlimit_nofile 65536;
-events {{ worker_connections 16384; }}
+events {{ worker_connections {connections}; }}
 "
     );
     if setup.bytes {
@@ -101,6 +105,9 @@ events {{ worker_connections 16384; }}
 "
     )
 }
+
+/// Its limit counts all connections: so many beside those of callers.
+const FOR_ENDPOINTS: usize = 100;
 
 /// Its module for passing bytes on, of a package of its own.
 const STREAMS: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";

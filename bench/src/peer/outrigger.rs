@@ -9,7 +9,7 @@ use super::{
     policy::{ATTEMPTS, milliseconds},
     words,
 };
-use crate::job::Version;
+use crate::job::{Door, INTRODUCED, Version};
 
 /// `OUTRIGGER_BENCH_BINARY`, or the `outrigger` beside this program: one build makes both.
 pub fn program() -> Result<PathBuf> {
@@ -68,6 +68,12 @@ pub fn config(setup: &Setup) -> String {
         Wire::Cleartext | Wire::Tls if setup.bytes => String::new(),
         Wire::Cleartext | Wire::Tls => format!("    protocol: {protocol}\n"),
     };
+    let door = match setup.door {
+        Door::Open => String::new(),
+        Door::Limited(most) => format!("    limits: {{ connections: {most} }}\n"),
+        Door::Introduced => format!("    proxy_protocol: {{ trusted: [{INTRODUCED}/32] }}\n"),
+        Door::Detecting => "    protocol: detect\n    cluster: web\n".to_owned(),
+    };
     let serves = match setup.bytes {
         true => "    protocol: tcp\n    cluster: web\n".to_owned(),
         false => format!("    routes:\n{forbidden}      - cluster: web\n{route}"),
@@ -76,7 +82,7 @@ pub fn config(setup: &Setup) -> String {
         "admin: {{ address: {admin} }}
 {identity}listeners:
   - address: {address}
-{front}{serves}clusters:
+{front}{door}{serves}clusters:
   web:
     endpoints: [{endpoints}]
 {back}{cluster}"

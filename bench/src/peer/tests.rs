@@ -22,6 +22,8 @@ fn setup(policy: Option<Policy>) -> Setup {
         downstream: Version::Http1,
         upstream: Version::Http1,
         bytes: false,
+        door: Door::Open,
+        connections: 64,
         front: Wire::Cleartext,
         back: Wire::Cleartext,
         certificates: None,
@@ -136,6 +138,19 @@ fn outrigger_accepts_its_ways_of_speaking_tls() {
             back,
             bytes,
             certificates: Some(Rc::clone(&certificates)),
+            ..setup(None)
+        };
+        let config = outrigger::config(&setup);
+        let parsed = outrigger_config::parse("outrigger.yaml", &config);
+        assert!(parsed.is_ok(), "{config}\n{:?}", parsed.err());
+    }
+}
+
+#[test]
+fn outrigger_accepts_its_doors() {
+    for door in [Door::Limited(7), Door::Introduced, Door::Detecting] {
+        let setup = Setup {
+            door,
             ..setup(None)
         };
         let config = outrigger::config(&setup);

@@ -1,4 +1,4 @@
-//! A scenario's figures as a table in Markdown that also reads well in a terminal.
+//! A scenario's figures as a table.
 
 use super::{
     catalogue::{Scenario, Watch},
@@ -6,6 +6,7 @@ use super::{
     outcome::Outcome,
     timeline::Change,
 };
+use crate::table::aligned;
 
 /// Milliseconds by which the client itself may be late before the figures say something about it.
 const TOO_LATE: f64 = 10.0;
@@ -130,54 +131,4 @@ fn leaves_no_trace(scenario: &Scenario) -> bool {
 
 fn number(value: Option<f64>, decimals: usize, absent: &str) -> String {
     value.map_or_else(|| absent.to_owned(), |value| format!("{value:.decimals$}"))
-}
-
-/// Columns as wide as their widest cell; numbers to the right.
-fn aligned(heads: &[&str], rows: &[Vec<String>]) -> String {
-    let widths: Vec<usize> = heads
-        .iter()
-        .enumerate()
-        .map(|(column, head)| {
-            let cells = rows.iter().map(|row| row[column].chars().count());
-            cells.chain([head.chars().count(), 3]).max().unwrap_or(3)
-        })
-        .collect();
-    let is_text = |column: usize| column == 0 || column + 1 == heads.len();
-    let line = |cells: &mut dyn Iterator<Item = &str>| {
-        let cells = cells.enumerate().map(|(column, cell)| {
-            let width = widths[column];
-            match is_text(column) {
-                true => format!(" {cell:width$} "),
-                false => format!(" {cell:>width$} "),
-            }
-        });
-        format!("|{}|\n", cells.collect::<Vec<_>>().join("|"))
-    };
-    let rule = widths.iter().enumerate().map(|(column, width)| {
-        let dashes = "-".repeat(*width);
-        match is_text(column) {
-            true => format!("-{dashes}-"),
-            false => format!("-{dashes}:"),
-        }
-    });
-    let rule = format!("|{}|\n", rule.collect::<Vec<_>>().join("|"));
-    let mut text = line(&mut heads.iter().copied()) + &rule;
-    for row in rows {
-        text.push_str(&line(&mut row.iter().map(String::as_str)));
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_are_aligned_and_numbers_stand_to_the_right() {
-        let rows = [["nginx", "7", ""].map(str::to_owned).to_vec()];
-        assert_eq!(
-            aligned(&["", "failed", "how"], &rows),
-            "|       | failed | how |\n|-------|-------:|-----|\n| nginx |      7 |     |\n"
-        );
-    }
 }

@@ -6,8 +6,8 @@
 
 use std::{
     cell::Cell,
+    error::Error,
     future::{Future as _, poll_fn},
-    io,
     pin::pin,
     rc::Rc,
     task::Poll,
@@ -27,10 +27,10 @@ use crate::{
     body::Body,
     call::Arrived,
     date,
-    http1::{Broken, Malformed},
     http2::{Incoming, Outgoing, Tunneled},
     stack::Stack,
     stream::Stream,
+    telemetry::metrics::DownstreamError,
 };
 
 /// Flow-control windows: what of a request's body, and of all on a connection, may have come and not been read.
@@ -41,16 +41,19 @@ const CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// itself costs as much as one in which its client does (CVE-2025-8671).
 const MAX_BROKEN_STREAMS: usize = 1024;
 
+/// How a connection failed: for the metric, and for the log.
+pub(super) type Failure = (DownstreamError, Box<dyn Error>);
+
 /// Serves a connection to its end; `first` was read of it before.
 ///
 /// # Errors
 /// How it broke, if that was its client's doing.
-pub async fn serve(
+pub(super) async fn serve(
     stream: Stream,
     first: BytesMut,
     connection: &Rc<Connection>,
     stack: &Rc<Stack>,
-) -> Result<(), Broken> {
+) -> Result<(), Failure> {
     connection.phase.head_since.set(0);
     connection.multiplex();
     let phase = Rc::clone(&connection.phase);
@@ -58,7 +61,8 @@ pub async fn serve(
     let drain = Cell::new(false);
     let served = accept(io, &drain, connection, stack);
     let served = connection.run(served, |_| drain.set(true)).await;
-    served.unwrap_or(Ok(())).map_err(broken)
+    let served = served.unwrap_or(Ok(()));
+    served.map_err(|error| (failure(connection, &error), error.into()))
 }
 
 async fn accept(
@@ -94,10 +98,14 @@ async fn accept(
     Ok(())
 }
 
-fn broken(error: h2::Error) -> Broken {
+fn failure(connection: &Connection, error: &h2::Error) -> DownstreamError {
+    // h2 has floods of its own that it ends.
+    let calmed = error.reason() == Some(Reason::ENHANCE_YOUR_CALM);
     match error.is_library() {
-        true => Malformed::Head("HTTP/2").into(),
-        false => io::Error::other(error).into(),
+        _ if connection.phase.flooded.get() => DownstreamError::Flood,
+        true if calmed => DownstreamError::Flood,
+        true => DownstreamError::BadHead,
+        false => DownstreamError::Reset,
     }
 }
 

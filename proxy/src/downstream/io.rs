@@ -5,12 +5,13 @@ use std::{
     io::{self, IoSlice},
     pin::Pin,
     rc::Rc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::chatter::{Chatter, TooMuch};
 use crate::stream::Stream;
 
 /// Where a connection stands between its requests. Shared by its stream and its [`super::Connection`].
@@ -24,6 +25,8 @@ pub struct Phase {
     pub stuck_since: Cell<u64>,
     /// Asks for a look at whether the client is still there.
     pub probe: Cell<bool>,
+    /// The client has said more than it may.
+    pub flooded: Cell<bool>,
 }
 
 /// A downstream connection's bytes.
@@ -31,6 +34,7 @@ pub struct Io {
     stream: Stream,
     /// Read before that was known.
     first: BytesMut,
+    chatter: Chatter,
     phase: Rc<Phase>,
     /// The worker's clock as of its last tick: exact enough for a time-out of seconds, and free.
     tick: Rc<Cell<u64>>,
@@ -42,20 +46,38 @@ impl Io {
         Self {
             stream,
             first,
+            chatter: Chatter::new(tick.get()),
             phase,
             tick,
         }
     }
 
-    /// Keeps in mind since when the client takes nothing.
-    fn wrote<T>(&self, written: Poll<T>) -> Poll<T> {
+    /// Keeps in mind since when the client takes nothing, and how much it has taken.
+    fn wrote(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         let stuck = &self.phase.stuck_since;
         match (written.is_pending(), stuck.get()) {
             (true, 0) => stuck.set(self.tick.get().max(1)),
             (true, _) | (false, 0) => {}
             (false, _) => stuck.set(0),
         }
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.chatter.sent(bytes);
+        }
         written
+    }
+
+    /// Reads on, before it is looked at what was read.
+    fn read(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.first.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buffer);
+        }
+        let length = self.first.len().min(buffer.remaining());
+        buffer.put_slice(&self.first[..length]);
+        self.first.advance(length);
+        if self.first.is_empty() {
+            self.first = BytesMut::new();
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -66,16 +88,16 @@ impl AsyncRead for Io {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.first.is_empty() {
-            return Pin::new(&mut this.stream).poll_read(cx, buffer);
+        let before = buffer.filled().len();
+        ready!(this.read(cx, buffer))?;
+        let heard = &buffer.filled()[before..];
+        match this.chatter.hear(heard, this.tick.get()) {
+            Ok(()) => Poll::Ready(Ok(())),
+            Err(TooMuch) => {
+                this.phase.flooded.set(true);
+                Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()))
+            }
         }
-        let len = this.first.len().min(buffer.remaining());
-        buffer.put_slice(&this.first[..len]);
-        this.first.advance(len);
-        if this.first.is_empty() {
-            this.first = BytesMut::new();
-        }
-        Poll::Ready(Ok(()))
     }
 }
 

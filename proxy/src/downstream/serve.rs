@@ -154,15 +154,19 @@ async fn http(
         // A drain is announced on the next response: a client that is just sending must not be hung up on.
         _ => {
             let http1 = http1::serve(stream, first, connection, &stack);
-            connection.run(http1, |_| ()).await.unwrap_or(Ok(()))
+            let served = connection.run(http1, |_| ()).await.unwrap_or(Ok(()));
+            served.map_err(|broken| (failure(&broken), broken.into()))
         }
     };
-    if let Err(broken) = served {
-        let failure = match broken {
-            Broken::Malformed(_) => DownstreamError::BadHead,
-            Broken::Io(_) | Broken::Ended => DownstreamError::Reset,
-        };
+    if let Err((failure, error)) = served {
         worker.metrics().downstream_error(failure);
-        tracing::debug!(peer = %connection.peer, error = %broken, "connection failed");
+        tracing::debug!(peer = %connection.peer, %error, "connection failed");
+    }
+}
+
+fn failure(broken: &Broken) -> DownstreamError {
+    match broken {
+        Broken::Malformed(_) => DownstreamError::BadHead,
+        Broken::Io(_) | Broken::Ended => DownstreamError::Reset,
     }
 }

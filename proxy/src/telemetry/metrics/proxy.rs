@@ -54,6 +54,8 @@ labels! {
         HeadTimeout = "head_timeout",
         /// The connection broke.
         Reset = "reset",
+        /// Frames of HTTP/2 that only cost.
+        Flood = "flood",
         /// Nobody read the response.
         Unread = "unread",
         /// A trusted peer did not say, or not well, whose the connection is.
