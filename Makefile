@@ -1,7 +1,7 @@
 # Every target sets up what it needs from the package registries; nothing has to be installed by hand but Rust 1.95 or newer and a C compiler.
 CARGO ?= cargo
 
-.PHONY: demo test interop bench bench-check corpus scenarios fleet simulator fuzz schema
+.PHONY: demo test interop bench bench-check corpus scenarios attacks memory fleet simulator fuzz schema
 
 ## demo: a control plane, two proxies, a canary from v1 to v2 under traffic, and the control plane killed
 demo:
@@ -43,6 +43,17 @@ corpus:
 	bench/install-peers.sh nginx haproxy envoy python3
 	$(CARGO) build -q --release -p outrigger -p outrigger-bench
 	target/release/outrigger-bench corpus
+## attacks: hostile peers beside a good client, beside the peers, into bench/ATTACKS.md; half an hour
+attacks:
+	bench/install-peers.sh nginx haproxy envoy python3
+	$(CARGO) build -q --release -p outrigger -p outrigger-bench
+	target/release/outrigger-bench attack
+
+## memory: what is held at rest and for connections, beside the peers, into bench/MEMORY.md; ten minutes
+memory:
+	bench/install-peers.sh nginx haproxy envoy python3
+	$(CARGO) build -q --release -p outrigger -p outrigger-bench
+	target/release/outrigger-bench memory
 
 ## fleet: a change, pushed to a thousand proxies; into bench/CONTROL.md, in a minute
 fleet:

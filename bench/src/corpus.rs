@@ -24,8 +24,9 @@ use verdict::Verdict;
 /// Who is asked, in the order of the tables; the first one is whom the others are compared with.
 const PEERS: [Peer; 4] = [Peer::Outrigger, Peer::Nginx, Peer::Haproxy, Peer::Envoy];
 
-/// A proxy that has said nothing for so long has nothing more to say: loopback takes a thousandth of it.
-const QUIET: Duration = Duration::from_millis(400);
+/// A proxy that has said nothing for so long has nothing more to say: generous, for what comes later is taken for the next
+/// case's.
+const QUIET: Duration = Duration::from_millis(1500);
 
 /// What `outrigger-bench corpus` takes.
 #[derive(clap::Args)]

@@ -5,7 +5,7 @@
 
 mod answer;
 
-use std::{convert::Infallible, net::SocketAddr, pin::pin, rc::Rc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, pin::pin, rc::Rc, time::Duration};
 
 use anyhow::{Context, Result};
 use hyper::service::service_fn;
@@ -14,7 +14,7 @@ use hyper_util::{
     server::conn::auto,
 };
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     signal::unix::{SignalKind, signal},
     sync::watch,
     task::{LocalSet, spawn_local},
@@ -25,6 +25,9 @@ pub use answer::{Behaviour, ENDPOINT_HEADER};
 
 /// How long a drain waits for answers in flight; twice the longest that a test keeps one open.
 const DRAIN_LIMIT: Duration = Duration::from_secs(30);
+
+/// Connections that wait while it is busy: with tokio's 128 it would be the endpoint that a crowd behind a proxy shuts out.
+const BACKLOG: u32 = 4096;
 
 /// What `outrigger-bench endpoint` takes.
 #[derive(clap::Args)]
@@ -44,9 +47,18 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     LocalSet::new().run_until(serve(arguments)).await
 }
 
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 async fn serve(arguments: Arguments) -> Result<()> {
-    let listener = TcpListener::bind(arguments.address)
-        .await
+    let listener = listen(arguments.address)
         .with_context(|| format!("listening on `{}`", arguments.address))?;
     println!("listening on {}", listener.local_addr()?);
 

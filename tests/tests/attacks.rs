@@ -71,6 +71,17 @@ fn get(turn: u32) -> Frame {
     Frame::get(1 + 2 * turn, "/")
 }
 
+/// A request whose body is still to come.
+fn post(stream: u32) -> Frame {
+    let fields = [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", "/"),
+        (":authority", "a"),
+    ];
+    Frame::head(stream, &fields)
+}
+
 #[tokio::test]
 async fn frames_that_carry_nothing_end_the_connection() {
     let mut stage = Stage::new().await;
@@ -88,15 +99,8 @@ async fn frames_that_carry_nothing_end_the_connection() {
     stage
         .attack("PRIORITY", &[], |_| vec![priority.clone()])
         .await;
-    let fields = [
-        (":method", "POST"),
-        (":scheme", "http"),
-        (":path", "/"),
-        (":authority", "a"),
-    ];
-    let post = Frame::head(1, &fields);
     stage
-        .attack("empty DATA", &[post], |_| {
+        .attack("empty DATA", &[post(1)], |_| {
             vec![Frame::new(Frame::DATA, 0, 1, [])]
         })
         .await;
@@ -154,6 +158,28 @@ async fn header_blocks_without_end_or_measure_end_the_connection() {
     let code = stage.attack("header bomb", &[bomb], |_| Vec::new()).await;
     assert_eq!(code, Some(ENHANCE_YOUR_CALM));
     assert_eq!(stage.endpoint.seen.requests(), 2, "the good ones");
+}
+
+#[tokio::test]
+async fn requests_that_are_never_finished_are_as_many_as_there_may_be_streams() {
+    const MOST: u32 = 4;
+    let endpoint = Endpoint::echo().await;
+    let proxy = Proxy::start(Table::to([&endpoint]).listener(format!("max_streams: {MOST}"))).await;
+    let mut attacker = RawHttp2::connect(proxy.address).await;
+    for turn in 0..2 * MOST {
+        attacker.send(&post(1 + 2 * turn)).await;
+    }
+    for turn in MOST..2 * MOST {
+        let refused = within("a refusal", attacker.next_of(Frame::RST_STREAM)).await;
+        let refused = refused.expect("the connection goes on");
+        // REFUSED_STREAM (RFC 9113, 7).
+        assert_eq!(
+            (refused.stream, &refused.payload[..]),
+            (1 + 2 * turn, &[0, 0, 0, 7][..])
+        );
+    }
+    let mut good = Client::http2(proxy.address).await;
+    assert_eq!(good.get("/").await.status, 200);
 }
 
 #[tokio::test]

@@ -100,6 +100,18 @@ async fn a_trusted_proxy_that_does_not_say_is_closed() {
 }
 
 #[tokio::test]
+async fn a_header_that_does_not_end_is_waited_for_as_long_as_a_head() {
+    let endpoint = who_asked().await;
+    let table = Table::to([&endpoint])
+        .listener(TRUSTED)
+        .listener("header_timeout: 300ms");
+    let proxy = Proxy::start(table).await;
+    let mut client = Raw::connect(proxy.address).await;
+    client.write("PROXY TCP4 127.0.0.1").await;
+    assert_eq!(client.read_to_end().await, b"");
+}
+
+#[tokio::test]
 async fn what_a_stranger_says_is_not_read_as_a_header() {
     let endpoint = who_asked().await;
     let table = Table::to([&endpoint]).listener("proxy_protocol: { trusted: [192.0.2.0/24] }");

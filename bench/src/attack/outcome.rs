@@ -81,11 +81,12 @@ impl Outcome {
     /// For who waits at a terminal.
     pub(super) fn sentence(&self) -> String {
         format!(
-            "p99 {:.1} ms, then {:.1}; {} of {} failed; {:?} MiB; {}",
+            "p99 {:.1} ms, then {:.1}; {} of {} failed {:?}; {:?} MiB; {}",
             self.before.microseconds.p99 / 1000.0,
             self.during.microseconds.p99 / 1000.0,
             self.during.failed(),
             self.during.requests(),
+            self.during.failures,
             self.memory.map(|kib| kib / 1024),
             self.attackers
         )

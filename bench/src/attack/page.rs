@@ -7,7 +7,7 @@ use super::{
     catalogue::Attack,
     outcome::{Bar, Outcome},
 };
-use crate::{machine, peer::Peer, table::aligned};
+use crate::{load::Report, machine, peer::Peer, table::aligned};
 
 /// The explanation above the first table.
 const PREFACE: &str = "\
@@ -19,7 +19,7 @@ connections (`bench/src/peer/`).
 
 - *p50*, *p99*: milliseconds, of the good client's requests that succeeded; *before* the attack, and during it. *failed*: those that did not.
 - *MiB*: resident memory of the proxy before, at its highest, and 5 s after the attack.
-- *a second*: how much of the attack the proxy took. Who cuts attackers off takes more of it, for they are soon back: cheap is what matters.
+- *a second*: how much of the attack was sent. To who cuts attackers off more is sent, for they are soon back; it is dropped unread.
 - *the attackers*: how their connections ended, and how many of the last were open still.
 ";
 
@@ -96,7 +96,7 @@ fn row(peer: Peer, outcome: &Outcome) -> Vec<String> {
         milliseconds(during.p50),
         milliseconds(before.p99),
         milliseconds(during.p99),
-        outcome.during.failed().to_string(),
+        failed(&outcome.during),
     ];
     let mib = outcome
         .memory
@@ -105,6 +105,18 @@ fn row(peer: Peer, outcome: &Outcome) -> Vec<String> {
     cells.push(format!("{:.0}", attackers.sent as f64 / attackers.seconds));
     cells.push(attackers.to_string());
     cells
+}
+
+/// How many, and how if any.
+fn failed(report: &Report) -> String {
+    let kinds = report.failures.iter();
+    let kinds: Vec<String> = kinds
+        .map(|(kind, count)| format!("{kind} {count}"))
+        .collect();
+    match kinds.is_empty() {
+        true => "0".to_owned(),
+        false => kinds.join(", "),
+    }
 }
 
 fn sentence_case(text: &str) -> String {

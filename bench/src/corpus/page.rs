@@ -81,8 +81,11 @@ fn escaped(text: &str) -> String {
     text.replace('|', "\\|")
 }
 
+/// Whether theirs differs from ours in some way.
+type Differs = fn(&Verdict, &Verdict) -> bool;
+
 /// In what way a verdict differs from ours.
-const WAYS: [(&str, fn(&Verdict, &Verdict) -> bool); 4] = [
+const WAYS: [(&str, Differs); 4] = [
     ("the same", |theirs, ours| theirs.is_like(ours)),
     ("pass on what we refuse", |theirs, ours| {
         !passes(ours) && passes(theirs)

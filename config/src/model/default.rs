@@ -18,7 +18,8 @@ pub const ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4
 pub const DRAIN_DELAY: Duration = Duration::ZERO;
 /// Kubernetes kills after 30 s.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
-/// Slow heads are attacks; Linkerd and Envoy have it off.
+/// Slow heads are attacks: in this time 60 KiB come over a line of 50 kbit/s. Linkerd and Envoy have none, Apache 20 to 40 s,
+/// nginx a minute.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longer than common clients keep connections (Envoy: 1 h, nginx: 75 s).
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(300);

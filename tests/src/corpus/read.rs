@@ -7,6 +7,7 @@ use super::Message;
 pub(super) type Read = Result<Option<(Message, usize)>, String>;
 
 /// How a body ends.
+#[derive(Clone, Copy)]
 enum Ends {
     After(usize),
     ByChunks,

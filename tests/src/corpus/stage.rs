@@ -100,7 +100,9 @@ impl Stage {
             raw.finish().await;
         }
         let mut heard = Heard::of(case);
-        let waits = |heard: &Heard| case.is_hostile() || heard.outcome.replies.len() < heard.wanted;
+        // What is refused is waited for to its end, unless more is answered than there should be.
+        let most = heard.wanted + usize::from(case.is_hostile());
+        let waits = |heard: &Heard| heard.outcome.replies.len() < most;
         let mut ended = false;
         while !ended && waits(&heard) {
             match timeout(quiet, raw.read_some()).await {
