@@ -1,3 +1,5 @@
+//! Attacks have names of their own, and one that is not known is answered with those that are.
+
 use super::*;
 
 #[test]
