@@ -1,3 +1,5 @@
+//! What a well-behaved client says is let be, whatever it is; a flood ends, in whatever pieces it comes.
+
 use proptest::prelude::*;
 
 use super::*;
