@@ -21,13 +21,10 @@ use tokio::task::LocalSet;
 
 use crate::{
     compare,
-    peer::Peer,
+    peer::{PEERS, Peer},
     stand::{Endpoints, Stand},
 };
 use catalogue::Attack;
-
-/// Who is attacked, in the order of the tables.
-const PEERS: [Peer; 4] = [Peer::Outrigger, Peer::Nginx, Peer::Haproxy, Peer::Envoy];
 
 /// What `outrigger-bench attack` takes.
 #[derive(clap::Args)]
@@ -51,12 +48,7 @@ pub struct Arguments {
 
 /// Carries the attacks out one by one, on each proxy in turn, and writes what came of it.
 pub async fn run(arguments: Arguments) -> Result<()> {
-    let asked: Vec<Peer> = PEERS
-        .into_iter()
-        .filter(|peer| arguments.proxies.is_empty() || arguments.proxies.contains(peer))
-        .collect();
-    ensure!(!asked.is_empty(), "no proxy is left to be attacked");
-    let peers = compare::runnable(&asked);
+    let peers = compare::wanted(&PEERS, &arguments.proxies)?;
     let is_whole = arguments.only.is_empty() && peers.len() == PEERS.len();
     let mut page = page::head(&peers, &arguments)?;
     let carried_out = async {

@@ -10,7 +10,7 @@ mod table;
 
 use std::{collections::BTreeMap, fs, path::PathBuf, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::ValueEnum;
 use tokio::task::LocalSet;
 
@@ -92,6 +92,20 @@ fn heading(core: usize, peers: &[(Peer, String)], arguments: &Arguments) -> Resu
         machine = machine::sentence()?,
         versions = machine::versions(peers),
     ))
+}
+
+/// Those of `all` whom a command asks for, everyone if it names nobody, and who can be run here.
+///
+/// # Errors
+/// When nobody was meant.
+pub(crate) fn wanted(all: &[Peer], named: &[Peer]) -> Result<Vec<(Peer, String)>> {
+    let mut asked = all.to_vec();
+    asked.retain(|peer| named.is_empty() || named.contains(peer));
+    ensure!(
+        !asked.is_empty(),
+        "none of these proxies takes part in this"
+    );
+    Ok(runnable(&asked))
 }
 
 /// Those asked for that can be run here, with their versions; the others are named loudly.

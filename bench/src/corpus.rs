@@ -16,13 +16,10 @@ use tokio::task::LocalSet;
 use crate::{
     compare,
     job::{Job, SMALL_GET},
-    peer::Peer,
+    peer::{PEERS, Peer},
     stand::Stand,
 };
 use verdict::Verdict;
-
-/// Who is asked, in the order of the tables; the first one is whom the others are compared with.
-const PEERS: [Peer; 4] = [Peer::Outrigger, Peer::Nginx, Peer::Haproxy, Peer::Envoy];
 
 /// A proxy that has said nothing for so long has nothing more to say: generous, for what comes later is taken for the next
 /// case's.

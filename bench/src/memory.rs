@@ -9,20 +9,17 @@ mod page;
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use rustix::process::{Resource, getrlimit};
 use tokio::task::LocalSet;
 
 use crate::{
     compare,
-    peer::Peer,
+    peer::{PEERS, Peer},
     stand::{Endpoints, Stand},
 };
 use hold::Rest;
 use page::Row;
-
-/// Who is measured, in the order of the tables.
-const PEERS: [Peer; 4] = [Peer::Outrigger, Peer::Nginx, Peer::Haproxy, Peer::Envoy];
 
 /// Descriptors of a process that are not those of its callers: endpoints, files, and what HAProxy counts for its own.
 const OTHERS: u64 = 500;
@@ -65,12 +62,7 @@ impl Arguments {
 
 /// Measures one proxy after the other, and writes what came out.
 pub async fn run(arguments: Arguments) -> Result<()> {
-    let asked: Vec<Peer> = PEERS
-        .into_iter()
-        .filter(|peer| arguments.proxies.is_empty() || arguments.proxies.contains(peer))
-        .collect();
-    ensure!(!asked.is_empty(), "no proxy is left to be measured");
-    let peers = compare::runnable(&asked);
+    let peers = compare::wanted(&PEERS, &arguments.proxies)?;
     let is_whole = peers.len() == PEERS.len();
     let head = page::head(&peers, &arguments)?;
     let measured = async {

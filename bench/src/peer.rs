@@ -94,6 +94,9 @@ pub enum Peer {
     Outrigger,
 }
 
+/// The proxies, in the order of tables and plots: the first one is whom the others are compared with.
+pub const PEERS: [Peer; 4] = [Peer::Outrigger, Peer::Nginx, Peer::Haproxy, Peer::Envoy];
+
 impl Peer {
     /// As in the tables.
     pub fn name(self) -> &'static str {

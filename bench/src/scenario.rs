@@ -23,15 +23,15 @@ use std::{fs, path::PathBuf};
 use anyhow::{Context, Result, ensure};
 use tokio::task::LocalSet;
 
-use crate::{compare, peer::Peer};
+use crate::{
+    compare,
+    peer::{PEERS, Peer},
+};
 use catalogue::Scenario;
 use outcome::Outcome;
 
 /// A short run has its timeline shrunk to this part: enough to see that all works, too short to compare.
 const SHORT: f64 = 0.4;
-
-/// Who is run, in the order of tables and plots.
-const PEERS: [Peer; 4] = [Peer::Outrigger, Peer::Nginx, Peer::Haproxy, Peer::Envoy];
 
 /// What `outrigger-bench scenario` takes.
 #[derive(clap::Args)]
@@ -58,12 +58,7 @@ pub struct Arguments {
 
 /// Plays the scenarios one by one, to each proxy in turn, and writes what came out.
 pub async fn run(arguments: Arguments) -> Result<()> {
-    let asked: Vec<Peer> = PEERS
-        .into_iter()
-        .filter(|peer| arguments.proxies.is_empty() || arguments.proxies.contains(peer))
-        .collect();
-    ensure!(!asked.is_empty(), "no proxy is left to be run");
-    let peers = compare::runnable(&asked);
+    let peers = compare::wanted(&PEERS, &arguments.proxies)?;
     let is_whole = arguments.only.is_empty() && peers.len() == PEERS.len() && !arguments.short;
     let mut page = page::head(&peers)?;
     for scenario in wanted(&arguments)? {

@@ -55,5 +55,7 @@ passed=$(count ok) failed=$(count "not ok") skipped=$(count skip)
 if [[ ${CI:-} == true ]]; then
     failed=$((failed + skipped)) skipped=0
 fi
+# Once more what went wrong: it may be far above, and of a long log only the end is shown at times.
+grep -E "^[a-z0-9_]*: (not ok|skip) - " "$results"
 echo "$passed passed, $failed failed, $skipped skipped"
 ((failed == 0 && passed > 0))

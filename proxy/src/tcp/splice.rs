@@ -1,10 +1,10 @@
 //! Bytes from socket to socket by way of a pipe: they stay in the kernel, which moves pages and copies nothing (splice(2)).
 //!
 //! Worth it for what comes faster than it is passed on: a pipe costs two system calls more for the first bytes. A worker
-//! keeps a few; a connection at rest holds none.
+//! keeps a few, and has no more than some dozens; a connection at rest holds none.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     io,
     os::fd::OwnedFd,
     task::{Context, Poll, ready},
@@ -19,10 +19,14 @@ use tokio::{io::Interest, net::TcpStream};
 /// What is asked for at once: more than a pipe holds.
 const MOST: usize = 1024 * 1024;
 
-/// More are closed.
+/// How many a worker has: each takes two descriptors, which connections want, too. Whoever gets none copies.
+const ALL: usize = 64;
+
+/// How many of them it keeps when nobody uses them.
 const KEPT: usize = 16;
 
 thread_local! {
+    static OPEN: Cell<usize> = const { Cell::new(0) };
     static SPARE: RefCell<Vec<Pipe>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -46,7 +50,11 @@ impl Pipe {
     pub fn take() -> Option<Self> {
         let spare = SPARE.with_borrow_mut(Vec::pop);
         spare.or_else(|| {
+            if OPEN.get() == ALL {
+                return None;
+            }
             let (out, into) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).ok()?;
+            OPEN.set(OPEN.get() + 1);
             Some(Self {
                 out,
                 into,
@@ -108,6 +116,12 @@ impl Pipe {
     }
 }
 
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        OPEN.set(OPEN.get() - 1);
+    }
+}
+
 fn would_block(moved: &io::Result<usize>) -> bool {
     matches!(moved, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
 }
@@ -123,5 +137,22 @@ fn moved(
             Err(Errno::INTR) => {}
             moved => return Ok(moved?),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_has_so_many_pipes_and_no_more() {
+        let mut pipes: Vec<_> = std::iter::from_fn(Pipe::take).collect();
+        assert_eq!(pipes.len(), ALL);
+        pipes.pop().unwrap().give();
+        pipes.extend(Pipe::take());
+        assert_eq!(pipes.len(), ALL);
+        assert!(Pipe::take().is_none());
+        drop(pipes);
+        assert!(Pipe::take().is_some());
     }
 }

@@ -5,7 +5,7 @@ use outrigger::{
     proxy_protocol::{Parsed, parse},
 };
 
-use super::session::{Door, endpoint::Manner, play, say, split, strict};
+use super::session::{Door, endpoint::Manner, play, say, split, strict, unpaused};
 
 /// The longest record of TLS, which RFC 8446 (5.2) lets grow by this much when encrypted.
 const LONGEST_RECORD: usize = 16_384 + 256;
@@ -24,11 +24,7 @@ pub fn connection(bytes: &[u8]) {
     let (got, told) = play(door, Manner::Bytes, script, async |stream| {
         say(stream, said).await
     });
-    let said: Vec<u8> = said
-        .iter()
-        .copied()
-        .filter(|byte| *byte != super::session::PAUSE)
-        .collect();
+    let said = unpaused(said);
     match door {
         Door::Tls => {
             assert_eq!(told.heard.len(), 0, "nobody shook hands");

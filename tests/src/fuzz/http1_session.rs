@@ -10,7 +10,7 @@ use super::{
     session::{
         Door,
         endpoint::{Manner, Told},
-        play, say, split, strict,
+        play, say, split, strict, unpaused,
     },
 };
 
@@ -38,11 +38,7 @@ pub fn http1_session(bytes: &[u8]) {
     let (got, told) = play(Door::Http, Manner::Http1, script, async |stream| {
         say(stream, said).await
     });
-    let said: Vec<u8> = said
-        .iter()
-        .copied()
-        .filter(|byte| *byte != super::session::PAUSE)
-        .collect();
+    let said = unpaused(said);
     let made = made(&said);
     for heard in &told.heard {
         each_was_made(heard, &told, &made);

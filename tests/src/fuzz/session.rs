@@ -101,6 +101,12 @@ pub(super) fn play<T>(
     })
 }
 
+/// What is said of `bytes`: all but each [`PAUSE`].
+pub(super) fn unpaused(bytes: &[u8]) -> Vec<u8> {
+    let said = bytes.iter().filter(|byte| **byte != PAUSE);
+    said.copied().collect()
+}
+
 /// Says all of it, a moment later what follows a [`PAUSE`], and then no more; what comes back.
 pub(super) async fn say(mut stream: UnixStream, bytes: &[u8]) -> Vec<u8> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -121,6 +121,10 @@ impl Connection {
     fn is_closed(&self) -> bool {
         let mut sender = self.sender.borrow_mut();
         let ready = sender.poll_ready(&mut Context::from_waker(Waker::noop()));
+        if ready.is_pending() {
+            // The endpoint has lowered what it allows: a sender without a request before it lets the next wait in line.
+            *sender = sender.clone();
+        }
         matches!(ready, Poll::Ready(Err(_)))
     }
 
@@ -130,13 +134,7 @@ impl Connection {
         head: Request<()>,
         ends: bool,
     ) -> Result<(ResponseFuture, SendStream<Bytes>), h2::Error> {
-        let mut sender = self.sender.borrow_mut();
-        let ready = sender.poll_ready(&mut Context::from_waker(Waker::noop()));
-        if ready.is_pending() {
-            // The endpoint has lowered what it allows: a sender without a request before it lets this one wait in line.
-            *sender = sender.clone();
-        }
-        sender.send_request(head, ends)
+        self.sender.borrow_mut().send_request(head, ends)
     }
 
     fn usable(&self, now: u64) -> bool {
