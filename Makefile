@@ -43,6 +43,7 @@ corpus:
 	bench/install-peers.sh nginx haproxy envoy python3
 	$(CARGO) build -q --release -p outrigger -p outrigger-bench
 	target/release/outrigger-bench corpus
+
 ## attacks: hostile peers beside a good client, beside the peers, into bench/ATTACKS.md; half an hour
 attacks:
 	bench/install-peers.sh nginx haproxy envoy python3
