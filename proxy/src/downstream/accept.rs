@@ -6,7 +6,7 @@ use outrigger_config::model::Capture;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::{net::TcpListener, sync::oneshot, task::spawn_local};
 
-use super::serve::serve;
+use super::{begin::Accepted, serve::serve};
 use crate::{stack::Stack, telemetry::metrics::DownstreamError, worker::Worker};
 
 /// Connections that the kernel holds while the worker is busy; the kernel's own limit usually is 4096.
@@ -124,11 +124,14 @@ pub async fn accept(
                 });
                 // Closed at once: whoever is over the limit must not cost what those below it need.
                 let Ok(admitted) = admitted else { continue };
-                spawn_local(serve(
+                let accepted = Box::new(Accepted {
                     stream,
-                    admitted,
                     peer,
                     address,
+                });
+                spawn_local(serve(
+                    accepted,
+                    admitted,
                     Rc::clone(&worker),
                     Rc::clone(&stack),
                 ));

@@ -34,6 +34,11 @@ impl Forwarded {
         }
     }
 
+    /// Gives up what can be made again: no request has come for a while.
+    pub fn rest(&self) {
+        self.last.borrow_mut().take();
+    }
+
     /// Writes the headers of a request for `host`, which came by TLS if that is `secure`, as all of its connection do.
     pub fn write(
         &self,

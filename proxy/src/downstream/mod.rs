@@ -1,6 +1,7 @@
 //! The side toward the callers: accepting connections, shaking hands, finding out what is spoken, and keeping an eye on them.
 
 pub mod accept;
+pub mod begin;
 pub mod chatter;
 pub mod client_cert;
 pub mod connection;

@@ -21,7 +21,7 @@ use std::{
 use arc_swap::ArcSwap;
 use outrigger::{
     acme::Challenges,
-    downstream::serve::serve,
+    downstream::{begin::Accepted, serve::serve},
     overload::Overload,
     snapshot::Snapshot,
     stack::{Stack, stack},
@@ -175,11 +175,14 @@ impl Stage {
         caller: impl AsyncFnOnce(UnixStream) -> T,
     ) -> T {
         let (ours, theirs) = pair();
+        let accepted = Box::new(Accepted {
+            stream: theirs,
+            peer: SocketAddr::from((Ipv4Addr::LOCALHOST, 5000)),
+            address: address(door),
+        });
         let serving = spawn_local(serve(
-            theirs,
+            accepted,
             None,
-            SocketAddr::from((Ipv4Addr::LOCALHOST, 5000)),
-            address(door),
             Rc::clone(&self.worker),
             Rc::clone(&self.stack),
         ));

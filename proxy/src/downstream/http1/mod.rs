@@ -33,20 +33,23 @@ const REFUSAL: &str = "server: outrigger\r\nproxy-status: outrigger; error=http_
 ///
 /// # Errors
 /// How it broke, if that was its client's doing.
-pub async fn serve(
+pub fn serve(
     stream: Stream,
     first: BytesMut,
     connection: &Rc<Connection>,
     stack: &Rc<Stack>,
-) -> Result<(), Broken> {
+) -> impl Future<Output = Result<(), Broken>> {
     let phase = Rc::clone(&connection.phase);
     let mut line = Line::new(stream, first, phase, connection.tick_handle());
-    // Boxed: what requests need goes when none has come for a while.
-    while let Some(resting) = Box::pin(busy(line, connection, stack)).await? {
-        line = resting;
-        poll_fn(|cx| line.poll_stirs(cx)).await?;
+    async move {
+        // Boxed: what requests need goes when none has come for a while.
+        while let Some(resting) = Box::pin(busy(line, connection, stack)).await? {
+            line = resting;
+            connection.forwarded.rest();
+            poll_fn(|cx| line.poll_stirs(cx)).await?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Serves requests until none comes for a while; `None`: the connection has ended.
