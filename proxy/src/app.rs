@@ -3,6 +3,7 @@
 //! The control thread (this one) does everything that is not a request. It alone writes the snapshot.
 
 mod drain;
+mod outgoing;
 mod renew;
 mod sockets;
 mod sources;
@@ -40,6 +41,7 @@ use crate::{
     worker::{self, Order, Shared},
 };
 use drain::Leaving;
+use outgoing::Outgoing;
 use sockets::{Sockets, Unbound};
 use sources::{File, News, Sources};
 use succession::{Heritage, Succession};
@@ -142,6 +144,9 @@ struct App {
     /// What the file says, as far as it is in force.
     file: Config,
     shared: Arc<Shared>,
+    outgoing: Outgoing,
+    /// Endpoints have moved since the table in force was compiled.
+    moved: bool,
     status: Arc<Status>,
     sockets: Sockets,
     succession: Succession,
@@ -259,6 +264,8 @@ impl App {
             sources: Sources::new(sources, control, Arc::new(pushed)),
             file,
             shared,
+            outgoing: Outgoing::default(),
+            moved: false,
             status,
             sockets,
             succession: Succession::new(heritage, (admin, admin_sockets), state),
@@ -273,7 +280,7 @@ impl App {
             unbound: (unbound, Instant::now() + BIND_AGAIN),
             told: (None, 0),
         };
-        app.sources.in_force(&clashes);
+        app.sources.in_force(clashes);
         app.discover();
         Ok(app)
     }
@@ -333,6 +340,7 @@ impl App {
         self.tls.tend(SystemTime::now());
         self.shared.overload.tend(&snapshot.config.overload, now);
         drop(snapshot);
+        self.outgoing.tend();
     }
 
     /// Looks for the endpoints of clusters that are not listed in the file.

@@ -173,7 +173,7 @@ impl Cluster {
     }
 
     /// Becomes what the table says of it now, if that is a matter of endpoints alone: then all that refers to it may stay.
-    fn follow(&self, config: &model::Cluster) -> bool {
+    pub fn follow(&self, config: &model::Cluster) -> bool {
         let model::Endpoints::Static(new) = &config.endpoints else {
             return self.config == *config;
         };
@@ -187,6 +187,15 @@ impl Cluster {
             self.update(new, None);
         }
         true
+    }
+
+    /// What the table says of it now.
+    pub fn config_now(&self) -> model::Cluster {
+        let mut config = self.config.clone();
+        if let model::Endpoints::Static(listed) = &mut config.endpoints {
+            listed.clone_from(&self.listed.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        config
     }
 
     /// Lists other endpoints. Those that stay, by address, keep their state; so do those `before` had.

@@ -1,5 +1,6 @@
 //! `/config`: the table in force, and what became of the last one offered.
 
+use outrigger_config::Config;
 use serde_json::{Value, json};
 
 use super::State;
@@ -20,6 +21,15 @@ pub fn show(state: &State) -> String {
     if let Some(control) = state.status.control() {
         shown["control"] = control.show();
     }
-    shown["config"] = json!(&*snapshot.config);
+    let config = Config {
+        // Endpoints move without a new table.
+        clusters: snapshot
+            .clusters
+            .iter()
+            .map(|cluster| cluster.config_now())
+            .collect(),
+        ..(*snapshot.config).clone()
+    };
+    shown["config"] = json!(config);
     format!("{shown:#}\n")
 }

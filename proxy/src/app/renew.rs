@@ -45,17 +45,48 @@ impl App {
         }
     }
 
-    /// Puts in force what the control plane says.
+    /// Puts in force what the control plane says now.
     pub(super) fn take(&mut self) {
+        match self.move_endpoints() {
+            true => self.taken(),
+            false => self.put(),
+        }
+    }
+
+    /// Puts in force all that the control plane says.
+    fn put(&mut self) {
         // What can't be had of it is left out. What the file says was had before.
         match self.apply(self.file.clone()) {
-            Ok(()) => {
-                let metrics = &self.shared.telemetry.metrics;
-                metrics.reload(ReloadOutcome::Applied, SystemTime::now());
-                self.tell();
-            }
+            Ok(()) => self.taken(),
             Err(failure) => tracing::error!("the pushed table can't be put in force: {failure}"),
         }
+    }
+
+    /// Lets clusters list the endpoints that they have now, if no more than that has changed: what a control plane pushes
+    /// most often costs what changes by it, whatever the size of the table.
+    fn move_endpoints(&mut self) -> bool {
+        let Some(moved) = self.sources.moved() else {
+            return false;
+        };
+        let snapshot = self.shared.snapshot.load();
+        let in_file = |name: &str| self.file.clusters.iter().any(|own| *own.name == *name);
+        for cluster in moved {
+            let known = snapshot.clusters.named(&cluster.name);
+            let known = known.filter(|_| !in_file(&cluster.name));
+            self.moved = true;
+            if !known.is_some_and(|known| known.follow(cluster)) {
+                return false;
+            }
+        }
+        drop(snapshot);
+        self.sources.still_in_force();
+        true
+    }
+
+    fn taken(&mut self) {
+        let metrics = &self.shared.telemetry.metrics;
+        metrics.reload(ReloadOutcome::Applied, SystemTime::now());
+        self.tell();
     }
 
     fn tell(&mut self) {
@@ -92,13 +123,14 @@ impl App {
         clashes.extend(why);
         self.unbound = (unbound, Instant::now() + BIND_AGAIN);
         self.file = file;
-        if config != *before.config {
+        if std::mem::take(&mut self.moved) || config != *before.config {
             let new: Vec<_> = config.listeners.iter().map(|it| it.address).collect();
             let registry = &self.shared.telemetry.registry;
             let next = Snapshot::compile(config, &material, Some(&before), registry);
             let next = Arc::new(next);
             self.shared.snapshot.store(Arc::clone(&next));
             before.retire(&next);
+            self.outgoing.take(before, &next);
             self.sockets.put(bound);
             if self.sockets.are_open() {
                 self.acme.follow(&next.config);
@@ -108,7 +140,7 @@ impl App {
             }
             self.discover();
         }
-        self.sources.in_force(&clashes);
+        self.sources.in_force(clashes);
         Ok(())
     }
 
@@ -123,7 +155,7 @@ impl App {
             .iter()
             .any(|&(address, capture)| bind(address, 1, capture).is_ok())
         {
-            self.take();
+            self.put();
         }
     }
 }

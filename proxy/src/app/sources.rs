@@ -7,7 +7,10 @@ use std::{
     sync::Arc,
 };
 
-use outrigger_config::{Config, Problems, model::Listener};
+use outrigger_config::{
+    Config, Problems,
+    model::{Cluster, Listener},
+};
 
 use crate::{
     control::{Control, Merged, Table},
@@ -20,6 +23,8 @@ pub struct Sources {
     control: Option<Control>,
     /// What the control plane said last.
     pushed: Arc<Table>,
+    /// What of it is in force, and what was left out, a sentence each.
+    in_force: (Arc<Table>, Vec<String>),
 }
 
 /// A file, as the command line names it.
@@ -69,6 +74,7 @@ impl Sources {
         Self {
             file,
             control,
+            in_force: (Arc::clone(&pushed), Vec::new()),
             pushed,
         }
     }
@@ -108,10 +114,27 @@ impl Sources {
         self.pushed.on(file)
     }
 
+    /// The clusters that list other endpoints than in the pushed table that is in force, if no more than that has changed.
+    pub fn moved(&self) -> Option<Vec<&Arc<Cluster>>> {
+        self.pushed.moved_since(&self.in_force.0)
+    }
+
     /// The table is in force, but for this.
-    pub fn in_force(&self, left_out: &[String]) {
+    pub fn in_force(&mut self, left_out: Vec<String>) {
+        self.in_force = (Arc::clone(&self.pushed), left_out);
+        self.tell();
+    }
+
+    /// The table is in force, but for what was left out before.
+    pub fn still_in_force(&mut self) {
+        self.in_force.0 = Arc::clone(&self.pushed);
+        self.tell();
+    }
+
+    fn tell(&self) {
         if let Some(control) = &self.control {
-            control.in_force(&self.pushed, left_out);
+            let (table, left_out) = &self.in_force;
+            control.in_force(table, left_out);
         }
     }
 }

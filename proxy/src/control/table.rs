@@ -9,7 +9,7 @@ use std::{
 
 use outrigger_config::{
     Config,
-    model::{Cluster, Listener},
+    model::{Cluster, Endpoints, Listener},
 };
 
 /// A table in the making: shared, because the next one differs from it in little.
@@ -80,6 +80,26 @@ impl Table {
         Merged { config, clashes }
     }
 
+    /// The clusters that list other endpoints than in the table `before`, if nothing else has changed since. What is the same
+    /// is shared: this costs a look at each.
+    pub fn moved_since(&self, before: &Self) -> Option<Vec<&Arc<Cluster>>> {
+        let (listeners, clusters) = (&self.listeners, &self.clusters);
+        if listeners.len() != before.listeners.len() || clusters.len() != before.clusters.len() {
+            return None;
+        }
+        let mut pairs = listeners.iter().zip(&before.listeners);
+        if !pairs.all(|(new, old)| Arc::ptr_eq(new, old)) {
+            return None;
+        }
+        let pairs = clusters.iter().zip(&before.clusters);
+        let changed = pairs.filter(|(new, old)| !Arc::ptr_eq(new, old));
+        let moved = changed.map(|(new, old)| {
+            let listed = [new, old].map(|it| matches!(it.endpoints, Endpoints::Static(_)));
+            (listed == [true; 2] && new.has_policy_of(old)).then_some(new)
+        });
+        moved.collect()
+    }
+
     /// Taken apart.
     pub fn of(config: Config) -> Self {
         Self {
@@ -115,6 +135,43 @@ mod tests {
         assert_eq!(config.clusters[0], file.clusters[0]);
         assert_eq!(config.listeners[1].routes[1].clusters()[0].cluster.index, 0);
         assert_eq!(clashes.len(), 3, "{clashes:?}");
+    }
+
+    #[test]
+    fn only_endpoints_move_without_a_new_table() {
+        let table = |web: &str| {
+            let listener =
+                "listeners: [{ name: l, address: 127.0.0.1:1, routes: [{ cluster: web }] }]";
+            Table::of(config(&format!(
+                "{listener}\nclusters: {{ api: {{ endpoints: [] }}, web: {{ {web} }} }}"
+            )))
+        };
+        let before = table("endpoints: [127.0.0.1:2]");
+        let after = |web: &str| Table {
+            listeners: before.listeners.clone(),
+            clusters: vec![
+                Arc::clone(&before.clusters[0]),
+                Arc::clone(&table(web).clusters[1]),
+            ],
+            ..Table::default()
+        };
+        let moved = after("endpoints: [127.0.0.1:3]");
+        assert_eq!(moved.moved_since(&before), Some(vec![&moved.clusters[1]]));
+        assert_eq!(before.moved_since(&before), Some(Vec::new()));
+        for other in [
+            "endpoints: [127.0.0.1:2], connect_timeout: 9s",
+            "dns: { name: web, port: 80 }",
+        ] {
+            assert_eq!(after(other).moved_since(&before), None, "{other}");
+        }
+        let mut fewer = after("endpoints: [127.0.0.1:2]");
+        fewer.clusters.pop();
+        assert_eq!(fewer.moved_since(&before), None);
+        assert_eq!(
+            table("endpoints: []").moved_since(&before),
+            None,
+            "another listener"
+        );
     }
 
     #[test]
