@@ -62,7 +62,7 @@ async fn instructions(
 }
 
 /// Reads the count from callgrind's file: the line `totals: N`.
-fn total(counts: &Path) -> Result<u64> {
+pub(crate) fn total(counts: &Path) -> Result<u64> {
     let text = fs::read_to_string(counts)
         .with_context(|| format!("callgrind left no `{}`", counts.display()))?;
     let line = text

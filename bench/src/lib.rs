@@ -12,6 +12,7 @@ pub mod control;
 pub mod corpus;
 pub mod demo;
 pub mod endpoint;
+pub mod growth;
 pub mod job;
 pub mod load;
 pub mod machine;

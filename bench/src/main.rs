@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use outrigger_bench::{
-    attack, check, compare, control, corpus, demo, endpoint, load, memory, process::leash,
+    attack, check, compare, control, corpus, demo, endpoint, growth, load, memory, process::leash,
     scenario, simulate,
 };
 
@@ -37,6 +37,8 @@ enum Command {
     Memory(memory::Arguments),
     /// Measure the control plane and what proxies do with it and without it
     Control(control::Arguments),
+    /// Measure how costs grow with the table, up to 10,000 of a kind
+    Growth(growth::Arguments),
     /// Drive the balancers on a virtual clock through good and bad days
     Simulate(simulate::Arguments),
     /// Show a proxy at work on three endpoints, one of them slow
@@ -57,6 +59,7 @@ async fn main() -> ExitCode {
         Command::Attack(arguments) => interruptible(Box::pin(attack::run(arguments))).await,
         Command::Memory(arguments) => interruptible(Box::pin(memory::run(arguments))).await,
         Command::Control(arguments) => interruptible(Box::pin(control::run(arguments))).await,
+        Command::Growth(arguments) => interruptible(Box::pin(growth::run(arguments))).await,
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Leash(arguments) => leash::run(&arguments),

@@ -1,4 +1,4 @@
-//! Plots over time as SVG: panels one below the other on one time axis, a curve a contestant.
+//! Plots over time, or over sizes, as SVG: panels one below the other on one axis, a curve a contestant.
 //!
 //! Written by hand, for it is three kinds of shape and some text; a plotting library would bring fonts and rasters, and
 //! still not this layout.
@@ -18,7 +18,9 @@ pub struct Figure {
     pub title: String,
     /// Below it.
     pub about: String,
-    /// The time axis, in seconds.
+    /// What is on the horizontal axis.
+    pub across: Across,
+    /// From where to where: seconds, or powers of ten.
     pub time: Range<f64>,
     /// A time to stand out.
     pub shaded: Range<f64>,
@@ -26,6 +28,15 @@ pub struct Figure {
     pub legend: Vec<(String, Style)>,
     /// From top to bottom.
     pub panels: Vec<Panel>,
+}
+
+/// What is on the horizontal axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Across {
+    /// Time, in seconds.
+    Seconds,
+    /// How many there are of this, by order of magnitude.
+    Sizes(&'static str),
 }
 
 /// One set of axes.
@@ -39,7 +50,7 @@ pub struct Panel {
     pub label: fn(f64) -> String,
     /// A value to compare with, and what it is.
     pub level: Option<(f64, String)>,
-    /// Points by time, in seconds; where a value is absent the curve has a gap.
+    /// Points by their place on the horizontal axis; where a value is absent the curve has a gap.
     pub curves: Vec<Vec<(f64, Option<f64>)>>,
 }
 

@@ -1,7 +1,7 @@
 //! The layout: where what goes, in pixels.
 
 use super::{
-    Figure, Panel, Style,
+    Across, Figure, Panel, Style,
     axis::{Axis, round_step},
     svg::{Anchor, Svg},
 };
@@ -52,7 +52,11 @@ pub(super) fn draw(figure: &Figure) -> String {
         draw_panel(&mut svg, figure, panel, first + PITCH * index as f64);
     }
     let bottom = first + PITCH * (figure.panels.len() as f64 - 1.0) + HEIGHT;
-    svg.text([WIDTH - RIGHT, bottom + 34.0], Anchor::End, TICK, "seconds");
+    let unit = match figure.across {
+        Across::Seconds => "seconds",
+        Across::Sizes(of) => of,
+    };
+    svg.text([WIDTH - RIGHT, bottom + 34.0], Anchor::End, TICK, unit);
     svg.finish()
 }
 
@@ -77,10 +81,16 @@ fn draw_panel(svg: &mut Svg, figure: &Figure, panel: &Panel, top: f64) {
         svg.text([LEFT - 8.0, y + 4.0], Anchor::End, TICK, &label);
     }
     // Twice as many as beside a panel: it is wider than high.
-    let step = round_step(length / 2.0);
+    let step = match figure.across {
+        Across::Seconds => round_step(length / 2.0),
+        Across::Sizes(_) => 1.0,
+    };
     for tick in 0..=(length / step).floor() as u32 {
         let time = figure.time.start + f64::from(tick) * step;
-        let label = format!("{}", (time * 100.0).round() / 100.0);
+        let label = match figure.across {
+            Across::Seconds => format!("{}", (time * 100.0).round() / 100.0),
+            Across::Sizes(_) => format!("{}", 10_f64.powf(time).round()),
+        };
         svg.text([x(time), top + HEIGHT + 16.0], Anchor::Middle, TICK, &label);
     }
     svg.text([LEFT, top - 8.0], Anchor::Start, PANEL_TITLE, &panel.title);

@@ -12,6 +12,7 @@ fn figure(values: &[Option<f64>], scale: Scale) -> Figure {
     Figure {
         title: "a < b & \"c\"".to_owned(),
         about: "words ".repeat(60),
+        across: Across::Seconds,
         time: 0.0..10.0,
         shaded: 2.0..5.0,
         legend: vec![("<first>".to_owned(), style)],

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     peer::{Balancer, Peer},
-    plot::{Figure, Panel, Scale, Style},
+    plot::{Across, Figure, Panel, Scale, Style},
 };
 
 /// Steps in a second.
@@ -25,6 +25,7 @@ pub(super) fn svg(scenario: &Scenario, outcomes: &[Outcome]) -> String {
     let figure = Figure {
         title: scenario.name.to_owned(),
         about: format!("{}.", scenario.about()),
+        across: Across::Seconds,
         time: 0.0..scenario.timeline.lasts.as_secs_f64(),
         shaded: trouble.start.as_secs_f64()..trouble.end.as_secs_f64(),
         legend: legend.collect(),

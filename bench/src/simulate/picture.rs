@@ -5,7 +5,7 @@ use super::{
     scenario::Scenario,
     total::Total,
 };
-use crate::plot::{Figure, Panel, Scale, Style};
+use crate::plot::{Across, Figure, Panel, Scale, Style};
 
 /// Draws some rows of a scenario.
 pub(super) fn svg(scenario: &Scenario, rows: &[(&str, &Total)]) -> String {
@@ -21,6 +21,7 @@ pub(super) fn svg(scenario: &Scenario, rows: &[(&str, &Total)]) -> String {
     let figure = Figure {
         title: scenario.name.to_owned(),
         about: scenario.about.to_owned(),
+        across: Across::Seconds,
         time: 0.0..scenario.lasts.as_secs_f64(),
         shaded: shaded.start.as_secs_f64()..shaded.end.as_secs_f64(),
         legend: legend
