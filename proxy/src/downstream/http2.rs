@@ -18,7 +18,7 @@ use h2::{
     Reason, RecvStream,
     server::{Builder, SendResponse},
 };
-use http::{HeaderValue, Method, Request, Response, header};
+use http::{HeaderValue, Method, Request, Response, header, request, uri::PathAndQuery};
 use http_body::Body as _;
 use tokio::{sync::oneshot, task::spawn_local};
 
@@ -27,7 +27,8 @@ use crate::{
     body::Body,
     call::Arrived,
     date,
-    http2::{Incoming, Outgoing, Tunneled},
+    http1::Malformed,
+    http2::{Incoming, Outgoing, Tunneled, has_foreign_name},
     stack::Stack,
     stream::Stream,
     telemetry::metrics::DownstreamError,
@@ -119,6 +120,7 @@ struct Exchange {
 impl Exchange {
     fn begin(request: Request<RecvStream>, respond: SendResponse<Bytes>) -> (Self, Arrived) {
         let (head, stream) = request.into_parts();
+        let doubt = malformed(&head);
         let (body, switch, upgrade) = match head.method {
             Method::CONNECT => {
                 let (give, take) = oneshot::channel();
@@ -131,7 +133,7 @@ impl Exchange {
             head,
             body,
             upgrade,
-            doubt: None,
+            doubt,
         };
         (Self { respond, switch }, arrived)
     }
@@ -172,6 +174,16 @@ impl Exchange {
             // That the client is gone, or that the body broke off, has been seen by what rides on it.
             let _ = poll_fn(|cx| sending.poll(cx)).await;
         }
+    }
+}
+
+/// What h2 lets through of what is no request (RFC 9113, 8.2.1 and 8.3.1).
+fn malformed(head: &request::Parts) -> Option<Malformed> {
+    let path = head.uri.path_and_query().map(PathAndQuery::as_str);
+    match path {
+        Some(path) if !path.starts_with('/') && path != "*" => Some(Malformed::Head("path")),
+        _ if has_foreign_name(&head.headers) => Some(Malformed::Head("name of a header")),
+        _ => None,
     }
 }
 

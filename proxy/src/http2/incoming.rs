@@ -3,9 +3,11 @@
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use h2::RecvStream;
+use h2::{Reason, RecvStream};
 use http::{HeaderMap, header};
 use http_body::{Frame, SizeHint};
+
+use super::has_foreign_name;
 
 /// A body on its way in. What is read makes room for more at once: who reads slowly is sent slowly.
 #[derive(Debug)]
@@ -59,9 +61,16 @@ impl Incoming {
         if self.awaits == Awaits::Nothing {
             return Poll::Ready(None);
         }
-        let trailers = ready!(self.stream.poll_trailers(cx)).transpose();
+        let trailers = ready!(self.stream.poll_trailers(cx));
         self.awaits = Awaits::Nothing;
-        Poll::Ready(trailers.map(|trailers| trailers.map(Frame::trailers)))
+        Poll::Ready(match trailers {
+            Ok(Some(trailers)) if has_foreign_name(&trailers) => {
+                Some(Err(Reason::PROTOCOL_ERROR.into()))
+            }
+            trailers => trailers
+                .transpose()
+                .map(|trailers| trailers.map(Frame::trailers)),
+        })
     }
 
     /// It has come to its end.

@@ -9,6 +9,15 @@ mod incoming;
 mod outgoing;
 mod tunneled;
 
+use http::HeaderMap;
 pub use incoming::Incoming;
+use memchr::memchr;
 pub use outgoing::{Outgoing, Unsendable};
 pub use tunneled::Tunneled;
+
+/// Whether a name is no token (RFC 9110, 5.6.2), and HTTP/1 would make something else of it. h2 refuses all others, and lets
+/// a quotation mark through.
+pub fn has_foreign_name(headers: &HeaderMap) -> bool {
+    let mut names = headers.keys();
+    names.any(|name| memchr(b'"', name.as_str().as_bytes()).is_some())
+}

@@ -116,7 +116,7 @@ pub(super) fn framing(call: &Call) -> Result<(), Error> {
         Some(Malformed::Coding) => Err(Error::NotImplemented(
             "a transfer coding other than chunked",
         )),
-        Some(Malformed::Framing(what)) => Err(Error::BadRequest(what)),
+        Some(Malformed::Framing(what) | Malformed::Head(what)) => Err(Error::BadRequest(what)),
         Some(_) => Err(Error::BadRequest("framing")),
     }
 }

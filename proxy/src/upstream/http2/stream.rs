@@ -16,7 +16,7 @@ use crate::{
     body::Body,
     clock,
     error::Error,
-    http2::{Incoming, Outgoing, Unsendable},
+    http2::{Incoming, Outgoing, Unsendable, has_foreign_name},
     upstream::{Pool, upload::Upload},
 };
 
@@ -96,6 +96,11 @@ impl Stream {
             Upload::beside(async move { drop(poll_fn(|cx| sending.poll(cx)).await) })
         });
         let (head, stream) = response.into_parts();
+        if has_foreign_name(&head.headers) {
+            return Err(Error::Reset(
+                h2::Error::from(h2::Reason::PROTOCOL_ERROR).into(),
+            ));
+        }
         let body = Incoming::new(stream, &head.headers);
         Ok(Response::from_parts(head, body))
     }

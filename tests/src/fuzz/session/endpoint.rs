@@ -170,8 +170,8 @@ impl Conversation {
     }
 }
 
-/// Whether its client knows by itself where the answer ends.
+/// Whether its client knows by itself where the answer ends, and HTTP follows.
 fn lasts(answer: &[u8], request: &Message) -> bool {
     let answer = http1::answer(answer, request.words()[0]);
-    answer.is_some_and(|answer| answer.whole && !answer.to_the_end)
+    answer.is_some_and(|answer| answer.whole && !answer.to_the_end && answer.status != 101)
 }
