@@ -179,9 +179,17 @@ impl Exchange {
 
 /// What h2 lets through of what is no request (RFC 9113, 8.2.1 and 8.3.1).
 fn malformed(head: &request::Parts) -> Option<Malformed> {
-    let path = head.uri.path_and_query().map(PathAndQuery::as_str);
-    match path {
-        Some(path) if !path.starts_with('/') && path != "*" => Some(Malformed::Head("path")),
+    let target = head.uri.path_and_query().map(PathAndQuery::as_str);
+    let is_path = match target {
+        // None at all shows as this, too; that of a request with an authority has been missed by h2.
+        Some("/") if head.uri.authority().is_none() => {
+            head.uri.clone().into_parts().path_and_query.is_some()
+        }
+        Some(target) => target.starts_with('/') || target == "*",
+        None => head.method == Method::CONNECT,
+    };
+    match is_path {
+        false => Some(Malformed::Head("path")),
         _ if has_foreign_name(&head.headers) => Some(Malformed::Head("name of a header")),
         _ => None,
     }

@@ -1,11 +1,14 @@
 //! The chunked transfer coding, read (RFC 9112, 7.1).
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::HeaderMap;
 use http_body::Frame;
 use memchr::memchr;
 
-use super::{Malformed, head};
+use super::{
+    Malformed,
+    lines::{self, Lines},
+};
 
 /// The most that a line with a chunk's size may have: its extensions are read past.
 const LONGEST_LINE: usize = 4 * 1024;
@@ -132,28 +135,16 @@ fn trailers(buffer: &mut BytesMut) -> Result<Option<HeaderMap>, Malformed> {
         Some(_) => {}
         None => return Ok(None),
     }
-    let mut parsed = [httparse::EMPTY_HEADER; TRAILERS];
-    let status = httparse::parse_headers(buffer, &mut parsed)
-        .map_err(|_| Malformed::Body("its trailers"))?;
-    let httparse::Status::Complete((len, parsed)) = status else {
+    let Some(length) = lines::length(buffer, 0) else {
         return match buffer.len() > MOST_TRAILERS {
             true => Err(Malformed::Body("its trailers are too large")),
             false => Ok(None),
         };
     };
-    if !head::ends_well(&buffer[..len], &head::places(parsed, buffer)) {
-        return Err(Malformed::Body("its trailers"));
-    }
-    let mut trailers = HeaderMap::with_capacity(parsed.len());
-    for field in parsed {
-        let name = HeaderName::from_bytes(field.name.as_bytes());
-        let value = HeaderValue::from_bytes(field.value);
-        let (Ok(name), Ok(value)) = (name, value) else {
-            return Err(Malformed::Body("its trailers"));
-        };
-        trailers.append(name, value);
-    }
-    buffer.advance(len);
+    let bytes = buffer.split_to(length).freeze();
+    let mut trailers = HeaderMap::new();
+    lines::read(Lines(&bytes), &bytes, TRAILERS, &mut trailers)
+        .map_err(|_| Malformed::Body("its trailers"))?;
     Ok(Some(trailers))
 }
 

@@ -152,6 +152,13 @@ struct Said {
 /// Writes headers. A length that they state is left out if the body is `framed`, which says that itself.
 fn fields(headers: &HeaderMap, is_framed: bool, out: &mut BytesMut) -> Said {
     let mut said = Said::default();
+    let lengths = headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4);
+    // At once: to make sure of the room for each part costs more than to put it there.
+    let (from, most) = (out.len(), lengths.sum::<usize>());
+    out.resize(from + most, 0);
+    let mut room = &mut out[from..];
     for (name, value) in headers {
         match *name {
             header::CONTENT_LENGTH => {
@@ -164,11 +171,20 @@ fn fields(headers: &HeaderMap, is_framed: bool, out: &mut BytesMut) -> Said {
             header::CONNECTION => said.close |= has_token(value, "close"),
             _ => {}
         }
-        let (name, value) = (name.as_str().as_bytes(), value.as_bytes());
-        out.reserve(name.len() + value.len() + 4);
-        put(out, &[name, b": ", value, b"\r\n"]);
+        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            place(part, &mut room);
+        }
     }
+    let left = room.len();
+    out.truncate(out.len() - left);
     said
+}
+
+/// Puts `part` at the beginning of `room`, which is what remains of it then.
+fn place(part: &[u8], room: &mut &mut [u8]) {
+    let (here, rest) = std::mem::take(room).split_at_mut(part.len());
+    here.copy_from_slice(part);
+    *room = rest;
 }
 
 impl Encoder {

@@ -1,30 +1,39 @@
 //! A message's head, read.
 
-use std::mem::MaybeUninit;
-
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, BytesMut};
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
-    header, request, response,
+    HeaderName, Method, Request, Response, StatusCode, Uri, Version, header, request, response,
 };
-use httparse::{Error, ParserConfig, Status};
 use hyper::ext::ReasonPhrase;
-use memchr::{memchr, memchr_iter};
-use smallvec::SmallVec;
+use memchr::{memchr, memchr_iter, memrchr};
 
-use super::Malformed;
+use super::{
+    Malformed,
+    lines::{self, Lines},
+};
 
 /// The most headers that a message may have, as everywhere.
 const MOST: usize = 100;
 
-/// Room for what is added to them on the way.
-const MORE: usize = 4;
+/// Room for what is added to a request's on the way: where it comes from, and what it is called.
+const MORE: usize = 8;
+
+/// Of `HTTP/1.1`.
+const VERSION: usize = 8;
+
+/// Of a status code.
+const CODE: usize = 3;
+
+/// Of those that are looked at before the rest of a head has come; nobody's is longer.
+const LONGEST_METHOD: usize = 64;
 
 /// A head that comes in pieces.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Awaited {
     /// How much of it is known not to hold its end.
     seen: usize,
+    /// How much was skipped before it.
+    skipped: usize,
 }
 
 /// Which of the headers that matter to the connection are there. Noted as they are read: to ask a map for what is mostly
@@ -57,14 +66,6 @@ impl Noted {
     }
 }
 
-/// Where a header stands among the bytes of its head.
-pub(super) struct Field {
-    name: (usize, usize),
-    value: (usize, usize),
-}
-
-pub(super) type Fields = SmallVec<[Field; 24]>;
-
 impl Awaited {
     /// The head of a response, taken out of `buffer` once it is whole there.
     ///
@@ -75,32 +76,29 @@ impl Awaited {
         buffer: &mut BytesMut,
         limit: usize,
     ) -> Result<Option<(response::Parts, Noted)>, Malformed> {
-        if !self.may_be_whole(buffer) {
-            return self.more(buffer, limit);
-        }
-        let mut headers = [const { MaybeUninit::uninit() }; MOST];
-        let mut parsed = httparse::Response::new(&mut []);
-        let whole = ParserConfig::default()
-            .parse_response_with_uninit_headers(&mut parsed, buffer, &mut headers)
-            .map_err(malformed)?;
-        let Status::Complete(len) = whole else {
-            return self.more(buffer, limit);
+        let Some(length) = self.whole(buffer, limit, may_be_version)? else {
+            return Ok(None);
         };
-        if len > limit {
-            return Err(Malformed::TooLarge);
-        }
-        let status = StatusCode::from_u16(parsed.code.unwrap_or_default());
+        let bytes = buffer.split_to(length).freeze();
+        let mut lines = Lines(&bytes);
+        let line = lines.next().ok_or(Malformed::Head("first line"))??;
+        let (version, rest) = line.split_at_checked(VERSION).unwrap_or((line, b""));
         let mut head = Response::new(()).into_parts().0;
-        head.status = status.map_err(|_| Malformed::Head("status"))?;
-        head.version = version(parsed.version);
-        if let Some(reason) = parsed.reason
-            && head.status.canonical_reason() != Some(reason)
-            && let Ok(reason) = ReasonPhrase::try_from(reason.as_bytes())
-        {
+        head.version = self::version(version)?;
+        let (code, reason) = match rest {
+            [b' ', code @ ..] if code.len() <= CODE => (code, &b""[..]),
+            [b' ', rest @ ..] if rest[CODE] == b' ' => (&rest[..CODE], &rest[CODE + 1..]),
+            _ => return Err(Malformed::Head("status")),
+        };
+        head.status = StatusCode::from_bytes(code).map_err(|_| Malformed::Head("status"))?;
+        let usual = head.status.canonical_reason().unwrap_or_default();
+        if reason != usual.as_bytes() {
+            let reason = ReasonPhrase::try_from(reason);
+            let reason = reason.map_err(|_| Malformed::Head("status"))?;
             head.extensions.insert(reason);
         }
-        let fields = places(parsed.headers, buffer);
-        let noted = read(&buffer.split_to(len).freeze(), &fields, &mut head.headers)?;
+        head.headers.reserve(count(&bytes));
+        let noted = lines::read(lines, &bytes, MOST, &mut head.headers)?;
         Ok(Some((head, noted)))
     }
 
@@ -113,33 +111,24 @@ impl Awaited {
         buffer: &mut BytesMut,
         limit: usize,
     ) -> Result<Option<(request::Parts, Noted)>, Malformed> {
-        if !self.may_be_whole(buffer) {
-            return self.more(buffer, limit);
-        }
-        let mut headers = [const { MaybeUninit::uninit() }; MOST];
-        let mut parsed = httparse::Request::new(&mut []);
-        let whole = ParserConfig::default()
-            .parse_request_with_uninit_headers(&mut parsed, buffer, &mut headers)
-            .map_err(malformed)?;
-        let Status::Complete(len) = whole else {
-            return self.more(buffer, limit);
+        let Some(length) = self.whole(buffer, limit, may_be_method)? else {
+            return Ok(None);
         };
-        if len > limit {
-            return Err(Malformed::TooLarge);
-        }
+        let bytes = buffer.split_to(length).freeze();
+        let mut lines = Lines(&bytes);
+        let line = lines.next().ok_or(Malformed::Head("first line"))??;
+        let (first, last) = memchr(b' ', line)
+            .zip(memrchr(b' ', line))
+            .filter(|(first, last)| first < last)
+            .ok_or(Malformed::Head("first line"))?;
+        let (method, target) = (&line[..first], &line[first + 1..last]);
         let mut head = Request::new(()).into_parts().0;
-        let method = parsed.method.unwrap_or_default();
-        head.method =
-            Method::from_bytes(method.as_bytes()).map_err(|_| Malformed::Head("method"))?;
-        head.version = version(parsed.version);
-        let target = place(parsed.path.unwrap_or_default().as_bytes(), buffer);
-        let fields = places(parsed.headers, buffer);
-        let bytes = buffer.split_to(len).freeze();
-        head.uri = Uri::from_maybe_shared(bytes.slice(target.0..target.1))
+        head.method = Method::from_bytes(method).map_err(|_| Malformed::Head("method"))?;
+        head.version = version(&line[last + 1..])?;
+        head.uri = Uri::from_maybe_shared(bytes.slice_ref(target))
             .map_err(|_| Malformed::Head("target"))?;
         // No target has a fragment, which `Uri` would drop; and only OPTIONS asks for the server as a whole (RFC 9112, 3.2).
-        let asked = &bytes[target.0..target.1];
-        if memchr(b'#', asked).is_some() || (asked == b"*" && head.method != Method::OPTIONS) {
+        if memchr(b'#', target).is_some() || (target == b"*" && head.method != Method::OPTIONS) {
             return Err(Malformed::Head("target"));
         }
         // A name alone is a target of CONNECT, which has no other (RFC 9112, 3.2.3).
@@ -147,98 +136,80 @@ impl Awaited {
         if named != (head.method == Method::CONNECT) {
             return Err(Malformed::Head("target"));
         }
-        let noted = read(&bytes, &fields, &mut head.headers)?;
+        head.headers.reserve(count(&bytes) + MORE);
+        let noted = lines::read(lines, &bytes, MOST, &mut head.headers)?;
         Ok(Some((head, noted)))
     }
 
-    /// Whether it makes sense to look at all of it: what comes byte by byte is looked at once, not once a byte.
-    fn may_be_whole(&self, buffer: &[u8]) -> bool {
-        if self.seen == 0 {
-            return !buffer.is_empty();
+    /// How long the head is that `buffer` begins with, once it is whole; it has to begin as it `may`. What comes byte by
+    /// byte is looked at once, not once a byte.
+    fn whole(
+        &mut self,
+        buffer: &mut BytesMut,
+        limit: usize,
+        may: impl Fn(&[u8]) -> bool,
+    ) -> Result<Option<usize>, Malformed> {
+        // Empty lines before the first are no part of it (RFC 9112, 2.2).
+        while buffer.starts_with(b"\r\n") {
+            buffer.advance(2);
+            self.skipped += 2;
+            self.seen = 0;
         }
-        let from = self.seen.min(buffer.len()).saturating_sub(2);
-        memchr_iter(b'\n', &buffer[from..]).any(|end| {
-            let rest = &buffer[from + end + 1..];
-            rest.starts_with(b"\n") || rest.starts_with(b"\r\n")
-        })
-    }
-
-    fn more<T>(&mut self, buffer: &[u8], limit: usize) -> Result<Option<T>, Malformed> {
+        let limit = limit.saturating_sub(self.skipped);
+        if let Some(length) = lines::length(buffer, self.seen) {
+            return match length <= limit {
+                true => Ok(Some(length)),
+                false => Err(Malformed::TooLarge),
+            };
+        }
+        if buffer.len() >= limit {
+            return Err(Malformed::TooLarge);
+        }
+        // The rest of what can't be one need not be waited for.
+        if buffer[..] != b"\r"[..] && !may(buffer) {
+            return Err(Malformed::Head("first line"));
+        }
+        if buffer[self.seen..].iter().any(is_control) {
+            return Err(Malformed::Head("a control character"));
+        }
         self.seen = buffer.len();
-        match buffer.len() < limit {
-            true => Ok(None),
-            false => Err(Malformed::TooLarge),
-        }
+        Ok(None)
     }
 }
 
-fn malformed(error: Error) -> Malformed {
-    match error {
-        Error::TooManyHeaders => Malformed::TooLarge,
-        Error::HeaderName => Malformed::Head("the name of a header"),
-        Error::HeaderValue => Malformed::Head("the value of a header"),
-        Error::Version => Malformed::Head("version"),
-        Error::Status => Malformed::Head("status"),
-        Error::NewLine => Malformed::Head("line end"),
-        Error::Token => Malformed::Head("first line"),
+/// How many lines of headers there are at most.
+fn count(head: &[u8]) -> usize {
+    memchr_iter(b'\n', head).count().saturating_sub(2)
+}
+
+fn version(version: &[u8]) -> Result<Version, Malformed> {
+    match version {
+        b"HTTP/1.1" => Ok(Version::HTTP_11),
+        b"HTTP/1.0" => Ok(Version::HTTP_10),
+        _ => Err(Malformed::Head("version")),
     }
 }
 
-fn version(minor: Option<u8>) -> Version {
-    match minor {
-        Some(0) => Version::HTTP_10,
-        _ => Version::HTTP_11,
+/// Whether what `bytes` begin with may be a version.
+fn may_be_version(bytes: &[u8]) -> bool {
+    let mut both = bytes.iter().zip(b"HTTP/1.");
+    both.all(|(byte, expected)| byte == expected)
+}
+
+/// Whether what `bytes` begin with may be a method, with a blank behind it.
+fn may_be_method(bytes: &[u8]) -> bool {
+    let most = &bytes[..bytes.len().min(LONGEST_METHOD)];
+    match most
+        .iter()
+        .position(|byte| !byte.is_ascii_alphanumeric() && !b"!#$%&'*+-.^_`|~".contains(byte))
+    {
+        Some(end) => end > 0 && most[end] == b' ',
+        None => true,
     }
 }
 
-/// Where `headers` stand in `bytes`, of which they are parts.
-pub(super) fn places(headers: &[httparse::Header<'_>], bytes: &[u8]) -> Fields {
-    let fields = headers.iter().map(|header| Field {
-        name: place(header.name.as_bytes(), bytes),
-        value: place(header.value, bytes),
-    });
-    fields.collect()
-}
-
-/// Where `part` stands in `bytes`.
-fn place(part: &[u8], bytes: &[u8]) -> (usize, usize) {
-    let from = part.as_ptr().addr().saturating_sub(bytes.as_ptr().addr());
-    match part.is_empty() {
-        true => (0, 0),
-        false => (from, from + part.len()),
-    }
-}
-
-/// Whether every line ends with CR LF. A lone LF may be taken for a line end as well (RFC 9112, 2.2), so that what is a
-/// header to one reader is a part of a value to another. Others are not looked for: no line has a CR or LF inside.
-pub(super) fn ends_well(head: &[u8], fields: &[Field]) -> bool {
-    let mut from = 0;
-    // Empty lines before the first.
-    while head[from..].starts_with(b"\r\n") {
-        from += 2;
-    }
-    let mut begins = fields.iter().map(|field| field.name.0);
-    head.get(from) != Some(&b'\n')
-        && head.ends_with(b"\r\n\r\n")
-        && begins.all(|at| at == 0 || head[..at].ends_with(b"\r\n"))
-}
-
-/// Reads the headers of the head `bytes`, whose memory they share.
-fn read(bytes: &Bytes, fields: &[Field], headers: &mut HeaderMap) -> Result<Noted, Malformed> {
-    if !ends_well(bytes, fields) {
-        return Err(Malformed::Head("line end"));
-    }
-    headers.reserve(fields.len() + MORE);
-    let mut noted = Noted::default();
-    for Field { name, value } in fields {
-        let name = HeaderName::from_bytes(&bytes[name.0..name.1]);
-        let name = name.map_err(|_| Malformed::Head("the name of a header"))?;
-        let value = HeaderValue::from_maybe_shared(bytes.slice(value.0..value.1));
-        let value = value.map_err(|_| Malformed::Head("the value of a header"))?;
-        noted.note(&name);
-        headers.append(name, value);
-    }
-    Ok(noted)
+fn is_control(byte: &u8) -> bool {
+    byte.is_ascii_control() && !matches!(byte, b'\t' | b'\r' | b'\n')
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub mod decode;
 pub mod encode;
 pub mod framing;
 pub mod head;
+mod lines;
 pub mod outgoing;
 mod sending;
 
