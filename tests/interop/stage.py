@@ -62,6 +62,16 @@ def need(command):
     return path
 
 
+def run_longer(test, **environment):
+    """Runs one end-to-end test, longer than it usually is."""
+    command = ["cargo", "test", "--quiet", "-p", "outrigger-tests", "--test", "e2e", "--", test]
+    root = os.path.join(os.path.dirname(__file__), "../..")
+    done = subprocess.run(command, cwd=root, env={**os.environ, **environment}, capture_output=True, timeout=170)
+    print(done.stdout.decode(), done.stderr.decode(), file=sys.stderr)
+    assert done.returncode == 0, done.stdout.decode()[-500:]
+    assert b"1 passed" in done.stdout, done.stdout.decode()[-300:]
+
+
 def free_port(kind=socket.SOCK_STREAM):
     """A loopback port that nobody uses now, below the kernel's ephemeral range."""
     import random

@@ -135,17 +135,18 @@ fn trailers(buffer: &mut BytesMut) -> Result<Option<HeaderMap>, Malformed> {
         Some(_) => {}
         None => return Ok(None),
     }
-    let Some(length) = lines::length(buffer, 0) else {
-        return match buffer.len() > MOST_TRAILERS {
-            true => Err(Malformed::Body("its trailers are too large")),
-            false => Ok(None),
-        };
-    };
-    let bytes = buffer.split_to(length).freeze();
-    let mut trailers = HeaderMap::new();
-    lines::read(Lines(&bytes), &bytes, TRAILERS, &mut trailers)
-        .map_err(|_| Malformed::Body("its trailers"))?;
-    Ok(Some(trailers))
+    let malformed = |_| Malformed::Body("its trailers");
+    let lines = Lines::find(buffer, 0).map_err(malformed)?;
+    match lines {
+        None if buffer.len() <= MOST_TRAILERS => Ok(None),
+        Some(lines) if lines.count() <= TRAILERS => {
+            let bytes = buffer.split_to(lines.length()).freeze();
+            let mut trailers = HeaderMap::new();
+            lines::read(lines.of(&bytes), &bytes, &mut trailers).map_err(malformed)?;
+            Ok(Some(trailers))
+        }
+        _ => Err(Malformed::Body("its trailers are too large")),
+    }
 }
 
 #[cfg(test)]

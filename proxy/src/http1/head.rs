@@ -5,7 +5,7 @@ use http::{
     HeaderName, Method, Request, Response, StatusCode, Uri, Version, header, request, response,
 };
 use hyper::ext::ReasonPhrase;
-use memchr::{memchr, memchr_iter, memrchr};
+use memchr::{memchr, memrchr};
 
 use super::{
     Malformed,
@@ -76,12 +76,12 @@ impl Awaited {
         buffer: &mut BytesMut,
         limit: usize,
     ) -> Result<Option<(response::Parts, Noted)>, Malformed> {
-        let Some(length) = self.whole(buffer, limit, may_be_version)? else {
+        let Some(lines) = self.whole(buffer, limit, may_be_version)? else {
             return Ok(None);
         };
-        let bytes = buffer.split_to(length).freeze();
-        let mut lines = Lines(&bytes);
-        let line = lines.next().ok_or(Malformed::Head("first line"))??;
+        let bytes = buffer.split_to(lines.length()).freeze();
+        let (count, mut lines) = (lines.count(), lines.of(&bytes));
+        let line = lines.next().unwrap_or_default();
         let (version, rest) = line.split_at_checked(VERSION).unwrap_or((line, b""));
         let mut head = Response::new(()).into_parts().0;
         head.version = self::version(version)?;
@@ -97,8 +97,8 @@ impl Awaited {
             let reason = reason.map_err(|_| Malformed::Head("status"))?;
             head.extensions.insert(reason);
         }
-        head.headers.reserve(count(&bytes));
-        let noted = lines::read(lines, &bytes, MOST, &mut head.headers)?;
+        head.headers.reserve(count);
+        let noted = lines::read(lines, &bytes, &mut head.headers)?;
         Ok(Some((head, noted)))
     }
 
@@ -111,12 +111,12 @@ impl Awaited {
         buffer: &mut BytesMut,
         limit: usize,
     ) -> Result<Option<(request::Parts, Noted)>, Malformed> {
-        let Some(length) = self.whole(buffer, limit, may_be_method)? else {
+        let Some(lines) = self.whole(buffer, limit, may_be_method)? else {
             return Ok(None);
         };
-        let bytes = buffer.split_to(length).freeze();
-        let mut lines = Lines(&bytes);
-        let line = lines.next().ok_or(Malformed::Head("first line"))??;
+        let bytes = buffer.split_to(lines.length()).freeze();
+        let (count, mut lines) = (lines.count(), lines.of(&bytes));
+        let line = lines.next().unwrap_or_default();
         let (first, last) = memchr(b' ', line)
             .zip(memrchr(b' ', line))
             .filter(|(first, last)| first < last)
@@ -136,19 +136,19 @@ impl Awaited {
         if named != (head.method == Method::CONNECT) {
             return Err(Malformed::Head("target"));
         }
-        head.headers.reserve(count(&bytes) + MORE);
-        let noted = lines::read(lines, &bytes, MOST, &mut head.headers)?;
+        head.headers.reserve(count + MORE);
+        let noted = lines::read(lines, &bytes, &mut head.headers)?;
         Ok(Some((head, noted)))
     }
 
-    /// How long the head is that `buffer` begins with, once it is whole; it has to begin as it `may`. What comes byte by
+    /// The lines of the head that `buffer` begins with, once it is whole; it has to begin as it `may`. What comes byte by
     /// byte is looked at once, not once a byte.
     fn whole(
         &mut self,
         buffer: &mut BytesMut,
         limit: usize,
         may: impl Fn(&[u8]) -> bool,
-    ) -> Result<Option<usize>, Malformed> {
+    ) -> Result<Option<Lines>, Malformed> {
         // Empty lines before the first are no part of it (RFC 9112, 2.2).
         while buffer.starts_with(b"\r\n") {
             buffer.advance(2);
@@ -156,9 +156,9 @@ impl Awaited {
             self.seen = 0;
         }
         let limit = limit.saturating_sub(self.skipped);
-        if let Some(length) = lines::length(buffer, self.seen) {
-            return match length <= limit {
-                true => Ok(Some(length)),
+        if let Some(lines) = Lines::find(buffer, self.seen)? {
+            return match lines.length() <= limit && lines.count() <= MOST + 1 {
+                true => Ok(Some(lines)),
                 false => Err(Malformed::TooLarge),
             };
         }
@@ -175,11 +175,6 @@ impl Awaited {
         self.seen = buffer.len();
         Ok(None)
     }
-}
-
-/// How many lines of headers there are at most.
-fn count(head: &[u8]) -> usize {
-    memchr_iter(b'\n', head).count().saturating_sub(2)
 }
 
 fn version(version: &[u8]) -> Result<Version, Malformed> {

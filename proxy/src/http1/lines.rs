@@ -2,61 +2,86 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use memchr::{memchr, memchr_iter};
+use memchr::memchr_iter;
+use smallvec::SmallVec;
 
 use super::{Malformed, head::Noted};
 
-/// How long what ends with an empty line is, with that line; `None`: it has not come yet. So many bytes were `seen` before.
-pub(super) fn length(bytes: &[u8], seen: usize) -> Option<usize> {
-    let from = seen.saturating_sub(2);
-    memchr_iter(b'\n', &bytes[from..]).find_map(|at| {
-        let after = from + at + 1;
-        match &bytes[after..] {
-            [b'\n', ..] => Some(after + 1),
-            [b'\r', b'\n', ..] => Some(after + 2),
-            _ => None,
-        }
-    })
-}
-
-/// Lines up to an empty one.
+/// Lines, the last of which is empty: where each of them ends.
 ///
 /// Each ends with CR LF. A lone LF may be taken for a line end as well, so that what is a header to one reader is a part of a
 /// value to another.
-pub(super) struct Lines<'a>(pub &'a [u8]);
+pub(super) struct Lines {
+    ends: SmallVec<[usize; 32]>,
+}
 
-impl<'a> Iterator for Lines<'a> {
-    type Item = Result<&'a [u8], Malformed>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let end = memchr(b'\n', self.0)?;
-        let (line, rest) = (&self.0[..end], &self.0[end + 1..]);
-        self.0 = rest;
-        match line.strip_suffix(b"\r") {
-            Some([]) => None,
-            Some(line) => Some(Ok(line)),
-            None => Some(Err(Malformed::Head("line end"))),
+impl Lines {
+    /// Those that `bytes` begin with, up to an empty one; `None`: it has not come yet, or what has is malformed. So many
+    /// bytes were `seen` before, none of them at the end of the last line.
+    pub fn find(bytes: &[u8], seen: usize) -> Result<Option<Self>, Malformed> {
+        if seen > 0 && !ends(bytes, seen.saturating_sub(2)) {
+            return Ok(None);
         }
+        let mut lines = Self {
+            ends: SmallVec::new(),
+        };
+        let mut from = 0;
+        for end in memchr_iter(b'\n', bytes) {
+            match &bytes[from..end] {
+                b"\r" => {
+                    lines.ends.push(end);
+                    return Ok(Some(lines));
+                }
+                [.., b'\r'] => lines.ends.push(end),
+                _ => return Err(Malformed::Head("line end")),
+            }
+            from = end + 1;
+        }
+        Ok(None)
+    }
+
+    /// How many bytes they have.
+    pub fn length(&self) -> usize {
+        self.ends.last().map_or(0, |end| end + 1)
+    }
+
+    /// How many there are, but for the empty one.
+    pub fn count(&self) -> usize {
+        self.ends.len() - 1
+    }
+
+    /// All but the empty one, of `bytes`, without what ends them.
+    pub fn of<'a>(&self, bytes: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        let mut from = 0;
+        self.ends[..self.count()].iter().map(move |end| {
+            let line = &bytes[from..*end - 1];
+            from = *end + 1;
+            line
+        })
     }
 }
 
-/// Reads the headers on `lines` of `bytes`, whose memory they share; there may be `most` of them.
+/// Whether a line that ends at `from` or later is followed by an empty one.
+fn ends(bytes: &[u8], from: usize) -> bool {
+    memchr_iter(b'\n', &bytes[from..]).any(|end| {
+        let rest = &bytes[from + end + 1..];
+        rest.starts_with(b"\n") || rest.starts_with(b"\r\n")
+    })
+}
+
+/// Reads the headers on `lines` of `bytes`, whose memory they share.
 ///
 /// Names and values are what the `http` crate lets be one, which is what may be one (RFC 9110, 5): no blank before a colon, no
 /// line that goes on with the next, no control characters.
-pub(super) fn read(
-    lines: Lines<'_>,
+pub(super) fn read<'a>(
+    lines: impl Iterator<Item = &'a [u8]>,
     bytes: &Bytes,
-    most: usize,
     headers: &mut HeaderMap,
 ) -> Result<Noted, Malformed> {
     let mut noted = Noted::default();
-    for (count, line) in lines.enumerate() {
-        if count == most {
-            return Err(Malformed::TooLarge);
-        }
-        let line = line?;
-        let Some(colon) = memchr(b':', line) else {
+    for line in lines {
+        // Names are short: to look for it byte by byte is as fast as it gets.
+        let Some(colon) = line.iter().position(|byte| *byte == b':') else {
             return Err(Malformed::Head("the name of a header"));
         };
         let name = HeaderName::from_bytes(&line[..colon]);

@@ -103,7 +103,8 @@ impl Conversation {
                     }
                 }
                 Read::Part(request) => {
-                    let waits = request.is_some_and(|it| it.one("expect") == Some(b"100-continue"));
+                    let waits =
+                        request.is_some_and(|it| it.all("expect").any(|it| it == b"100-continue"));
                     if waits && !invited {
                         invited = true;
                         let _ = self
