@@ -1,7 +1,7 @@
 # Every target sets up what it needs from the package registries; nothing has to be installed by hand but Rust 1.95 or newer and a C compiler.
 CARGO ?= cargo
 
-.PHONY: demo test interop bench bench-check corpus scenarios attacks memory fleet simulator fuzz schema
+.PHONY: demo test interop bench bench-check corpus scenarios attacks memory growth path fleet simulator fuzz schema
 
 ## demo: a control plane, two proxies, a canary from v1 to v2 under traffic, and the control plane killed
 demo:
@@ -55,6 +55,18 @@ memory:
 	bench/install-peers.sh nginx haproxy envoy python3
 	$(CARGO) build -q --release -p outrigger -p outrigger-bench
 	target/release/outrigger-bench memory
+
+## growth: requests, updates, memory and starts by the size of the table, into bench/GROWTH.md; ten minutes
+growth:
+	bench/install-peers.sh valgrind
+	$(CARGO) build -q --release -p outrigger -p outrigger-bench -p outrigger-control
+	target/release/outrigger-bench growth --page
+
+## path: one stream of HTTP/2 over a path of 50 ms, beside the peers; ten minutes
+path:
+	bench/install-peers.sh nginx haproxy envoy python3
+	$(CARGO) build -q --release -p outrigger -p outrigger-bench
+	target/release/outrigger-bench path
 
 ## fleet: a change, pushed to a thousand proxies; into bench/CONTROL.md, in a minute
 fleet:

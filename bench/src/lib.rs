@@ -18,6 +18,7 @@ pub mod load;
 pub mod machine;
 pub mod memory;
 mod metrics;
+pub mod path;
 pub mod peer;
 pub mod plot;
 pub mod process;

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use outrigger_bench::{
-    attack, check, compare, control, corpus, demo, endpoint, growth, load, memory, process::leash,
-    scenario, simulate,
+    attack, check, compare, control, corpus, demo, endpoint, growth, load, memory, path,
+    process::leash, scenario, simulate,
 };
 
 /// Sample endpoints, load, peers side by side, instruction counts, the demo.
@@ -39,6 +39,8 @@ enum Command {
     Control(control::Arguments),
     /// Measure how costs grow with the table, up to 10,000 of a kind
     Growth(growth::Arguments),
+    /// Measure how fast one stream runs over a long path
+    Path(path::Arguments),
     /// Drive the balancers on a virtual clock through good and bad days
     Simulate(simulate::Arguments),
     /// Show a proxy at work on three endpoints, one of them slow
@@ -60,6 +62,7 @@ async fn main() -> ExitCode {
         Command::Memory(arguments) => interruptible(Box::pin(memory::run(arguments))).await,
         Command::Control(arguments) => interruptible(Box::pin(control::run(arguments))).await,
         Command::Growth(arguments) => interruptible(Box::pin(growth::run(arguments))).await,
+        Command::Path(arguments) => interruptible(Box::pin(path::run(arguments))).await,
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Leash(arguments) => leash::run(&arguments),

@@ -147,6 +147,13 @@ impl RawHttp2 {
 
     /// The next frame; `None` at the end of the connection. SETTINGS and PING are acknowledged on the way.
     pub async fn next(&mut self) -> Option<Frame> {
+        let frame = self.read().await?;
+        self.acknowledge(&frame).await;
+        Some(frame)
+    }
+
+    /// The next frame, whatever it asks for; `None` at the end of the connection.
+    pub async fn read(&mut self) -> Option<Frame> {
         let head = self.raw.read_exactly(9).await;
         let [l0, l1, l2, kind, flags, s0, s1, s2, s3] = head[..] else {
             return None;
@@ -154,16 +161,21 @@ impl RawHttp2 {
         let length = u32::from_be_bytes([0, l0, l1, l2]) as usize;
         let payload = self.raw.read_exactly(length).await;
         let stream = u32::from_be_bytes([s0 & 0x7f, s1, s2, s3]);
-        let frame = Frame::new(kind, flags, stream, payload);
-        if flags & Frame::ACK == 0 && matches!(kind, Frame::SETTINGS | Frame::PING) {
-            let echoed = if kind == Frame::PING {
-                frame.payload.clone()
-            } else {
-                Vec::new()
-            };
-            self.send(&Frame::new(kind, Frame::ACK, 0, echoed)).await;
+        Some(Frame::new(kind, flags, stream, payload))
+    }
+
+    /// Answers SETTINGS and PING, if it is one.
+    pub async fn acknowledge(&mut self, frame: &Frame) {
+        if frame.flags & Frame::ACK != 0 {
+            return;
         }
-        Some(frame)
+        let echoed = match frame.kind {
+            Frame::SETTINGS => Vec::new(),
+            Frame::PING => frame.payload.clone(),
+            _ => return,
+        };
+        self.send(&Frame::new(frame.kind, Frame::ACK, 0, echoed))
+            .await;
     }
 
     /// Skips to the next frame of this kind; `None` if the connection ends before.

@@ -207,6 +207,11 @@ impl Proxy {
         self.directory.path().join("outrigger.yaml")
     }
 
+    /// Waits until it has written this: a log is written beside everything else.
+    pub async fn says(&self, text: &str) {
+        eventually(text, async || self.output().contains(text)).await;
+    }
+
     /// What it has written so far, standard output and standard error.
     pub fn output(&self) -> String {
         self.output.lock().unwrap().clone()

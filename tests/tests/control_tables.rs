@@ -44,8 +44,7 @@ async fn a_changed_file_is_in_force_by_itself() {
     control.write("tables/shop.yaml", &shop(9002));
     until_changed_to(&control, 9002).await;
     assert_eq!(summaries(&control).await.len(), 2);
-    let output = control.output();
-    assert!(output.contains("new tables are in force"), "{output}");
+    control.says("new tables are in force").await;
 }
 
 #[tokio::test]

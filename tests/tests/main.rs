@@ -59,5 +59,6 @@ mod tls_endpoints;
 mod transparent;
 mod unread;
 mod upgrades;
+mod windows;
 mod wire;
 mod zones;

@@ -115,11 +115,7 @@ async fn an_endpoint_returns_through_a_single_request_and_slow_start() {
     assert_eq!(of_moody(&proxy).await["ejected"], Value::Null);
     let share = spread(proxy.address, 1, 400).await.of("moody");
     assert!((5..=100).contains(&share), "a tenth of a half, not {share}");
-    let log = proxy.output();
-    assert!(
-        log.contains("back in service: its probe went well"),
-        "{log}"
-    );
+    proxy.says("back in service: its probe went well").await;
 }
 
 #[tokio::test]

@@ -57,6 +57,7 @@ async fn where_nothing_is_left_all_are_asked_until_something_is() {
     assert!(trail(&proxy).await.starts_with("web pick="));
     let metrics = proxy.metrics().await;
     assert_eq!(metrics.sum("outrigger_panic", &[("cluster", "web")]), 0.0);
+    proxy.says("the panic is over").await;
     let output = proxy.output();
     for line in [
         "panic: all endpoints are taken for available",

@@ -56,13 +56,6 @@ async fn ended(proxy: &Proxy, result: &str) -> f64 {
     metrics.sum("outrigger_tcp_connections_total", &labels)
 }
 
-async fn logged(proxy: &Proxy, part: &str) {
-    eventually(&format!("the log says `{part}`"), async || {
-        proxy.output().contains(part)
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn bytes_go_both_ways_and_are_counted_and_logged() {
     let a = parrot("a").await;
@@ -99,14 +92,12 @@ async fn bytes_go_both_ways_and_are_counted_and_logged() {
     assert_eq!(metrics.sum("outrigger_connections", &[]), 0.0);
     let attempts = [("cluster", "db"), ("result", "success")];
     assert_eq!(metrics.sum("outrigger_attempts_total", &attempts), 1.0);
-    logged(
-        &proxy,
-        &format!(
+    proxy
+        .says(&format!(
             "in=5 out=6 listener=edge trail=\"db pick={} connected\"",
             a.address
-        ),
-    )
-    .await;
+        ))
+        .await;
 }
 
 #[tokio::test]
@@ -201,11 +192,9 @@ async fn a_dead_endpoint_costs_no_connection_and_is_ejected() {
     assert_eq!(metrics.sum("outrigger_ejections_total", &ejections), 1.0);
     let retries = [("cluster", "db"), ("outcome", "success")];
     assert!(metrics.sum("outrigger_retries_total", &retries) >= 2.0);
-    logged(
-        &proxy,
-        &format!("pick={dead} connect retry pick={}", a.address),
-    )
-    .await;
+    proxy
+        .says(&format!("pick={dead} connect retry pick={}", a.address))
+        .await;
 }
 
 #[tokio::test]
@@ -277,7 +266,7 @@ async fn what_rests_for_too_long_is_ended_and_what_moves_is_not() {
     let (rest, ()) = tokio::join!(quiet.read_to_end(), talk);
     assert_eq!(rest, b"");
     assert_eq!(ended(&proxy, "idle_timeout").await, 1.0);
-    logged(&proxy, "error=idle_timeout").await;
+    proxy.says("error=idle_timeout").await;
     busy.write("y").await;
     assert_eq!(busy.read_exactly(1).await, b"y");
 }

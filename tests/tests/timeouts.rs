@@ -15,10 +15,6 @@ async fn attempts(proxy: &Proxy, result: &str) -> f64 {
     metrics.sum("outrigger_attempts_total", &[("result", result)])
 }
 
-async fn logged(proxy: &Proxy, what: &str) {
-    eventually(what, async || proxy.output().contains(what)).await;
-}
-
 fn table<A: std::fmt::Display>(endpoint: A) -> Table {
     Table::to([endpoint]).top("access_log: { format: json }")
 }
@@ -68,7 +64,7 @@ async fn the_whole_request_and_each_attempt_end_in_time() {
                 attempts(&proxy, "timeout").await == 1.0
             })
             .await;
-            logged(&proxy, &format!("\"error\":\"{reason}\"")).await;
+            proxy.says(&format!("\"error\":\"{reason}\"")).await;
         }
     }
 }
@@ -119,7 +115,7 @@ async fn a_response_that_stalls_is_broken_off_and_charged_to_its_endpoint() {
         assert!(end.is_err(), "half a body must not look whole");
         assert!(start.elapsed() >= Duration::from_millis(500));
     }
-    logged(&proxy, "\"error\":\"idle_timeout\"").await;
+    proxy.says("\"error\":\"idle_timeout\"").await;
     eventually("both are counted", async || {
         attempts(&proxy, "timeout").await == 2.0
     })
@@ -159,7 +155,7 @@ async fn a_client_that_stops_sending_is_told_so_and_the_endpoint_not_blamed() {
     let request = Request::post("/").body(upload).unwrap();
     let (reply, _sent) = tokio::join!(client.request(request), sender.send_data("half".into()));
     assert_eq!(reply.status, 408);
-    logged(&proxy, "\"error\":\"request_idle\"").await;
+    proxy.says("\"error\":\"request_idle\"").await;
     eventually("both are counted", async || {
         attempts(&proxy, "cancelled").await == 2.0
     })
@@ -181,7 +177,7 @@ async fn an_endpoint_that_stops_reading_costs_a_504() {
         .unwrap();
     let reply = client.request(upload).await;
     assert_eq!(reply.status, 504);
-    logged(&proxy, "\"error\":\"idle_timeout\"").await;
+    proxy.says("\"error\":\"idle_timeout\"").await;
     eventually("it is counted", async || {
         attempts(&proxy, "timeout").await == 1.0
     })
@@ -210,7 +206,7 @@ async fn a_client_that_stops_reading_is_hung_up_on_and_the_endpoint_not_blamed()
         metrics.sum("outrigger_downstream_errors_total", &[("reason", "unread")]) == 1.0
     })
     .await;
-    logged(&proxy, "\"error\":\"idle_timeout\"").await;
+    proxy.says("\"error\":\"idle_timeout\"").await;
     eventually("the endpoint is let go", async || endpoint.seen.open() == 0).await;
     assert_eq!(attempts(&proxy, "timeout").await, 0.0);
     assert_eq!(attempts(&proxy, "reset").await, 0.0);
@@ -263,7 +259,7 @@ async fn a_tunnel_at_rest_is_closed_and_one_in_use_is_not() {
         "{:?}",
         rest.elapsed()
     );
-    logged(&proxy, "\"error\":\"idle_timeout\"").await;
+    proxy.says("\"error\":\"idle_timeout\"").await;
     assert_eq!(attempts(&proxy, "timeout").await, 0.0);
 }
 

@@ -28,15 +28,11 @@ use crate::{
     call::Arrived,
     date,
     http1::Malformed,
-    http2::{Incoming, Outgoing, Tunneled, has_foreign_name},
+    http2::{Incoming, Outgoing, Tunneled, Windows, has_foreign_name, windows},
     stack::Stack,
     stream::Stream,
     telemetry::metrics::DownstreamError,
 };
-
-/// Flow-control windows: what of a request's body, and of all on a connection, may have come and not been read.
-const STREAM_WINDOW: u32 = 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
 
 /// How many streams of one connection may break the rules before it does: an attack in which a server resets its streams
 /// itself costs as much as one in which its client does (CVE-2025-8671).
@@ -75,17 +71,24 @@ async fn accept(
     let listener = connection.listener();
     let config = &listener.config;
     let mut http2 = Builder::new()
-        .initial_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_window_size(windows::STREAM)
+        .initial_connection_window_size(windows::CONNECTION)
         .max_concurrent_streams(config.max_streams)
         .max_header_list_size(u32::try_from(config.max_header_bytes).unwrap_or(u32::MAX))
         .max_local_error_reset_streams(Some(MAX_BROKEN_STREAMS))
         .handshake(io)
         .await?;
+    let mut windows = Windows::new(http2.ping_pong());
+    let received = &connection.phase.received;
     let mut next = async || {
         poll_fn(|cx| {
             if drain.take() {
                 http2.graceful_shutdown();
+            }
+            if let Some((stream, all)) = windows.poll(received.get(), cx) {
+                http2.set_target_window_size(all);
+                // The last change is in force: what made this one necessary came by it.
+                let _ = http2.set_initial_window_size(stream);
             }
             http2.poll_accept(cx)
         })

@@ -27,6 +27,8 @@ pub struct Phase {
     pub probe: Cell<bool>,
     /// The client has said more than it may.
     pub flooded: Cell<bool>,
+    /// Bytes that have come over HTTP/2.
+    pub received: Cell<u64>,
 }
 
 /// A downstream connection's bytes.
@@ -91,6 +93,9 @@ impl AsyncRead for Io {
         let before = buffer.filled().len();
         ready!(this.read(cx, buffer))?;
         let heard = &buffer.filled()[before..];
+        this.phase
+            .received
+            .update(|bytes| bytes + heard.len() as u64);
         match this.chatter.hear(heard, this.tick.get()) {
             Ok(()) => Poll::Ready(Ok(())),
             Err(TooMuch) => {

@@ -8,12 +8,14 @@
 mod incoming;
 mod outgoing;
 mod tunneled;
+pub mod windows;
 
 use http::HeaderMap;
 pub use incoming::Incoming;
 use memchr::memchr;
 pub use outgoing::{Outgoing, Unsendable};
 pub use tunneled::Tunneled;
+pub use windows::Windows;
 
 /// Whether a name is no token (RFC 9110, 5.6.2), and HTTP/1 would make something else of it. h2 refuses all others, and lets
 /// a quotation mark through.

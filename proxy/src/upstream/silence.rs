@@ -15,9 +15,14 @@ const DOUBTFUL: u64 = 1_000_000;
 pub struct Heard(Rc<Cell<u64>>);
 
 impl Heard {
-    /// Something was.
-    pub fn note(&self) {
-        self.0.set(self.0.get().wrapping_add(1));
+    /// So many bytes were.
+    pub fn note(&self, bytes: usize) {
+        self.0.update(|heard| heard + bytes as u64);
+    }
+
+    /// Bytes so far.
+    pub fn bytes(&self) -> u64 {
+        self.0.get()
     }
 }
 
@@ -91,12 +96,12 @@ mod tests {
     fn any_word_clears_it() {
         let silence = Silence::default();
         silence.ask(0);
-        silence.heard.note();
+        silence.heard.note(1);
         silence.give_up();
         assert!(!silence.is_doubtful(2 * DOUBTFUL), "it spoke before");
         silence.ask(2 * DOUBTFUL);
         silence.give_up();
-        silence.heard.note();
+        silence.heard.note(1);
         assert!(!silence.is_doubtful(4 * DOUBTFUL), "it spoke after");
     }
 
@@ -104,7 +109,7 @@ mod tests {
     fn rest_without_requests_is_no_silence() {
         let silence = Silence::default();
         silence.ask(0);
-        silence.heard.note();
+        silence.heard.note(1);
         silence.ask(10 * DOUBTFUL);
         silence.give_up();
         assert!(!silence.is_doubtful(10 * DOUBTFUL + 1));

@@ -37,13 +37,12 @@ async fn a_refusal_is_shown_with_its_text_and_who_said_it() {
     assert_eq!(refused["text"], "cluster `other`: no such balancer");
     assert_eq!(refused["resources"], serde_json::json!(["other"]));
     assert_eq!(shown["kinds"]["cluster"]["accepted"], Value::Null);
-    let log = control.output();
-    let line = log.lines().find(|line| line.contains("a proxy refuses"));
-    let line = line.unwrap_or_else(|| panic!("no line in {log}"));
-    assert!(
-        line.contains("edge-7") && line.contains("no such balancer"),
-        "{line}"
-    );
+    eventually("the log has it", async || {
+        let log = control.output();
+        let line = log.lines().find(|line| line.contains("a proxy refuses"));
+        line.is_some_and(|line| line.contains("edge-7") && line.contains("no such balancer"))
+    })
+    .await;
     let metrics = outrigger_tests::Metrics::parse(control.get("/metrics").await.text());
     assert_eq!(
         metrics.sum("outrigger_push_refusals_total", &[("kind", "cluster")]),

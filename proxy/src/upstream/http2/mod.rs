@@ -34,12 +34,13 @@ use super::{
     pool::Opened,
     silence::{Heard, Silence},
 };
-use crate::{clock, error::Error, limits::connections::Slot, stream::Stream as Socket};
-
-/// Flow-control windows: what one stream, and a whole connection, may have on its way. The connection's is larger, so
-/// that one slow stream can't block the others. RFC 9113's 64 KiB would hold a path of 50 ms to 10 Mbit/s.
-const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
+use crate::{
+    clock,
+    error::Error,
+    http2::{Windows, windows},
+    limits::connections::Slot,
+    stream::Stream as Socket,
+};
 
 /// The largest head of a response, as for HTTP/1.
 const MAX_HEAD: u32 = 64 * 1024;
@@ -72,13 +73,13 @@ impl Connection {
     pub async fn open(stream: Socket, expires: u64, open: Opened) -> Result<Rc<Self>, Error> {
         notice_its_end(stream.socket());
         let heard = Heard::default();
-        let ear = heard.clone();
-        let stream = InspectReader::new(stream, move |_: &[u8]| ear.note());
+        let [ear, received] = [heard.clone(), heard.clone()];
+        let stream = InspectReader::new(stream, move |bytes: &[u8]| ear.note(bytes.len()));
         let (sender, mut connection) = Builder::new()
             .enable_push(false)
             .initial_max_send_streams(0)
-            .initial_window_size(STREAM_WINDOW)
-            .initial_connection_window_size(CONNECTION_WINDOW)
+            .initial_window_size(windows::STREAM)
+            .initial_connection_window_size(windows::CONNECTION)
             .max_header_list_size(MAX_HEAD)
             .handshake(stream)
             .await
@@ -95,8 +96,14 @@ impl Connection {
         let allowed = Rc::new(Cell::new(connection.max_concurrent_send_streams()));
         let refreshed = Rc::clone(&allowed);
         let slot = Arc::clone(&open.slot);
+        let mut windows = Windows::new(connection.ping_pong());
         spawn_local(async move {
             let _ended = poll_fn(|cx| {
+                if let Some((stream, all)) = windows.poll(received.bytes(), cx) {
+                    connection.set_target_window_size(all);
+                    // The last change is in force: what made this one necessary came by it.
+                    let _ = connection.set_initial_window_size(stream);
+                }
                 let ended = Pin::new(&mut connection).poll(cx);
                 // As fresh as it has to be: what changes it has just been read.
                 refreshed.set(connection.max_concurrent_send_streams());

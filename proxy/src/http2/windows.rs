@@ -1,0 +1,142 @@
+//! How much may be on its way to us: what the path holds, found out while bytes come.
+//!
+//! A sender waits when a window is smaller than what its path holds, which is its bandwidth times its round trip: RFC 9113's
+//! 64 KiB let one of 50 ms run at 10 Mbit/s, [`MOST`] at 2 Gbit/s. But what may be on its way may as well lie here when nobody
+//! takes it. So windows are small until it shows that they are what limits: a PING goes out while bytes come, and if most
+//! of a window has come when it is answered, the window is made larger than that. gRPC and hyper measure by the same.
+
+use std::task::{Context, Poll};
+
+use h2::{Ping, PingPong};
+
+/// What one stream may have on its way, at first.
+pub const STREAM: u32 = 256 * 1024;
+
+/// What a whole connection may, at first. It is larger, so that one slow stream can't block the others.
+pub const CONNECTION: u32 = 4 * STREAM;
+
+/// What one stream may have at most.
+pub const MOST: u32 = 12 * 1024 * 1024;
+
+/// Bytes until the first PING; twice as many each time that nothing comes of one.
+const PAUSE: u64 = 128 * 1024;
+const LONGEST_PAUSE: u64 = 16 * 1024 * 1024;
+
+/// The windows of one connection.
+pub struct Windows {
+    ping: Option<PingPong>,
+    growth: Growth,
+}
+
+impl Windows {
+    /// Of a connection that is asked by `ping`.
+    pub fn new(ping: Option<PingPong>) -> Self {
+        Self {
+            ping,
+            growth: Growth::default(),
+        }
+    }
+
+    /// To be called when bytes have come, `received` in all. What a stream may have on its way from now on, if that is more
+    /// than before; and a connection.
+    pub fn poll(&mut self, received: u64, cx: &mut Context<'_>) -> Option<(u32, u32)> {
+        let ping = self.ping.as_mut()?;
+        if self.growth.is_due(received) && ping.send_ping(Ping::opaque()).is_ok() {
+            self.growth.ask(received);
+        }
+        self.growth.asked?;
+        let Poll::Ready(Ok(_)) = ping.poll_pong(cx) else {
+            return None;
+        };
+        let stream = self.growth.answered(received)?;
+        Some((stream, CONNECTION.max(2 * stream)))
+    }
+}
+
+/// Sans-IO. All in bytes.
+#[derive(Debug)]
+struct Growth {
+    window: u32,
+    /// What had come when a PING went out that is not answered yet.
+    asked: Option<u64>,
+    /// When so much has come the next one is due.
+    next: u64,
+    pause: u64,
+}
+
+impl Default for Growth {
+    fn default() -> Self {
+        Self {
+            window: STREAM,
+            asked: None,
+            next: PAUSE,
+            pause: PAUSE,
+        }
+    }
+}
+
+impl Growth {
+    fn is_due(&self, received: u64) -> bool {
+        self.asked.is_none() && received >= self.next && self.window < MOST
+    }
+
+    fn ask(&mut self, received: u64) {
+        self.asked = Some(received);
+    }
+
+    /// The window, if it grows.
+    fn answered(&mut self, received: u64) -> Option<u32> {
+        let came = received - self.asked.take()?;
+        let window = u64::from(self.window);
+        if came * 3 < window * 2 {
+            self.pause = LONGEST_PAUSE.min(self.pause * 2);
+            self.next = received + self.pause;
+            return None;
+        }
+        self.window = u32::try_from(2 * came).map_or(MOST, |twice| twice.min(MOST));
+        self.pause = PAUSE;
+        // What comes next was sent by the old one.
+        self.next = received + 2 * window;
+        Some(self.window)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The window after many round trips of a path that holds so much.
+    fn settled(path: u64) -> (u32, u32) {
+        let (mut growth, mut received, mut pings) = (Growth::default(), 0, 0);
+        for _ in 0..10_000 {
+            let trip = path.min(growth.window.into());
+            if growth.is_due(received) {
+                growth.ask(received);
+                pings += 1;
+            }
+            received += trip;
+            growth.answered(received);
+        }
+        (growth.window, pings)
+    }
+
+    #[test]
+    fn a_window_grows_to_what_its_path_holds_and_no_further() {
+        for path in [10_000, 100_000, 150_000] {
+            assert_eq!(settled(path).0, STREAM, "{path}");
+        }
+        for path in [200_000, 1_000_000, 4_000_000] {
+            let window = u64::from(settled(path).0);
+            assert!(path <= window && window <= 3 * path, "{path}: {window}");
+        }
+        assert_eq!(settled(100_000_000).0, MOST);
+    }
+
+    #[test]
+    fn a_path_that_is_short_is_seldom_asked() {
+        let (_, pings) = settled(100_000);
+        // A gigabyte has come.
+        assert!(pings < 80, "{pings}");
+        assert_eq!(settled(1).1, 0);
+    }
+}
