@@ -171,19 +171,20 @@ fn fields(headers: &HeaderMap, is_framed: bool, out: &mut BytesMut) -> Said {
             header::CONNECTION => said.close |= has_token(value, "close"),
             _ => {}
         }
-        let (name, value) = (name.as_str().as_bytes(), value.as_bytes());
-        let (colon, blank) = (name.len(), name.len() + 1);
-        let (line, rest) = room.split_at_mut(blank + 1 + value.len() + 2);
-        line[..colon].copy_from_slice(name);
-        (line[colon], line[blank]) = (b':', b' ');
-        let (line, end) = line[blank + 1..].split_at_mut(value.len());
-        line.copy_from_slice(value);
-        (end[0], end[1]) = (b'\r', b'\n');
-        room = rest;
+        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            place(part, &mut room);
+        }
     }
     let left = room.len();
     out.truncate(out.len() - left);
     said
+}
+
+/// Puts `part` at the beginning of `room`, which is what remains of it then.
+fn place(part: &[u8], room: &mut &mut [u8]) {
+    let (here, rest) = std::mem::take(room).split_at_mut(part.len());
+    here.copy_from_slice(part);
+    *room = rest;
 }
 
 impl Encoder {

@@ -12,7 +12,6 @@ pub mod windows;
 
 use http::HeaderMap;
 pub use incoming::Incoming;
-use memchr::memchr;
 pub use outgoing::{Outgoing, Unsendable};
 pub use tunneled::Tunneled;
 pub use windows::Windows;
@@ -21,5 +20,5 @@ pub use windows::Windows;
 /// a quotation mark through.
 pub fn has_foreign_name(headers: &HeaderMap) -> bool {
     let mut names = headers.keys();
-    names.any(|name| memchr(b'"', name.as_str().as_bytes()).is_some())
+    names.any(|name| name.as_str().as_bytes().contains(&b'"'))
 }
