@@ -16,8 +16,11 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Those that `bytes` begin with, up to an empty one; `None`: it has not come yet, or what has is malformed. So many
-    /// bytes were `seen` before, none of them at the end of the last line.
+    /// Those that `bytes` begin with, up to an empty one; `None`: it has not come yet. So many bytes were `seen` before, and
+    /// it did not end among them.
+    ///
+    /// # Errors
+    /// When one ends with a lone LF.
     pub fn find(bytes: &[u8], seen: usize) -> Result<Option<Self>, Malformed> {
         if seen > 0 && !ends(bytes, seen.saturating_sub(2)) {
             return Ok(None);
