@@ -184,7 +184,7 @@ impl Exchange {
 fn malformed(head: &request::Parts) -> Option<Malformed> {
     let target = head.uri.path_and_query().map(PathAndQuery::as_str);
     let is_path = match target {
-        // None at all shows as this, too; that of a request with an authority has been missed by h2.
+        // So does a target that is missing look, where there is no authority; where there is one, h2 refuses that itself.
         Some("/") if head.uri.authority().is_none() => {
             head.uri.clone().into_parts().path_and_query.is_some()
         }
