@@ -4,7 +4,7 @@
 loudly() { echo "!!! $*" >&2; }
 
 # Newest versions on purpose: interop is with what users will install tomorrow.
-python_peers=(grpcio h2 websockets)
+python_peers=(grpcio h2 sslyze websockets)
 venv=$INTEROP_HOME/venv
 if [[ ! -x $venv/bin/python ]]; then
     python3 -m venv "$venv" || { loudly "no Python virtual environment: no check can run"; exit 1; }
