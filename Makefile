@@ -1,7 +1,7 @@
 # Every target sets up what it needs from the package registries; nothing has to be installed by hand but Rust 1.95 or newer and a C compiler.
 CARGO ?= cargo
 
-.PHONY: demo test interop bench bench-check corpus scenarios attacks memory growth path fleet simulator fuzz schema
+.PHONY: demo test interop release bench bench-check corpus scenarios attacks memory growth path fleet simulator fuzz schema
 
 ## demo: a control plane, two proxies, a canary from v1 to v2 under traffic, and the control plane killed
 demo:
@@ -20,11 +20,14 @@ interop:
 	$(CARGO) build -q -p outrigger -p outrigger-control
 	tests/interop/run.sh
 
-## bench: side by side with the peers, into bench/RESULTS.md
-bench:
+## release: the proxy as it should be deployed, built by what it does under load, into target/guided/; a quarter of an hour
+release:
+	bench/guided.sh
+
+## bench: that proxy side by side with the peers, into bench/RESULTS.md
+bench: release
 	bench/install-peers.sh
-	$(CARGO) build -q --release -p outrigger -p outrigger-bench
-	target/release/outrigger-bench compare
+	OUTRIGGER_BENCH_BINARY=target/guided/outrigger target/release/outrigger-bench compare
 
 ## bench-check: instructions a request of the main paths against the checked-in ones
 bench-check:

@@ -27,3 +27,4 @@ pub mod simulate;
 pub mod stand;
 mod table;
 mod tls;
+pub mod train;

@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 use outrigger_bench::{
     attack, check, compare, control, corpus, demo, endpoint, growth, load, memory, path,
-    process::leash, scenario, simulate,
+    process::leash, scenario, simulate, train,
 };
 
 /// Sample endpoints, load, peers side by side, instruction counts, the demo.
@@ -41,6 +41,8 @@ enum Command {
     Growth(growth::Arguments),
     /// Measure how fast one stream runs over a long path
     Path(path::Arguments),
+    /// Load one proxy with all jobs, for a build that is guided by what it does then
+    Train(train::Arguments),
     /// Drive the balancers on a virtual clock through good and bad days
     Simulate(simulate::Arguments),
     /// Show a proxy at work on three endpoints, one of them slow
@@ -63,6 +65,7 @@ async fn main() -> ExitCode {
         Command::Control(arguments) => interruptible(Box::pin(control::run(arguments))).await,
         Command::Growth(arguments) => interruptible(Box::pin(growth::run(arguments))).await,
         Command::Path(arguments) => interruptible(Box::pin(path::run(arguments))).await,
+        Command::Train(arguments) => interruptible(Box::pin(train::run(arguments))).await,
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Leash(arguments) => leash::run(&arguments),

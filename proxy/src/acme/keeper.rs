@@ -154,7 +154,8 @@ async fn see_to(
             && let Some((from, to, again)) = order::suggestion(account, held).await
         {
             before = CertificateIdentifier::try_from(&held.certificate).ok();
-            renewal = schedule::within(from, to, turn.share);
+            let latest = schedule::latest(held.facts.begins, held.facts.ends);
+            renewal = schedule::within(from, to, turn.share).min(latest);
             look = now + schedule::ask_again(again);
         }
         if renewal > now {

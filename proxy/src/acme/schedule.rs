@@ -29,6 +29,11 @@ pub(super) fn within(from: SystemTime, to: SystemTime, share: f64) -> SystemTime
         .mul_f64(share.clamp(0.0, 1.0))
 }
 
+/// When it is renewed whatever the authority suggests: a sixth of its life is left for failures.
+pub(super) fn latest(begins: SystemTime, ends: SystemTime) -> SystemTime {
+    begins + ends.duration_since(begins).unwrap_or_default() * 5 / 6
+}
+
 /// When the authority is asked again.
 pub(super) fn ask_again(retry_after: Duration) -> Duration {
     retry_after.clamp(MOST_OFTEN, LEAST_OFTEN)
@@ -80,6 +85,8 @@ mod tests {
             let ends = begins + Duration::from_secs(life);
             let at = renewal(begins, ends, share);
             prop_assert!(at > begins && at < ends);
+            let latest = latest(begins, ends);
+            prop_assert!(latest > at && latest < ends);
             let within = within(begins, ends, share);
             prop_assert!(within >= begins && within <= ends);
         }
