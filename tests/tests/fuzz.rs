@@ -56,6 +56,11 @@ fn any_first_bytes_are_told_apart_and_the_name_is_the_one_that_rustls_finds() {
 }
 
 #[test]
+fn any_bytes_to_http2_come_to_an_end_and_make_no_message_that_is_none() {
+    fuzz::mutations(&corpus("http2"), 10_000, fuzz::http2);
+}
+
+#[test]
 fn any_header_of_the_proxy_protocol_is_read_or_refused() {
     fuzz::mutations(&corpus("proxy_protocol"), 20_000, fuzz::proxy_protocol);
 }

@@ -1,7 +1,7 @@
 //! Connections that stop being HTTP: Upgrade (RFC 9110, 7.8) and CONNECT.
 
 use http::Request;
-use outrigger_tests::{Client, Proxy, Raw, RawEndpoint, Table, body, refusing_address};
+use outrigger_tests::{Client, Endpoint, Proxy, Raw, RawEndpoint, Table, body, refusing_address};
 
 const HANDSHAKE: &str = "GET /chat HTTP/1.1\r\nhost: a\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
                          sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -139,4 +139,35 @@ async fn connect_asked_for_is_a_tunnel_to_an_endpoint_of_the_cluster() {
     assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
     raw.write("ping").await;
     assert_eq!(raw.read_to_end().await, b"echo ping");
+}
+
+#[tokio::test]
+async fn an_upgrade_is_no_part_of_a_request_over_http2() {
+    let endpoint = Endpoint::echo().await;
+    let proxy = Proxy::start(Table::to([&endpoint]).cluster("protocol: http2")).await;
+    // The first opens the connection, the second finds it.
+    for turn in 1..=2 {
+        let mut client = Raw::connect(proxy.address).await;
+        client
+            .write("GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n")
+            .await;
+        let head = client.read_head().await.expect("a response");
+        assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+        assert_eq!(endpoint.seen.requests(), turn);
+    }
+}
+
+#[tokio::test]
+async fn trailers_that_speak_of_the_connection_stay_behind() {
+    let endpoint = Endpoint::echo().await;
+    let proxy = Proxy::start(Table::to([&endpoint]).cluster("protocol: http2")).await;
+    let mut client = Raw::connect(proxy.address).await;
+    client
+        .write("POST / HTTP/1.1\r\nhost: a\r\nte: trailers\r\ntransfer-encoding: chunked\r\n\r\n")
+        .await;
+    client
+        .write("0\r\nconnection: close\r\ntransfer-encoding: x\r\nupgrade: y\r\nx-sum: 1\r\n\r\n")
+        .await;
+    let head = client.read_head().await.expect("a response");
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
 }

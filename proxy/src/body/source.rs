@@ -29,8 +29,8 @@ impl From<Broken> for Error {
     }
 }
 
-impl From<h2::Error> for Error {
-    fn from(error: h2::Error) -> Self {
+impl From<outrigger_http2::Error> for Error {
+    fn from(error: outrigger_http2::Error) -> Self {
         Self::Broken(error.into())
     }
 }

@@ -5,7 +5,7 @@
 //! others for as long as it likes (CVE-2019-9512, -9513, -9515). So a connection has an allowance of them. It grows with time,
 //! and with what gives a well-behaved client reason for them: requests, and bytes that are sent to it.
 //!
-//! The other floods end in h2: resets (CVE-2023-44487, CVE-2025-8671), CONTINUATION (CVE-2024-27316), empty DATA, header lists.
+//! The other floods end in `outrigger-http2`: resets (CVE-2023-44487, CVE-2025-8671), CONTINUATION (CVE-2024-27316), header lists.
 
 /// What a connection may say at once. The preludes of browsers have some ten such frames; what is said in it is read before
 /// anybody else has to wait for a millisecond.

@@ -25,10 +25,6 @@ pub struct Phase {
     pub stuck_since: Cell<u64>,
     /// Asks for a look at whether the client is still there.
     pub probe: Cell<bool>,
-    /// The client has said more than it may.
-    pub flooded: Cell<bool>,
-    /// Bytes that have come over HTTP/2.
-    pub received: Cell<u64>,
 }
 
 /// A downstream connection's bytes.
@@ -93,16 +89,8 @@ impl AsyncRead for Io {
         let before = buffer.filled().len();
         ready!(this.read(cx, buffer))?;
         let heard = &buffer.filled()[before..];
-        this.phase
-            .received
-            .update(|bytes| bytes + heard.len() as u64);
-        match this.chatter.hear(heard, this.tick.get()) {
-            Ok(()) => Poll::Ready(Ok(())),
-            Err(TooMuch) => {
-                this.phase.flooded.set(true);
-                Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()))
-            }
-        }
+        let heard = this.chatter.hear(heard, this.tick.get());
+        Poll::Ready(heard.map_err(|TooMuch| io::ErrorKind::QuotaExceeded.into()))
     }
 }
 

@@ -1,7 +1,6 @@
 //! Responses that were given away in one piece, and that their HTTP/2 client opens no window for.
 //!
-//! What is over in one piece is not watched (`idle_timeout/`): it is h2's as soon as its stream has any room, and is kept there
-//! until the window has room for all of it. So these are counted, in two generations:
+//! What is over in one piece is not watched (`idle_timeout/`): its last part is kept until the window has room for all of it. So these are counted, in two generations:
 //! who is still there when the older one has had its time is not read. That costs a request two additions.
 
 use std::cell::Cell;

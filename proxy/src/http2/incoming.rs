@@ -3,18 +3,13 @@
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use h2::{Reason, RecvStream};
-use http::{HeaderMap, header};
 use http_body::{Frame, SizeHint};
-
-use super::has_foreign_name;
+use outrigger_http2::{Error, Receiving};
 
 /// A body on its way in. What is read makes room for more at once: who reads slowly is sent slowly.
 #[derive(Debug)]
 pub struct Incoming {
-    stream: RecvStream,
-    /// How much is still to come, if its head says so; h2 sees to it that it is true.
-    left: Option<u64>,
+    stream: Receiving,
     awaits: Awaits,
 }
 
@@ -25,30 +20,26 @@ enum Awaits {
     Nothing,
 }
 
-impl Incoming {
-    /// The body of the message with these headers.
-    pub fn new(stream: RecvStream, headers: &HeaderMap) -> Self {
-        let length = headers.get(header::CONTENT_LENGTH);
-        let left = length.and_then(|length| length.to_str().ok()?.parse().ok());
+impl From<Receiving> for Incoming {
+    fn from(stream: Receiving) -> Self {
         Self {
             stream,
-            left,
             awaits: Awaits::Data,
         }
     }
+}
 
+impl Incoming {
     /// The next frame. A stream that is reset before its end, for whatever reason, is an error: what came of it must not
     /// be taken for all of it.
     pub fn poll_frame(
         &mut self,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         if self.awaits == Awaits::Data {
             match ready!(self.stream.poll_data(cx)) {
                 Some(Ok(data)) => {
-                    // That the stream is gone shows soon enough.
-                    let _ = self.stream.flow_control().release_capacity(data.len());
-                    self.left = self.left.map(|left| left.saturating_sub(data.len() as u64));
+                    self.stream.release(data.len());
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
                 Some(Err(error)) => {
@@ -63,14 +54,11 @@ impl Incoming {
         }
         let trailers = ready!(self.stream.poll_trailers(cx));
         self.awaits = Awaits::Nothing;
-        Poll::Ready(match trailers {
-            Ok(Some(trailers)) if has_foreign_name(&trailers) => {
-                Some(Err(Reason::PROTOCOL_ERROR.into()))
-            }
-            trailers => trailers
+        Poll::Ready(
+            trailers
                 .transpose()
                 .map(|trailers| trailers.map(Frame::trailers)),
-        })
+        )
     }
 
     /// It has come to its end.
@@ -80,10 +68,10 @@ impl Incoming {
 
     /// How much is still to come.
     pub fn size_hint(&self) -> SizeHint {
-        match self.left {
-            _ if self.is_end_stream() => SizeHint::with_exact(0),
-            Some(left) => SizeHint::with_exact(left),
-            None => SizeHint::default(),
+        match self.awaits {
+            Awaits::Data => self.stream.left(),
+            Awaits::Trailers | Awaits::Nothing => Some(0),
         }
+        .map_or_else(SizeHint::default, SizeHint::with_exact)
     }
 }

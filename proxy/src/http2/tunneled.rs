@@ -7,10 +7,8 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use h2::{Reason, RecvStream, SendStream};
+use outrigger_http2::{Reason, Receiving, Sending};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-
-use super::outgoing::poll_room;
 
 /// What is written at once: a frame of the usual size.
 const MOST: usize = 16 * 1024;
@@ -18,19 +16,22 @@ const MOST: usize = 16 * 1024;
 /// Both directions of a stream.
 #[derive(Debug)]
 pub struct Tunneled {
-    incoming: RecvStream,
-    outgoing: SendStream<Bytes>,
+    incoming: Receiving,
+    outgoing: Sending,
     /// What has come and is not read yet.
     come: Bytes,
+    /// What was taken to be written and is not yet.
+    going: Bytes,
 }
 
 impl Tunneled {
     /// Of a stream whose head has been answered.
-    pub fn new(incoming: RecvStream, outgoing: SendStream<Bytes>) -> Self {
+    pub fn new(incoming: Receiving, outgoing: Sending) -> Self {
         Self {
             incoming,
             outgoing,
             come: Bytes::new(),
+            going: Bytes::new(),
         }
     }
 }
@@ -56,9 +57,16 @@ impl AsyncRead for Tunneled {
         let taken = this.come.len().min(buffer.remaining());
         buffer.put_slice(&this.come[..taken]);
         this.come.advance(taken);
-        // That the stream is gone shows soon enough.
-        let _ = this.incoming.flow_control().release_capacity(taken);
+        this.incoming.release(taken);
         Poll::Ready(Ok(()))
+    }
+}
+
+impl Tunneled {
+    /// Sends what was taken before.
+    fn poll_going(&mut self, end: bool, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let sent = self.outgoing.poll_send(&mut self.going, end, cx);
+        sent.map_err(io::Error::other)
     }
 }
 
@@ -68,23 +76,22 @@ impl AsyncWrite for Tunneled {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let stream = &mut self.get_mut().outgoing;
-        if bytes.is_empty() {
-            return Poll::Ready(Ok(0));
+        let this = self.get_mut();
+        ready!(this.poll_going(false, cx))?;
+        let taken = bytes.len().min(MOST);
+        this.going = Bytes::copy_from_slice(&bytes[..taken]);
+        // What it has taken it will send; that there is no room now is for the next one to wait for.
+        match this.poll_going(false, cx) {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            _ => Poll::Ready(Ok(taken)),
         }
-        stream.reserve_capacity(bytes.len().min(MOST));
-        ready!(poll_room(stream, cx)).map_err(io::Error::other)?;
-        let taken = stream.capacity().min(bytes.len()).min(MOST);
-        let sent = stream.send_data(Bytes::copy_from_slice(&bytes[..taken]), false);
-        Poll::Ready(sent.map(|()| taken).map_err(io::Error::other))
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().poll_going(false, cx)
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let ended = self.get_mut().outgoing.send_data(Bytes::new(), true);
-        Poll::Ready(ended.map_err(io::Error::other))
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().poll_going(true, cx)
     }
 }

@@ -5,7 +5,7 @@
 //! breaks before a response is given the benefit of the doubt once, to the same endpoint: a request that kills it shall
 //! not be shown to its peers.
 
-use std::{future::poll_fn, io, pin::pin, rc::Rc, sync::Arc, task::Poll};
+use std::{future::poll_fn, io, mem, pin::pin, rc::Rc, sync::Arc, task::Poll};
 
 use http::{
     HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header,
@@ -144,6 +144,7 @@ async fn over_http2(
         Some(_) => Scheme::HTTPS,
         None => Scheme::HTTP,
     };
+    let mut again = true;
     loop {
         let Some(mut stream) = pool.http2(cluster, call).await? else {
             return over_http1(call, cluster, pool).await;
@@ -166,7 +167,10 @@ async fn over_http2(
                 }
             }
             Err(http2::Failure::Sent(Error::Reset(_)))
-                if stream.reused && call.method().is_idempotent() && call.restore() => {}
+                if stream.reused
+                    && mem::take(&mut again)
+                    && call.method().is_idempotent()
+                    && call.restore() => {}
             Err(http2::Failure::Sent(error)) => return Err(error),
         }
     }
@@ -205,7 +209,7 @@ const NO_HOST: &str = "localhost";
 /// HTTP/2 has scheme and host in the URI in place of the Host header (RFC 9113, 8.3.1).
 fn into_http2(mut request: Request<Body>, scheme: Scheme) -> Request<Body> {
     let host = request.headers_mut().remove(header::HOST);
-    let mut parts = std::mem::take(request.uri_mut()).into_parts();
+    let mut parts = mem::take(request.uri_mut()).into_parts();
     parts.scheme = Some(scheme);
     let host = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
     parts.authority = Some(host.unwrap_or(Authority::from_static(NO_HOST)));
@@ -218,7 +222,7 @@ fn into_http2(mut request: Request<Body>, scheme: Scheme) -> Request<Body> {
 
 /// Undoes [`into_http2`].
 fn from_http2(mut request: Request<Body>) -> Request<Body> {
-    let parts = std::mem::take(request.uri_mut()).into_parts();
+    let parts = mem::take(request.uri_mut()).into_parts();
     if let Some(host) = parts
         .authority
         .and_then(|host| HeaderValue::from_str(host.as_str()).ok())

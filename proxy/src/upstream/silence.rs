@@ -19,11 +19,6 @@ impl Heard {
     pub fn note(&self, bytes: usize) {
         self.0.update(|heard| heard + bytes as u64);
     }
-
-    /// Bytes so far.
-    pub fn bytes(&self) -> u64 {
-        self.0.get()
-    }
 }
 
 /// When a connection is given no more requests. Sans-IO; times in microseconds.

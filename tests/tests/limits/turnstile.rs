@@ -72,9 +72,14 @@ impl Turnstile {
     /// Waits until so many are inside.
     pub(super) async fn holds(&self, count: usize) {
         eventually(&format!("{count} are inside"), async || {
-            self.inside.now.load(Relaxed) == count
+            self.inside() == count
         })
         .await;
+    }
+
+    /// How many are inside.
+    pub(super) fn inside(&self) -> usize {
+        self.inside.now.load(Relaxed)
     }
 
     /// How many were inside at once, ever.

@@ -100,7 +100,7 @@ impl Multiplexed {
         let connections = self.connections.borrow();
         let allowed = connections
             .last()
-            .map_or(usize::MAX, |connection| connection.allowed.get());
+            .map_or(usize::MAX, |connection| connection.requests.allowed());
         allowed.clamp(1, policy.max_streams as usize)
     }
 

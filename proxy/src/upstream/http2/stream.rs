@@ -10,13 +10,14 @@ use std::{
 
 use http::{Request, Response};
 use http_body::Body as _;
+use outrigger_http2::client::Responded;
 
 use super::Connection;
 use crate::{
     body::Body,
     clock,
     error::Error,
-    http2::{Incoming, Outgoing, Unsendable, has_foreign_name},
+    http2::{Incoming, Outgoing, Unsendable},
     upstream::{Pool, upload::Upload},
 };
 
@@ -64,7 +65,7 @@ impl Stream {
     /// # Errors
     /// When there is none.
     pub async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, Failure> {
-        if self.connection.is_closed() {
+        if self.connection.requests.is_closed() {
             return Err(Failure::Unsent(Box::new(request)));
         }
         self.connection.silence.ask(clock::now());
@@ -77,9 +78,7 @@ impl Stream {
     async fn exchange(&mut self, request: Request<Body>) -> Result<Response<Incoming>, Error> {
         let (head, body) = request.into_parts();
         let head = Request::from_parts(head, ());
-        let ends = body.is_end_stream();
-        let (mut response, stream) = self.connection.begin(head, ends).map_err(unprocessed)?;
-        let mut sending = (!ends).then(|| Outgoing::new(stream, body));
+        let (mut responded, mut sending) = self.begin(head, body).map_err(unprocessed)?;
         let response = poll_fn(|cx| {
             if let Some(Poll::Ready(sent)) = sending.as_mut().map(|sending| sending.poll(cx)) {
                 sending = None;
@@ -88,21 +87,28 @@ impl Stream {
                     return Poll::Ready(Err(Error::RequestBody(error.into())));
                 }
             }
-            Pin::new(&mut response).poll(cx).map_err(unprocessed)
+            Pin::new(&mut responded).poll(cx).map_err(unprocessed)
         })
         .await?;
         self.upload = sending.map(|mut sending| {
             // How that ends shows in the response.
             Upload::beside(async move { drop(poll_fn(|cx| sending.poll(cx)).await) })
         });
-        let (head, stream) = response.into_parts();
-        if has_foreign_name(&head.headers) {
-            return Err(Error::Reset(
-                h2::Error::from(h2::Reason::PROTOCOL_ERROR).into(),
-            ));
+        Ok(response.map(Incoming::from))
+    }
+
+    /// Sends the head of a request, and what is to follow it.
+    fn begin(
+        &self,
+        head: Request<()>,
+        body: Body,
+    ) -> Result<(Responded, Option<Outgoing>), outrigger_http2::Error> {
+        let requests = &self.connection.requests;
+        if body.is_end_stream() {
+            return Ok((requests.send_whole(head)?, None));
         }
-        let body = Incoming::new(stream, &head.headers);
-        Ok(Response::from_parts(head, body))
+        let (responded, stream) = requests.send(head)?;
+        Ok((responded, Some(Outgoing::new(stream, body))))
     }
 }
 
@@ -119,12 +125,9 @@ impl Drop for Stream {
     }
 }
 
-/// REFUSED_STREAM, and a GOAWAY that is no error, say that the request was not processed (RFC 9113, 8.7).
-fn unprocessed(error: h2::Error) -> Error {
-    let refused = error.reason() == Some(h2::Reason::REFUSED_STREAM);
-    let gone =
-        error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR);
-    match refused || gone {
+/// What an endpoint has not processed may go to another one.
+fn unprocessed(error: outrigger_http2::Error) -> Error {
+    match error.is_unprocessed() {
         true => Error::RefusedStream,
         false => Error::Reset(error.into()),
     }

@@ -1,65 +1,30 @@
-//! How much may be on its way to us: what the path holds, found out while bytes come.
+//! How much may be on its way to us: what the path holds, found out while bytes are taken.
 //!
 //! A sender waits when a window is smaller than what its path holds, which is its bandwidth times its round trip: RFC 9113's
 //! 64 KiB let one of 50 ms run at 10 Mbit/s, [`MOST`] at 2 Gbit/s. But what may be on its way may as well lie here when nobody
-//! takes it. So windows are small until it shows that they are what limits: a PING goes out while bytes come, and if most
-//! of a window has come when it is answered, the window is made larger than that. gRPC and hyper measure by the same.
-
-use std::task::{Context, Poll};
-
-use h2::{Ping, PingPong};
+//! takes it. So windows are small until it shows that they are what limits: a PING goes out while bytes are taken, and if most
+//! of a window was taken when it is answered, the window is made larger than that. gRPC and hyper measure by the same.
 
 /// What one stream may have on its way, at first.
-pub const STREAM: u32 = 256 * 1024;
+pub(crate) const STREAM: u32 = 256 * 1024;
 
 /// What a whole connection may, at first. It is larger, so that one slow stream can't block the others.
-pub const CONNECTION: u32 = 4 * STREAM;
+pub(crate) const CONNECTION: u32 = 4 * STREAM;
 
 /// What one stream may have at most.
-pub const MOST: u32 = 12 * 1024 * 1024;
+const MOST: u32 = 12 * 1024 * 1024;
 
 /// Bytes until the first PING; twice as many each time that nothing comes of one.
 const PAUSE: u64 = 128 * 1024;
 const LONGEST_PAUSE: u64 = 16 * 1024 * 1024;
 
-/// The windows of one connection.
-pub struct Windows {
-    ping: Option<PingPong>,
-    growth: Growth,
-}
-
-impl Windows {
-    /// Of a connection that is asked by `ping`.
-    pub fn new(ping: Option<PingPong>) -> Self {
-        Self {
-            ping,
-            growth: Growth::default(),
-        }
-    }
-
-    /// To be called when bytes have come, `received` in all. What a stream may have on its way from now on, if that is more
-    /// than before; and a connection.
-    pub fn poll(&mut self, received: u64, cx: &mut Context<'_>) -> Option<(u32, u32)> {
-        let ping = self.ping.as_mut()?;
-        if self.growth.is_due(received) && ping.send_ping(Ping::opaque()).is_ok() {
-            self.growth.ask(received);
-        }
-        self.growth.asked?;
-        let Poll::Ready(Ok(_)) = ping.poll_pong(cx) else {
-            return None;
-        };
-        let stream = self.growth.answered(received)?;
-        Some((stream, CONNECTION.max(2 * stream)))
-    }
-}
-
 /// Sans-IO. All in bytes.
 #[derive(Debug)]
-struct Growth {
+pub(crate) struct Growth {
     window: u32,
-    /// What had come when a PING went out that is not answered yet.
+    /// What had been taken when a PING went out that is not answered yet.
     asked: Option<u64>,
-    /// When so much has come the next one is due.
+    /// When so much has been taken the next one is due.
     next: u64,
     pause: u64,
 }
@@ -76,16 +41,23 @@ impl Default for Growth {
 }
 
 impl Growth {
-    fn is_due(&self, received: u64) -> bool {
+    /// What one stream may have on its way.
+    pub(crate) fn window(&self) -> u32 {
+        self.window
+    }
+
+    /// Whether a PING is to go out, now that so much has been taken in all.
+    pub(crate) fn is_due(&self, received: u64) -> bool {
         self.asked.is_none() && received >= self.next && self.window < MOST
     }
 
-    fn ask(&mut self, received: u64) {
+    /// It goes out.
+    pub(crate) fn ask(&mut self, received: u64) {
         self.asked = Some(received);
     }
 
     /// The window, if it grows.
-    fn answered(&mut self, received: u64) -> Option<u32> {
+    pub(crate) fn answered(&mut self, received: u64) -> Option<u32> {
         let came = received - self.asked.take()?;
         let window = u64::from(self.window);
         if came * 3 < window * 2 {

@@ -1,0 +1,5 @@
+//! See `outrigger_tests::fuzz::http2`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| outrigger_tests::fuzz::http2(bytes));
