@@ -1,9 +1,9 @@
 //! The server's side against hand-made frames: what RFC 9113 demands, and what nobody sends in good faith.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-mod frames_of_client;
+mod frames;
 
-use frames_of_client::*;
+use frames::{client::*, *};
 use std::future::poll_fn;
 
 use bytes::Bytes;
@@ -113,7 +113,7 @@ fn trailers_that_are_not_the_end_or_name_a_path_break_their_stream() {
     ];
     for trailers in trailers {
         begun(async |mut peer| {
-            peer.say(&frame_of_post(1)).await;
+            peer.say(&post(1)).await;
             let _held = peer.request().await;
             peer.say(&trailers).await;
             peer.resets(1, Reason::PROTOCOL_ERROR).await;
@@ -275,7 +275,7 @@ fn more_streams_than_there_may_be_are_refused_until_one_has_ended() {
         ..Settings::default()
     };
     with(settings, usize::MAX, async |mut peer| {
-        peer.say(&[get(1), get(3), frame_of_post(5)].concat()).await;
+        peer.say(&[get(1), get(3), post(5)].concat()).await;
         // This was on its way.
         peer.say(&frame(DATA, END, 5, b"a")).await;
         peer.resets(5, Reason::REFUSED_STREAM).await;

@@ -1,9 +1,9 @@
 //! The client's side against hand-made frames: what RFC 9113 demands of it, and what servers say that it must not believe.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-mod frames_of_server;
+mod frames;
 
-use frames_of_server::*;
+use frames::{server::*, *};
 use std::{future::poll_fn, io};
 
 use bytes::Bytes;
@@ -151,7 +151,7 @@ fn are_malformed(responses: &[Vec<u8>]) {
         begun(async |mut peer, requests| {
             let responded = peer.hears(&requests, get(), 1).await;
             peer.say(malformed).await;
-            peer.is_told(1, Reason::PROTOCOL_ERROR).await;
+            peer.resets(1, Reason::PROTOCOL_ERROR).await;
             assert_eq!(soon(responded).await.unwrap_err(), MALFORMED);
             peer.still_answers(&requests, 3).await;
         });
@@ -167,7 +167,7 @@ fn a_body_that_is_not_as_long_as_is_said_is_an_error() {
             peer.say(&frame(HEADERS, END_HEADERS, 1, &block)).await;
             let mut response = soon(responded).await.unwrap();
             peer.say(&frame(DATA, flags, 1, body)).await;
-            peer.is_told(1, Reason::PROTOCOL_ERROR).await;
+            peer.resets(1, Reason::PROTOCOL_ERROR).await;
             assert_eq!(length(&mut response).await, Err(MALFORMED));
         });
     }
@@ -253,7 +253,7 @@ fn a_body_that_is_cut_off_gives_what_has_come_and_then_the_error() {
                     peer.say(&[reset(1, reason), reset(3, reason)].concat())
                         .await
                 }
-                None => drop(peer.io),
+                None => drop(peer),
             }
             let failed = soon(unanswered).await.unwrap_err();
             assert!(failed == error && !failed.is_unprocessed(), "{failed}");
@@ -333,7 +333,7 @@ fn what_nobody_reads_is_no_room_for_more() {
 fn a_response_that_nobody_waits_for_is_cancelled() {
     begun(async |mut peer, requests| {
         drop(peer.hears(&requests, get(), 1).await);
-        peer.is_told(1, Reason::CANCEL).await;
+        peer.resets(1, Reason::CANCEL).await;
         // It was on its way.
         peer.say(&frame(HEADERS, END_HEADERS, 1, OK)).await;
         peer.say(&frame(DATA, END, 1, b"body")).await;
@@ -348,7 +348,7 @@ fn a_response_that_nobody_waits_for_is_cancelled_before_its_request_is_sent() {
         let (responded, mut sending) = requests.send(get()).unwrap();
         assert_eq!(peer.next().await.0, HEADERS);
         drop(responded);
-        peer.is_told(1, Reason::CANCEL).await;
+        peer.resets(1, Reason::CANCEL).await;
         // Who wants no response need not send the request, either.
         let sent = soon(poll_fn(|cx| sending.poll_send(&mut Bytes::new(), true, cx))).await;
         assert_eq!(sent, Err(Error::Reset(Reason::CANCEL, By::Us)));

@@ -1,9 +1,9 @@
 //! The server's side against hand-made frames: windows, turns, and the end.
 #![allow(clippy::unwrap_used, missing_docs)]
 
-mod frames_of_client;
+mod frames;
 
-use frames_of_client::*;
+use frames::{client::*, *};
 use std::time::Duration;
 
 use http::{HeaderMap, Response};
@@ -156,7 +156,7 @@ fn the_window_of_a_stream_that_has_ended_is_nobodys() {
 #[test]
 fn more_data_than_a_window_has_room_for_is_an_error_of_what_has_it() {
     begun(async |mut peer| {
-        peer.say(&frame_of_post(1)).await;
+        peer.say(&post(1)).await;
         let _held = peer.request().await;
         peer.say_data(1, STREAM).await;
         let measured = peer.answers().await;
@@ -168,12 +168,11 @@ fn more_data_than_a_window_has_room_for_is_an_error_of_what_has_it() {
     begun(async |mut peer| {
         let mut held = Vec::new();
         for stream in [1, 3, 5, 7] {
-            peer.say(&frame_of_post(stream)).await;
+            peer.say(&post(stream)).await;
             held.push(peer.request().await);
             peer.say_data(stream, STREAM).await;
         }
-        peer.say(&[frame_of_post(9), frame(DATA, 0, 9, b"a")].concat())
-            .await;
+        peer.say(&[post(9), frame(DATA, 0, 9, b"a")].concat()).await;
         peer.ends_by(Reason::FLOW_CONTROL_ERROR).await;
     });
 }
@@ -182,7 +181,7 @@ fn more_data_than_a_window_has_room_for_is_an_error_of_what_has_it() {
 fn what_nobody_reads_of_a_stream_that_is_reset_is_given_back_to_the_connection() {
     begun(async |mut peer| {
         for stream in [1, 3, 5] {
-            peer.say(&frame_of_post(stream)).await;
+            peer.say(&post(stream)).await;
             peer.say_data(stream, CONNECTION / 6 + 1).await;
             let (request, responding) = peer.request().await;
             peer.answers().await;
