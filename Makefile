@@ -18,6 +18,7 @@ test:
 ## interop: the same proxy against software written elsewhere
 interop:
 	$(CARGO) build -q -p outrigger -p outrigger-control
+	$(CARGO) test -q -p outrigger-tests --test e2e --no-run
 	tests/interop/run.sh
 
 ## release: the proxy as it should be deployed, built by what it does under load, into target/guided/; a quarter of an hour
