@@ -13,7 +13,8 @@ build() {
     RUSTFLAGS=$1 cargo build -q --release --target "$host" --target-dir "$target/$2" -p outrigger
 }
 
-rm -rf "$target/seen"
+# What was seen is in no fingerprint of cargo's: what was built by it would pass for new.
+rm -rf "$target/seen" "$target/built"
 cargo build -q --release -p outrigger-bench
 build "-Cprofile-generate=$target/seen" watched
 OUTRIGGER_BENCH_BINARY=$target/watched/$host/release/outrigger target/release/outrigger-bench train
