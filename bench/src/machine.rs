@@ -4,7 +4,7 @@ use std::{fmt::Write, fs, time::SystemTime};
 
 use anyhow::Result;
 
-use crate::peer::Peer;
+use crate::peer::{Peer, outrigger};
 
 /// The day, the machine, how busy it was, and the command, in two sentences.
 pub fn sentence() -> Result<String> {
@@ -42,10 +42,14 @@ fn cpu_model() -> Result<String> {
     Ok(format!("{} x {model}", models.count() + 1))
 }
 
-/// How this program was called, without the folder it lies in.
+/// How this program was called, without the folder it lies in, and which build of the proxy it was told to take.
 fn command_line() -> String {
+    let binary = std::env::var(outrigger::BINARY).ok();
+    let binary = binary.map(|path| format!("{}={path}", outrigger::BINARY));
     let arguments = std::env::args().skip(1);
-    let words: Vec<String> = std::iter::once("outrigger-bench".to_owned())
+    let words: Vec<String> = binary
+        .into_iter()
+        .chain(["outrigger-bench".to_owned()])
         .chain(arguments)
         .collect();
     words.join(" ")

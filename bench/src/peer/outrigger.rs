@@ -11,9 +11,12 @@ use super::{
 };
 use crate::job::{Door, INTRODUCED, Version};
 
-/// `OUTRIGGER_BENCH_BINARY`, or the `outrigger` beside this program: one build makes both.
+/// In the environment: the build of the proxy to take.
+pub const BINARY: &str = "OUTRIGGER_BENCH_BINARY";
+
+/// That one, or the `outrigger` beside this program: one build makes both.
 pub fn program() -> Result<PathBuf> {
-    if let Some(program) = std::env::var_os("OUTRIGGER_BENCH_BINARY") {
+    if let Some(program) = std::env::var_os(BINARY) {
         return Ok(program.into());
     }
     let this = std::env::current_exe().context("finding this program")?;
