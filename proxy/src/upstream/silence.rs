@@ -15,9 +15,9 @@ const DOUBTFUL: u64 = 1_000_000;
 pub struct Heard(Rc<Cell<u64>>);
 
 impl Heard {
-    /// So many bytes were.
-    pub fn note(&self, bytes: usize) {
-        self.0.update(|heard| heard + bytes as u64);
+    /// Something was.
+    pub fn note(&self) {
+        self.0.set(self.0.get().wrapping_add(1));
     }
 }
 
@@ -91,12 +91,12 @@ mod tests {
     fn any_word_clears_it() {
         let silence = Silence::default();
         silence.ask(0);
-        silence.heard.note(1);
+        silence.heard.note();
         silence.give_up();
         assert!(!silence.is_doubtful(2 * DOUBTFUL), "it spoke before");
         silence.ask(2 * DOUBTFUL);
         silence.give_up();
-        silence.heard.note(1);
+        silence.heard.note();
         assert!(!silence.is_doubtful(4 * DOUBTFUL), "it spoke after");
     }
 
@@ -104,7 +104,7 @@ mod tests {
     fn rest_without_requests_is_no_silence() {
         let silence = Silence::default();
         silence.ask(0);
-        silence.heard.note(1);
+        silence.heard.note();
         silence.ask(10 * DOUBTFUL);
         silence.give_up();
         assert!(!silence.is_doubtful(10 * DOUBTFUL + 1));

@@ -64,7 +64,7 @@ impl Connection {
         notice_its_end(stream.socket());
         let heard = Heard::default();
         let ear = heard.clone();
-        let stream = InspectReader::new(stream, move |bytes: &[u8]| ear.note(bytes.len()));
+        let stream = InspectReader::new(stream, move |_: &[u8]| ear.note());
         let settings = Settings {
             max_header_list: MAX_HEAD,
             ..Settings::default()
