@@ -70,6 +70,11 @@ impl RoundRobin {
 /// The order of one round: each endpoint as often as its weight says, as evenly spaced as can be.
 pub(super) fn round(weights: &[u32]) -> Box<[u32]> {
     let weights = scaled(weights);
+    if weights.iter().all(|&weight| weight <= 1) {
+        // Nobody has two turns to spread.
+        let turns = (0u32..).zip(&weights).filter(|&(_, &weight)| weight > 0);
+        return turns.map(|(index, _)| index).collect();
+    }
     let slots: u64 = weights.iter().sum();
     // A turn is due from `served * slots / weight` and ends a `slots / weight` later: compared as fractions of a slot.
     let due = |served: u64, weight: u64| (served * slots).div_ceil(weight);

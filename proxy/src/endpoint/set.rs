@@ -3,9 +3,10 @@
 //! Set and plan are swapped in together, so that a pick reads one pointer and never half of a change. A new plan costs
 //! no new set: members and partitions are shared.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use fastrand::Rng;
+use foldhash::HashSet;
 use outrigger_config::model;
 
 use super::{

@@ -18,7 +18,7 @@ use outrigger_config::model::{self, Cluster, Endpoint, Fallback, Listener, Route
 use outrigger_xds::decode;
 
 use super::{
-    resources::{Known, Resources},
+    resources::{Changes, Known, Resources},
     table::Table,
 };
 
@@ -27,6 +27,8 @@ use super::{
 pub struct Assembly {
     listeners: BTreeMap<Arc<str>, Part<Listener, decode::Listener, Vec<Route>>>,
     clusters: BTreeMap<Arc<str>, Part<Cluster, decode::Cluster, Vec<Endpoint>>>,
+    /// The clusters that were there last although no route names them.
+    on_demand: BTreeSet<Arc<str>>,
 }
 
 /// A part of the table, and the two resources it was made of; `None`: it lay on the disk.
@@ -73,12 +75,50 @@ impl Assembly {
         Self {
             listeners: listeners.collect(),
             clusters: clusters.collect(),
+            on_demand: BTreeSet::new(),
         }
     }
 
-    /// Takes over what has become whole, and lets go what is gone. Says whether that changes the table. `on_demand` are
-    /// the clusters that are there although no route names them.
-    pub fn assemble(
+    /// Takes over what has become whole, lets go what is gone, and wants what follows from both. Says whether that changes
+    /// the table. `on_demand` are the clusters that are there although no route names them.
+    ///
+    /// Endpoints that move, which they do most often, cost what they are, whatever the size of the table.
+    pub fn update(
+        &mut self,
+        resources: &mut Resources,
+        on_demand: &BTreeSet<Arc<str>>,
+        now: u64,
+    ) -> bool {
+        let changes = resources.changes(now);
+        if self.on_demand == *on_demand {
+            match changes {
+                Changes::Nothing => return false,
+                Changes::Endpoints(names) => return self.follow(resources, &names, now),
+                Changes::Anything => {}
+            }
+        }
+        self.on_demand.clone_from(on_demand);
+        let changed = self.assemble(resources, on_demand, now);
+        resources.want(self.wanted(resources, on_demand));
+        changed
+    }
+
+    /// Takes over endpoints of these names: nothing else has changed.
+    fn follow(&mut self, resources: &Resources, names: &BTreeSet<Arc<str>>, now: u64) -> bool {
+        let moved = |cluster: &decode::Cluster| {
+            let asked = cluster.endpoints.as_ref();
+            asked.is_some_and(|asked| names.contains(asked))
+        };
+        let mut changed = false;
+        for (name, cluster) in resources.clusters.present() {
+            if moved(&cluster.value) && resources.clusters.wanted().contains(name) {
+                changed |= self.update_cluster(name, &cluster.value, resources, now);
+            }
+        }
+        changed
+    }
+
+    fn assemble(
         &mut self,
         resources: &Resources,
         on_demand: &BTreeSet<Arc<str>>,
@@ -128,7 +168,7 @@ impl Assembly {
 
     fn update_clusters(&mut self, resources: &Resources, now: u64) -> bool {
         let mut changed = false;
-        for name in resources.clusters.wanted() {
+        for name in &**resources.clusters.wanted() {
             match resources.clusters.get(name) {
                 Some(Known::Absent) => changed |= self.clusters.remove(name).is_some(),
                 Some(Known::Present(cluster)) => {

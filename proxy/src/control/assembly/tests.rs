@@ -60,9 +60,7 @@ impl Client {
     fn assemble(&mut self) -> bool {
         let changed = self
             .assembly
-            .assemble(&self.resources, &self.on_demand, self.now);
-        let wanted = self.assembly.wanted(&self.resources, &self.on_demand);
-        self.resources.want(&wanted);
+            .update(&mut self.resources, &self.on_demand, self.now);
         for kind in Kind::ALL {
             self.resources.asked(kind, self.now);
         }
@@ -117,7 +115,7 @@ fn a_listener_of_bytes_waits_for_the_clusters_that_it_names_itself() {
     const BYTES: &str = "listeners: [{ name: l, address: 127.0.0.1:1, protocol: tcp, cluster: a, sni: { b.example: b } }]\nclusters: { a: { endpoints: [127.0.0.1:5] }, b: { endpoints: [127.0.0.1:6] } }";
     let mut client = Client::new();
     client.hear(Kind::Listener, "l", BYTES);
-    assert_eq!(client.resources.names(Kind::Routes), BTreeSet::new());
+    assert!(client.resources.names(Kind::Routes).is_empty());
     for name in ["a", "b"] {
         assert_eq!(client.serves().0, [""; 0]);
         client.hear(Kind::Cluster, name, BYTES);
@@ -134,12 +132,12 @@ fn new_routes_wait_for_their_clusters_while_the_old_ones_serve() {
     client.hear(Kind::Routes, "l", TO_B);
     client.assert_serves(&["l->a"], &["a:1"]);
     let wanted = client.resources.names(Kind::Cluster);
-    assert_eq!(wanted, ["a".into(), "b".into()].into());
+    assert_eq!(*wanted, ["a".into(), "b".into()].into());
     client.hear(Kind::Cluster, "b", TO_B);
     client.assert_serves(&["l->a"], &["a:1"]);
     client.hear(Kind::Endpoints, "b", TO_B);
     client.assert_serves(&["l->b"], &["b:2"]);
-    assert_eq!(client.resources.names(Kind::Cluster), ["b".into()].into());
+    assert_eq!(*client.resources.names(Kind::Cluster), ["b".into()].into());
 }
 
 #[test]
@@ -176,7 +174,7 @@ fn time_without_a_control_plane_does_not_count() {
     let on_demand = BTreeSet::new();
     client
         .assembly
-        .assemble(&client.resources, &on_demand, client.now);
+        .update(&mut client.resources, &on_demand, client.now);
     client.assert_serves(&[], &[]);
 }
 
@@ -230,7 +228,7 @@ fn a_table_from_the_disk_serves_until_the_wire_has_said_all_of_another() {
     client.on_demand.insert("asked".into());
     assert!(!client.assemble());
     let asked = ["a".into(), "asked".into()].into();
-    assert_eq!(client.resources.names(Kind::Cluster), asked);
+    assert_eq!(*client.resources.names(Kind::Cluster), asked);
     client.hear(Kind::Listener, "l", TO_B);
     client.assert_serves(&["l->a"], &["a:1", "asked:1"]);
     client.hear(Kind::Routes, "l", TO_B);
@@ -252,5 +250,33 @@ fn what_requests_ask_for_is_there_until_it_is_dropped() {
     client.on_demand.clear();
     assert!(client.assemble());
     client.assert_serves(&[], &[]);
-    assert_eq!(client.resources.names(Kind::Endpoints), BTreeSet::new());
+    assert!(client.resources.names(Kind::Endpoints).is_empty());
+}
+
+/// Other endpoints alone, and everything anew, come to the same.
+#[test]
+fn endpoints_that_move_leave_everything_else_as_it_is() {
+    let table = |endpoints: &str| {
+        TO_B.replace("[127.0.0.1:6, 127.0.0.1:7]", endpoints)
+            .replace(
+                "clusters: {",
+                "clusters: { a: { endpoints: [127.0.0.1:5] },",
+            )
+    };
+    let mut client = Client::new();
+    client.on_demand.insert("a".into());
+    client.hear_all(&table("[127.0.0.1:6]"));
+    client.assert_serves(&["l->b"], &["a:1", "b:1"]);
+    let before = client.assembly.clusters();
+    let wanted = client.resources.names(Kind::Endpoints);
+    assert!(client.hear(Kind::Endpoints, "b", &table("[127.0.0.1:6, 127.0.0.1:7]")));
+    client.assert_serves(&["l->b"], &["a:1", "b:2"]);
+    let after = client.assembly.clusters();
+    assert!(Arc::ptr_eq(&before[0], &after[0]) && !Arc::ptr_eq(&before[1], &after[1]));
+    assert!(Arc::ptr_eq(
+        &wanted,
+        &client.resources.names(Kind::Endpoints)
+    ));
+    client.resources.begin(false);
+    assert!(!client.assemble(), "all has been said");
 }

@@ -12,7 +12,7 @@ use crate::control::resources::{Resources, Wanted};
 
 impl Assembly {
     /// The names that follow from what is known. `on_demand` are clusters that requests asked for.
-    pub fn wanted(&self, resources: &Resources, on_demand: &BTreeSet<Arc<str>>) -> Wanted {
+    pub(super) fn wanted(&self, resources: &Resources, on_demand: &BTreeSet<Arc<str>>) -> Wanted {
         let mut wanted = Wanted {
             clusters: on_demand.clone(),
             ..Wanted::default()

@@ -30,9 +30,7 @@ impl Client {
     pub(super) fn update(&mut self) {
         let now = clock::now();
         let on_demand = self.demand.names();
-        let changed = self.assembly.assemble(&self.resources, &on_demand, now);
-        let wanted = self.assembly.wanted(&self.resources, &on_demand);
-        self.resources.want(&wanted);
+        let changed = self.assembly.update(&mut self.resources, &on_demand, now);
         for name in self.demand.denied(&self.assembly, &self.resources, now) {
             self.here.answered(&name, false);
         }

@@ -1,7 +1,7 @@
 //! Resources of one kind by name: those that are there, and those that were only asked for.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     sync::Arc,
     time::Duration,
 };
@@ -47,14 +47,20 @@ impl<T> Clone for Version<T> {
 #[derive(Debug)]
 pub struct Kept<T> {
     known: BTreeMap<Arc<str>, Known<T>>,
-    wanted: BTreeSet<Arc<str>>,
+    wanted: Arc<BTreeSet<Arc<str>>>,
+    /// How many of those known are awaited.
+    awaited: usize,
+    /// The names that are wanted have changed since they were sent, or were not sent on this stream.
+    unsent: bool,
 }
 
 impl<T> Default for Kept<T> {
     fn default() -> Self {
         Self {
             known: BTreeMap::new(),
-            wanted: BTreeSet::new(),
+            wanted: Arc::default(),
+            awaited: 0,
+            unsent: true,
         }
     }
 }
@@ -86,48 +92,65 @@ impl<T> Kept<T> {
         })
     }
 
-    /// All that are to be asked for.
-    pub fn wanted(&self) -> &BTreeSet<Arc<str>> {
+    /// All that are to be asked for. The same set as before, if they are the same.
+    pub fn wanted(&self) -> &Arc<BTreeSet<Arc<str>>> {
         &self.wanted
     }
 
-    /// From now on these are to be asked for.
-    pub fn want(&mut self, names: &BTreeSet<Arc<str>>) {
-        self.wanted.clone_from(names);
-        for name in names {
-            let known = self.known.entry(Arc::clone(name));
-            known.or_insert(Known::Awaited(None));
+    /// From now on these are to be asked for. Says whether they are others than before.
+    pub fn want(&mut self, names: BTreeSet<Arc<str>>) -> bool {
+        if *self.wanted == names {
+            return false;
         }
+        for name in &names {
+            if let Entry::Vacant(entry) = self.known.entry(Arc::clone(name)) {
+                entry.insert(Known::Awaited(None));
+                self.awaited += 1;
+            }
+        }
+        self.wanted = Arc::new(names);
+        self.unsent = true;
+        true
     }
 
-    /// It is there.
-    pub fn put(&mut self, name: Arc<str>, version: Version<T>) {
-        self.known.insert(name, Known::Present(version));
+    /// It is there. Says whether it was before, in this version or another.
+    pub fn put(&mut self, name: Arc<str>, version: Version<T>) -> bool {
+        let before = self.known.insert(name, Known::Present(version));
+        self.no_more(before.as_ref());
+        matches!(before, Some(Known::Present(_)))
     }
 
     /// It is not there. Nobody needs to know of what was not asked for.
     pub fn absent(&mut self, name: &str) {
         if let Some(known) = self.known.get_mut(name) {
-            *known = Known::Absent;
+            let before = std::mem::replace(known, Known::Absent);
+            self.no_more(Some(&before));
         }
     }
 
-    /// All that exist have been named: nothing else does.
-    pub fn complete(&mut self) {
+    /// All that exist have been named: nothing else does. Says whether anything was awaited.
+    pub fn complete(&mut self) -> bool {
+        if self.awaited == 0 {
+            return false;
+        }
         for known in self.known.values_mut() {
             if let Known::Awaited(_) = known {
                 *known = Known::Absent;
             }
         }
+        self.awaited = 0;
+        true
     }
 
     /// Forgets a name that was not asked for by itself.
     pub fn forget(&mut self, name: &str) {
-        self.known.remove(name);
+        let before = self.known.remove(name);
+        self.no_more(before.as_ref());
     }
 
     /// A stream has begun or ended: whoever waits waits anew.
     pub fn restart(&mut self) {
+        self.unsent = true;
         for known in self.known.values_mut() {
             if let Known::Awaited(since) = known {
                 *since = None;
@@ -138,11 +161,16 @@ impl<T> Kept<T> {
     /// The names that are to be asked for have been sent. What is known of others is forgotten: not before, since the
     /// control plane believes until then that we have it.
     pub fn asked(&mut self, now: u64) {
+        if !std::mem::take(&mut self.unsent) {
+            return;
+        }
         let wanted = &self.wanted;
         self.known.retain(|name, _| wanted.contains(name));
+        self.awaited = 0;
         for known in self.known.values_mut() {
-            if let Known::Awaited(since @ None) = known {
-                *since = Some(now);
+            if let Known::Awaited(since) = known {
+                since.get_or_insert(now);
+                self.awaited += 1;
             }
         }
     }
@@ -158,11 +186,21 @@ impl<T> Kept<T> {
 
     /// When waiting for the next name is over, in microseconds.
     pub fn next_silence(&self, now: u64) -> Option<u64> {
+        if self.awaited == 0 {
+            return None;
+        }
         let ends = self.known.values().filter_map(|known| match known {
             Known::Awaited(Some(since)) => Some(end(*since)),
             _ => None,
         });
         ends.filter(|&end| end > now).min()
+    }
+
+    /// What was there before is not any more.
+    fn no_more(&mut self, before: Option<&Known<T>>) {
+        if let Some(Known::Awaited(_)) = before {
+            self.awaited -= 1;
+        }
     }
 }
 

@@ -37,6 +37,21 @@ pub struct Resources {
     pub listed: bool,
     /// The control plane names all clusters, whether we want them or not.
     pub all_clusters: bool,
+    changes: Changes,
+    /// When that was last looked at, in microseconds.
+    looked: u64,
+}
+
+/// What has changed of what is known.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub enum Changes {
+    /// Nothing that anything follows from.
+    Nothing,
+    /// Endpoints that were known are others now. By the name that clusters call them by.
+    Endpoints(BTreeSet<Arc<str>>),
+    /// Anything.
+    #[default]
+    Anything,
 }
 
 /// Says whether a listener can be had here, and if not, why.
@@ -79,20 +94,47 @@ macro_rules! of_kind {
     };
 }
 
+impl Changes {
+    /// Endpoints have come; they have only `moved` if there were some before.
+    fn add(&mut self, name: Arc<str>, moved: bool) {
+        match self {
+            _ if !moved => *self = Self::Anything,
+            Self::Nothing => *self = Self::Endpoints(BTreeSet::from([name])),
+            Self::Endpoints(names) => _ = names.insert(name),
+            Self::Anything => {}
+        }
+    }
+}
+
 impl Resources {
+    /// What has changed since this was last asked, silence that became too long among it. `now` is in microseconds.
+    pub fn changes(&mut self, now: u64) -> Changes {
+        let silence = self.next_silence(self.looked);
+        self.looked = now;
+        match std::mem::replace(&mut self.changes, Changes::Nothing) {
+            _ if silence.is_some_and(|end| end <= now) => Changes::Anything,
+            changes => changes,
+        }
+    }
+
     /// From now on these are asked for.
-    pub fn want(&mut self, wanted: &Wanted) {
-        self.routes.want(&wanted.routes);
-        self.clusters.want(&wanted.clusters);
-        self.endpoints.want(&wanted.endpoints);
+    pub fn want(&mut self, wanted: Wanted) {
+        let others = [
+            self.routes.want(wanted.routes),
+            self.clusters.want(wanted.clusters),
+            self.endpoints.want(wanted.endpoints),
+        ];
+        if others.contains(&true) {
+            self.changes = Changes::Anything;
+        }
         let mut refused = std::mem::take(&mut self.refused);
         refused.retain(|(kind, name), _| name.is_empty() || self.wants(*kind, name));
         self.refused = refused;
     }
 
     /// The names of a kind that are to be asked for; none of listeners.
-    pub fn names(&self, kind: Kind) -> BTreeSet<Arc<str>> {
-        of_kind!(self, kind, kept => kept.wanted().clone())
+    pub fn names(&self, kind: Kind) -> Arc<BTreeSet<Arc<str>>> {
+        of_kind!(self, kind, kept => Arc::clone(kept.wanted()))
     }
 
     /// The version of each that is known and wanted.
@@ -110,6 +152,7 @@ impl Resources {
 
     /// The control plane says that this does not exist.
     pub fn remove(&mut self, kind: Kind, name: &Arc<str>) {
+        self.changes = Changes::Anything;
         self.refused.remove(&(kind, Arc::clone(name)));
         match kind {
             Kind::Listener => {
@@ -130,9 +173,17 @@ impl Resources {
 
     /// The stream has ended: whoever waits waits anew.
     pub fn end(&mut self) {
+        self.changes = Changes::Anything;
         self.routes.restart();
         self.clusters.restart();
         self.endpoints.restart();
+    }
+
+    /// All clusters that exist have been named.
+    pub fn no_more_clusters(&mut self) {
+        if self.clusters.complete() {
+            self.changes = Changes::Anything;
+        }
     }
 
     /// All names of that kind have been sent.

@@ -12,7 +12,7 @@ use outrigger_config::model;
 use outrigger_xds::{Kind, decode};
 use twox_hash::XxHash64;
 
-use super::{Admit, Resources, Version};
+use super::{Admit, Changes, Resources, Version};
 
 /// A resource as it came.
 #[derive(Clone, Debug)]
@@ -84,16 +84,25 @@ impl Resources {
                 Err(why) => refuse(&offer.name, why),
             }
         }
+        if kind != Kind::Endpoints {
+            self.changes = Changes::Anything;
+        }
         self.refused.remove(&(kind, "".into()));
         let mut listeners = Vec::new();
         for (name, version, digest, decoded) in good {
             self.refused.remove(&(kind, Arc::clone(&name)));
             match decoded {
                 Decoded::Listener(value) => listeners.push((name, known(version, digest, value))),
-                Decoded::Routes(value) => self.routes.put(name, known(version, digest, value)),
-                Decoded::Cluster(value) => self.clusters.put(name, known(version, digest, value)),
+                Decoded::Routes(value) => {
+                    self.routes.put(name, known(version, digest, value));
+                }
+                Decoded::Cluster(value) => {
+                    self.clusters.put(name, known(version, digest, value));
+                }
                 Decoded::Endpoints(value) => {
-                    self.endpoints.put(name, known(version, digest, value))
+                    let version = known(version, digest, value);
+                    let moved = self.endpoints.put(Arc::clone(&name), version);
+                    self.changes.add(name, moved);
                 }
             }
         }
@@ -111,6 +120,7 @@ impl Resources {
         if homeless.is_empty() {
             return;
         }
+        self.changes = Changes::Anything;
         for name in homeless.keys() {
             self.refused.remove(&(Kind::Listener, Arc::clone(name)));
         }

@@ -22,7 +22,7 @@ pub struct Delta {
     /// Until it has been said.
     node: Option<Node>,
     /// What was asked for on this stream; nothing of a kind: no request of it was made.
-    asked: HashMap<Kind, BTreeSet<Arc<str>>>,
+    asked: HashMap<Kind, Arc<BTreeSet<Arc<str>>>>,
     answers: Vec<DeltaDiscoveryRequest>,
 }
 
@@ -38,7 +38,7 @@ impl Delta {
 
     fn subscribe(&mut self, kind: Kind, resources: &Resources) -> Option<DeltaDiscoveryRequest> {
         let wanted = match kind {
-            Kind::Listener => BTreeSet::from([WILDCARD.into()]),
+            Kind::Listener => Arc::new(BTreeSet::from([WILDCARD.into()])),
             _ => resources.names(kind),
         };
         let mut request = DeltaDiscoveryRequest {

@@ -31,7 +31,7 @@ pub struct StateOfTheWorld {
 /// What was said of a kind on this stream.
 #[derive(Default)]
 struct Asked {
-    names: BTreeSet<Arc<str>>,
+    names: Arc<BTreeSet<Arc<str>>>,
     /// Of the last response that was taken. A stream begins with none, so that another control plane's version of the
     /// same name is not taken for what we have.
     version: String,
@@ -55,7 +55,7 @@ impl StateOfTheWorld {
 
     fn request(&mut self, kind: Kind, resources: &Resources, now: u64) -> Option<DiscoveryRequest> {
         let names = match kind.whole() {
-            true => BTreeSet::new(),
+            true => Arc::default(),
             false => resources.names(kind),
         };
         let first = !self.asked.contains_key(&kind);
@@ -103,7 +103,7 @@ impl Dialect for StateOfTheWorld {
         }
         let clusters = self.asked.get(&Kind::Cluster);
         if clusters.is_some_and(|asked| !asked.nonce.is_empty()) {
-            resources.clusters.complete();
+            resources.no_more_clusters();
         }
         requests
     }

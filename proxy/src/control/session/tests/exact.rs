@@ -69,15 +69,15 @@ fn delta_asks_for_all_listeners_and_for_the_rest_by_name() {
     assert_eq!(names(&first[0]), (Kind::Listener, "*".into(), "".into()));
     assert_eq!(first[0].node, Some(node()));
     assert!(delta.ask(&mut resources, 0).is_empty());
-    resources.want(&clusters(&["a", "b"]));
+    resources.want(clusters(&["a", "b"]));
     let more = delta.ask(&mut resources, 0);
     assert_eq!(names(&more[0]), (Kind::Cluster, "a b".into(), "".into()));
     assert_eq!(more[0].node, None);
-    resources.want(&clusters(&["b", "c"]));
+    resources.want(clusters(&["b", "c"]));
     let other = delta.ask(&mut resources, 0);
     assert_eq!(names(&other[0]), (Kind::Cluster, "c".into(), "a".into()));
     // To name none any more is not to ask for all.
-    resources.want(&clusters(&[]));
+    resources.want(clusters(&[]));
     let none = delta.ask(&mut resources, 0);
     assert_eq!(names(&none[0]), (Kind::Cluster, "".into(), "b c".into()));
 }
@@ -86,7 +86,7 @@ fn delta_asks_for_all_listeners_and_for_the_rest_by_name() {
 fn delta_says_after_a_reconnect_what_it_has() {
     let mut resources = Resources::default();
     resources.begin(false);
-    resources.want(&clusters(&["a", "b"]));
+    resources.want(clusters(&["a", "b"]));
     let mut delta = Delta::new(node());
     delta.ask(&mut resources, 0);
     let a = cluster("a");
@@ -106,7 +106,7 @@ fn delta_says_after_a_reconnect_what_it_has() {
 fn delta_acknowledges_what_is_good_and_refuses_by_name_what_is_not() {
     let mut resources = Resources::default();
     resources.begin(false);
-    resources.want(&clusters(&["a", "b", "c"]));
+    resources.want(clusters(&["a", "b", "c"]));
     let mut delta = Delta::new(node());
     delta.ask(&mut resources, 0);
     let mut bad = response(Kind::Cluster, "7", &[cluster("a"), cluster("b")]);
@@ -166,7 +166,7 @@ fn the_state_of_the_world_is_asked_for_whole_and_what_it_lacks_is_gone() {
     let mut resources = Resources::default();
     let mut stream = StateOfTheWorld::new(node());
     resources.begin(true);
-    resources.want(&clusters(&["asked"]));
+    resources.want(clusters(&["asked"]));
     let first = stream.ask(&mut resources, 0);
     let kinds: Vec<_> = first.iter().map(|it| Kind::of(&it.type_url)).collect();
     assert_eq!(kinds, [Some(Kind::Cluster), Some(Kind::Listener)]);
@@ -195,7 +195,7 @@ fn a_refused_state_of_the_world_names_the_version_before() {
     stream.ask(&mut resources, 0);
     let good = world(Kind::Cluster, "1", &[cluster("a"), cluster("b")]);
     stream.receive(good, &mut resources, &Anywhere).unwrap();
-    resources.want(&clusters(&["a", "b"]));
+    resources.want(clusters(&["a", "b"]));
     stream.ask(&mut resources, 0);
     let mut bad = world(Kind::Cluster, "2", &[cluster("a"), cluster("b")]);
     // It cannot even say its name, so that nobody can say what is missing.
@@ -222,9 +222,9 @@ fn the_last_names_are_not_taken_back_since_none_would_be_all() {
         endpoints: ["a".into()].into(),
         ..Wanted::default()
     };
-    resources.want(&endpoints);
+    resources.want(endpoints);
     let asked = stream.ask(&mut resources, 0);
     assert!(asked.iter().any(|it| it.resource_names == ["a"]));
-    resources.want(&Wanted::default());
+    resources.want(Wanted::default());
     assert!(stream.ask(&mut resources, 0).is_empty());
 }
