@@ -16,8 +16,8 @@ use crate::stream::Stream;
 #[derive(Debug)]
 pub struct Decoder {
     body: Body,
-    /// How much is read at once: more of a body that comes fast.
-    room: usize,
+    /// A read has filled all the room that there was: it comes fast.
+    fast: bool,
 }
 
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Decoder {
             Framing::Chunked => Body::Chunked(Chunked::default()),
             Framing::Close => Body::Close,
         };
-        Self { body, room: SIZE }
+        Self { body, fast: false }
     }
 
     /// The next frame of what is in `buffer`; `None`: more is needed, or it is done.
@@ -68,19 +68,30 @@ impl Decoder {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         loop {
+            self.fast |= !buffer.is_empty() && buffer.len() == buffer.capacity();
             match self.decode(buffer) {
                 Ok(Some(frame)) => return Poll::Ready(Some(Ok(frame))),
                 Ok(None) if self.is_done() => return Poll::Ready(None),
                 Ok(None) => {}
                 Err(malformed) => return Poll::Ready(Some(Err(malformed.into()))),
             }
-            match ready!(poll_fill(stream, buffer, self.room, cx)) {
+            match ready!(poll_fill(stream, buffer, self.room(), cx)) {
                 Ok(0) if matches!(self.body, Body::Close) => return Poll::Ready(None),
                 Ok(0) => return Poll::Ready(Some(Err(Broken::Ended))),
-                Ok(read) if read >= self.room => self.room = (self.room * 2).min(LARGE),
                 Ok(_) => {}
                 Err(error) => return Poll::Ready(Some(Err(error.into()))),
             }
+        }
+    }
+
+    /// How much is read at once.
+    fn room(&self) -> usize {
+        match &self.body {
+            _ if !self.fast => SIZE,
+            Body::Length(left) => {
+                usize::try_from(*left).map_or(LARGE, |left| left.clamp(SIZE, LARGE))
+            }
+            Body::Chunked(_) | Body::Close => LARGE,
         }
     }
 

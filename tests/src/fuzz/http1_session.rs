@@ -39,6 +39,10 @@ pub fn http1_session(bytes: &[u8]) {
         say(stream, said).await
     });
     let said = unpaused(said);
+    // Who begins like that, and falls silent perhaps, is taken for one who speaks HTTP/2, which is another target's.
+    if said.starts_with(b"PRI ") {
+        return;
+    }
     let made = made(&said);
     for heard in &told.heard {
         each_was_made(heard, &told, &made);
