@@ -300,7 +300,11 @@ impl App {
                         self.open().await?;
                     }
                 }
-                _ = sweep.tick() => self.shared.telemetry.registry.sweep(std::time::Instant::now()),
+                _ = sweep.tick() => {
+                    self.shared.telemetry.registry.sweep(std::time::Instant::now());
+                    // What tables need while they are put in force is much more than what they are.
+                    outrigger_memory::give_back();
+                }
                 news = self.sources.changed() => match news {
                     News::File => self.reload(),
                     News::Control => self.take(),

@@ -14,7 +14,7 @@ use outrigger::{
 use outrigger_config::{Config, Problems};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: outrigger_memory::Allocator = outrigger_memory::Allocator;
 
 const FAILURE: u8 = 1;
 const USAGE: u8 = 64;

@@ -1,6 +1,8 @@
 //! A worker: one thread, one runtime, its own listening sockets and its own upstream pools. A request lives and dies on
 //! it, with no lock and no wake of another core on its way.
 
+mod quiet;
+
 use std::{
     cell::{Cell, RefCell},
     io,
@@ -19,6 +21,8 @@ use tokio::{
     task::spawn_local,
     time::{Instant, MissedTickBehavior, interval, sleep, sleep_until},
 };
+
+use quiet::Quiet;
 
 use crate::{
     call::Call,
@@ -228,6 +232,7 @@ async fn run(worker: Rc<Worker>, mut orders: mpsc::UnboundedReceiver<Order>) {
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut draining, mut seen) = (false, None);
+    let mut quiet = Quiet::default();
     while !(draining && worker.idle()) {
         let order = tokio::select! {
             order = orders.recv(), if !draining => order,
@@ -241,6 +246,9 @@ async fn run(worker: Rc<Worker>, mut orders: mpsc::UnboundedReceiver<Order>) {
                 worker.connections.check(now);
                 worker.idle.check(now);
                 worker.pools.sweep(now);
+                if quiet.gives_back(now, worker.begun.get(), worker.connections.len()) {
+                    outrigger_memory::give_back();
+                }
                 continue;
             }
         };

@@ -39,6 +39,11 @@ impl Registry {
         }
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.connections.borrow().len()
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.connections.borrow().is_empty()
