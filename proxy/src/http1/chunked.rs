@@ -90,11 +90,13 @@ impl Chunked {
     /// The size of the next chunk.
     fn size(&mut self, buffer: &mut BytesMut) -> Result<Option<u64>, Malformed> {
         const BAD: Malformed = Malformed::Body("the size of a chunk");
-        let Some(end) = memchr(b'\n', buffer) else {
-            return match buffer.len() > LONGEST_LINE {
-                true => Err(Malformed::Body("the line of a chunk is too long")),
-                false => Ok(None),
-            };
+        let end = memchr(b'\n', buffer);
+        // However much of it comes at once.
+        if end.unwrap_or(buffer.len()) > LONGEST_LINE {
+            return Err(Malformed::Body("the line of a chunk is too long"));
+        }
+        let Some(end) = end else {
+            return Ok(None);
         };
         let line = buffer[..end].strip_suffix(b"\r").ok_or(BAD)?;
         let digits = line
@@ -139,7 +141,7 @@ fn trailers(buffer: &mut BytesMut) -> Result<Option<HeaderMap>, Malformed> {
     let lines = Lines::find(buffer, 0).map_err(malformed)?;
     match lines {
         None if buffer.len() <= MOST_TRAILERS => Ok(None),
-        Some(lines) if lines.count() <= TRAILERS => {
+        Some(lines) if lines.count() <= TRAILERS && lines.length() <= MOST_TRAILERS => {
             let bytes = buffer.split_to(lines.length()).freeze();
             let mut trailers = HeaderMap::new();
             lines::read(lines.of(&bytes), &bytes, &mut trailers).map_err(malformed)?;
@@ -219,13 +221,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_read_past_has_bounds() {
-        let line = format!("1;{}\r\n", "x".repeat(LONGEST_LINE));
-        assert!(read(&line.as_bytes()[..LONGEST_LINE + 2], 64).is_err());
-        let many = format!("1;{}\r\na\r\n", "x".repeat(1000)).repeat(17);
-        assert!(read(many.as_bytes(), 64).is_err());
-        let trailers = format!("0\r\nx: {}", "x".repeat(MOST_TRAILERS));
-        assert!(read(trailers.as_bytes(), 64).is_err());
+    fn what_is_read_past_has_bounds_wherever_the_reads_cut() {
+        let line = format!("1;{}\r\na\r\n0\r\n\r\n", "x".repeat(LONGEST_LINE));
+        let many = format!("1;{}\r\na\r\n", "x".repeat(1000)).repeat(17) + "0\r\n\r\n";
+        let trailers = format!("0\r\nx: {}\r\n\r\n", "x".repeat(MOST_TRAILERS));
+        for large in [line, many, trailers] {
+            for step in [1, 64, 5_000, large.len()] {
+                assert!(read(large.as_bytes(), step).is_err(), "{step} {large}");
+            }
+        }
     }
 
     proptest! {
