@@ -38,6 +38,12 @@ pub struct Arguments {
     /// Whom to compare; may be repeated, all by default
     #[arg(long = "peer")]
     peers: Vec<Peer>,
+    /// Workers of each proxy
+    #[arg(long, default_value_t = 1)]
+    workers: usize,
+    /// Cores for proxy, client and endpoints together
+    #[arg(long, default_value_t = 1)]
+    cores: usize,
     /// Rounds, of which the medians are shown
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -54,7 +60,7 @@ pub struct Arguments {
 
 /// Measures everybody and writes the tables.
 pub async fn run(arguments: Arguments) -> Result<()> {
-    let core = core::pin_to_one()?;
+    let cores = core::pin_to(arguments.cores)?;
     let peers = runnable(&arguments.peers);
     let jobs = if arguments.all {
         job::JOBS
@@ -64,10 +70,14 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     let measurements = async {
         let endpoints =
             Endpoints::start(&[&["--name", "a"], &["--name", "b"], &["--name", "c"]]).await?;
-        let mut text = heading(core, &peers, &arguments)?;
+        let mut text = heading(&cores, &peers, &arguments)?;
         for job in jobs {
             eprintln!("{}: {}", job.name, job.about);
-            let table = compare(job, &peers, &endpoints, &arguments).await;
+            let job = Job {
+                workers: arguments.workers,
+                ..*job
+            };
+            let table = compare(&job, &peers, &endpoints, &arguments).await;
             text.push_str(&table.to_string());
         }
         anyhow::Ok(text)
@@ -78,14 +88,27 @@ pub async fn run(arguments: Arguments) -> Result<()> {
     fs::write(output, text).with_context(|| format!("writing `{}`", output.display()))
 }
 
-fn heading(core: usize, peers: &[(Peer, String)], arguments: &Arguments) -> Result<String> {
+fn heading(cores: &[usize], peers: &[(Peer, String)], arguments: &Arguments) -> Result<String> {
     let Arguments {
-        rounds, duration, ..
+        rounds,
+        duration,
+        workers,
+        ..
     } = arguments;
+    let numbers: Vec<_> = cores.iter().map(ToString::to_string).collect();
+    let numbers = numbers.join(" and ");
+    let on = match cores {
+        [_] => format!("one core (core {numbers})"),
+        _ => format!("{} cores ({numbers})", cores.len()),
+    };
+    let workers = match workers {
+        1 => "one worker".to_owned(),
+        _ => format!("{workers} workers"),
+    };
     Ok(format!(
         "# Outrigger and its peers, measured\n\n\
          {machine}\n\n\
-         Proxy, client and three endpoints on one core (core {core}); the same job for each: one worker, keep-alive on \
+         Proxy, client and three endpoints on {on}; the same job for each: {workers}, keep-alive on \
          both sides, no access log. Medians of {rounds} interleaved runs of {duration:?}. CPU, memory and system calls \
          are those of the proxy's process tree; instructions are user instructions a request by callgrind. The machine \
          drifts by 10 to 15 %: only ratios within one table count.\n\n{versions}",

@@ -94,6 +94,8 @@ pub struct Job {
     pub way: Way,
     /// What the proxy asks of connections.
     pub door: Door,
+    /// Workers of the proxy.
+    pub workers: usize,
     /// Connections of the client.
     pub connections: usize,
     /// Requests at a time on each of them.
@@ -156,6 +158,7 @@ pub const SMALL_GET: Job = Job {
     transport: Transport::Cleartext,
     way: Way::Proxy,
     door: Door::Open,
+    workers: 1,
     connections: 64,
     streams: 1,
     path: "/",

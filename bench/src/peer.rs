@@ -41,6 +41,8 @@ pub struct Setup {
     pub door: Door,
     /// How many of them there will be.
     pub connections: usize,
+    /// Its workers.
+    pub workers: usize,
     /// What callers have to speak below that.
     pub(crate) front: Wire,
     /// What endpoints are spoken to in.
@@ -76,6 +78,11 @@ impl Setup {
     /// Whether another list of endpoints will have to be taken over while it runs.
     fn reloads(&self) -> bool {
         self.policy.is_some_and(|policy| policy.reload)
+    }
+
+    /// Whether nginx needs a master.
+    fn has_master(&self) -> bool {
+        self.reloads() || self.workers > 1
     }
 }
 
@@ -170,14 +177,18 @@ impl Peer {
             Self::Direct => None,
             Self::Nginx => Some(nginx::command(&file, setup)),
             Self::Haproxy => Some(haproxy::command(&file, setup)),
-            Self::Envoy => Some(envoy::command(&file)),
-            Self::Outrigger => Some(outrigger::command(&file)?),
+            Self::Envoy => Some(envoy::command(&file, setup)),
+            Self::Outrigger => Some(outrigger::command(&file, setup)?),
         })
     }
 
     /// Whether the process is a master of others, which outlive it unless it has the time to end them.
     pub fn is_master(self, setup: &Setup) -> bool {
-        setup.reloads() && matches!(self, Self::Nginx | Self::Haproxy)
+        match self {
+            Self::Nginx => setup.has_master(),
+            Self::Haproxy => setup.reloads(),
+            Self::Direct | Self::Envoy | Self::Outrigger => false,
+        }
     }
 
     /// Writes its configuration anew, for a process that runs by it; returns the signal that makes it look, if it

@@ -114,6 +114,7 @@ impl Stand {
             bytes: job.way == Way::Bytes,
             door: job.door,
             connections: job.connections,
+            workers: job.workers,
             front: match job.transport {
                 Transport::Cleartext => Wire::Cleartext,
                 Transport::Tls(_) => Wire::Tls,

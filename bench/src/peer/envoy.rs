@@ -24,14 +24,15 @@ pub(super) fn program() -> PathBuf {
     )
 }
 
-pub(super) fn command(file: &str) -> Vec<String> {
+pub(super) fn command(file: &str, setup: &Setup) -> Vec<String> {
     let program = program().display().to_string();
+    let workers = setup.workers.to_string();
     words([
         &program,
         "--config-path",
         file,
         "--concurrency",
-        "1",
+        &workers,
         "--disable-hot-restart",
         "--log-level",
         "error",

@@ -24,7 +24,10 @@ pub(super) fn command(file: &str, setup: &Setup) -> Vec<String> {
 
 pub(super) fn config(setup: &Setup) -> String {
     let Setup {
-        address, directory, ..
+        address,
+        directory,
+        workers,
+        ..
     } = setup;
     let downstream = front(setup);
     let upstream = back(setup);
@@ -73,7 +76,7 @@ pub(super) fn config(setup: &Setup) -> String {
         .collect();
     format!(
         "global
-  nbthread 1
+  nbthread {workers}
   maxconn {room}
 {of_process}defaults
   mode {mode}

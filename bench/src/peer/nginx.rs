@@ -19,7 +19,10 @@ pub(super) fn command(file: &str, setup: &Setup) -> Vec<String> {
 
 pub(super) fn config(setup: &Setup) -> String {
     let Setup {
-        address, directory, ..
+        address,
+        directory,
+        workers,
+        ..
     } = setup;
     let directory = directory.display();
     let http2 = match setup.downstream {
@@ -27,7 +30,7 @@ pub(super) fn config(setup: &Setup) -> String {
         Version::Http2 => " http2",
     };
     let policy = setup.policy.as_ref();
-    let master = match setup.reloads() {
+    let master = match setup.has_master() {
         true => "on",
         false => "off",
     };
@@ -56,6 +59,7 @@ pub(super) fn config(setup: &Setup) -> String {
     let process = format!(
         "daemon off;
 master_process {master};
+worker_processes {workers};
 user root;
 pid {directory}/nginx.pid;
 error_log stderr crit;

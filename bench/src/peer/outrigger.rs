@@ -29,9 +29,10 @@ pub fn program() -> Result<PathBuf> {
     Ok(program)
 }
 
-pub(super) fn command(file: &str) -> Result<Vec<String>> {
+pub(super) fn command(file: &str, setup: &Setup) -> Result<Vec<String>> {
     let program = program()?.display().to_string();
-    Ok(words([&program, "--config", file, "--workers", "1"]))
+    let workers = setup.workers.to_string();
+    Ok(words([&program, "--config", file, "--workers", &workers]))
 }
 
 /// A whole, small configuration.

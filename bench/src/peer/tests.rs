@@ -24,6 +24,7 @@ fn setup(policy: Option<Policy>) -> Setup {
         bytes: false,
         door: Door::Open,
         connections: 64,
+        workers: 1,
         front: Wire::Cleartext,
         back: Wire::Cleartext,
         certificates: None,
