@@ -43,14 +43,18 @@ if [[ ! -x $INTEROP_HOME/bin/envoy ]]; then
     ln -sf "$(realpath "$here/../../target/peers/envoy/envoy")" "$INTEROP_HOME/bin/envoy"
 fi
 
-# Pods of network namespaces take root, and so do the rules in them: whoever may make those may install what sets them.
-for command in nft:nftables iptables:iptables ip:iproute2; do
-    if ((EUID == 0)) && ! command -v "${command%%:*}" >/dev/null; then
-        apt-get install -y -qq --no-install-recommends "${command##*:}" >&2 || loudly "${command##*:} could not be installed"
+# From Debian: whoever may install gets them, and others are told what to ask for. Pods of network namespaces take root, and so do
+# the rules in them.
+debian=(curl:curl ip:iproute2 iptables:iptables nft:nftables nghttp:nghttp2-client promtool:prometheus unbound:unbound)
+fresh=
+for command in "${debian[@]}"; do
+    command -v "${command%%:*}" >/dev/null && continue
+    package=${command##*:}
+    if ((EUID == 0)); then
+        # Lists of packages may be older than what is there.
+        [[ -n $fresh ]] || apt-get update -qq >&2
+        fresh=yes
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" >&2
     fi
-done
-
-# From Debian: installing needs rights that a test run should not take.
-for command in curl:curl nghttp:nghttp2-client promtool:prometheus prometheus:prometheus unbound:unbound; do
-    command -v "${command%%:*}" >/dev/null || loudly "${command%%:*} is missing: apt-get install ${command##*:}"
+    command -v "${command%%:*}" >/dev/null || loudly "${command%%:*} is missing: apt-get install $package"
 done
