@@ -12,9 +12,12 @@ use std::{
 
 use rustix::{
     io::Errno,
-    pipe::{PipeFlags, SpliceFlags, pipe_with, splice},
+    pipe::{PipeFlags, SpliceFlags, fcntl_setpipe_size, pipe_with, splice},
 };
 use tokio::{io::Interest, net::TcpStream};
+
+/// What a pipe is to hold, if the kernel lets it: a fifth of the system calls of the usual 64 KiB.
+const ROOM: usize = 256 * 1024;
 
 /// What is asked for at once: more than a pipe holds.
 const MOST: usize = 1024 * 1024;
@@ -54,6 +57,7 @@ impl Pipe {
                 return None;
             }
             let (out, into) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).ok()?;
+            let _ = fcntl_setpipe_size(&into, ROOM);
             OPEN.set(OPEN.get() + 1);
             Some(Self {
                 out,
