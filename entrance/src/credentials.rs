@@ -1,9 +1,13 @@
 //! What is asked of callers: to be somebody, or to have a token.
 
+use aws_lc_rs::digest::Digest;
 use http::{HeaderMap, StatusCode};
 use outrigger_config::model::{IdentityMatch, SpiffeId};
 
-use super::{Mistake, Settings, token::Tokens};
+use super::{
+    Mistake, Settings,
+    token::{self, Tokens},
+};
 
 /// Why somebody is not let in.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +33,10 @@ impl Refusal {
     }
 }
 
+/// By what somebody was let in: the hash of the token, if it was one.
+#[derive(Clone, Copy)]
+pub struct Pass(pub(crate) Option<Digest>);
+
 /// What is asked for. The one or the other will do.
 #[derive(Debug)]
 pub(crate) struct Credentials {
@@ -52,17 +60,19 @@ impl Credentials {
         &self,
         identity: Option<&SpiffeId>,
         headers: &HeaderMap,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Pass, Refusal> {
         if !self.are_asked_for() {
-            return Ok(());
+            return Ok(Pass(None));
         }
         if identity.is_some_and(|id| self.identities.iter().any(|meant| meant.takes(id))) {
-            return Ok(());
+            return Ok(Pass(None));
         }
-        let shown = self.tokens.as_ref().and_then(|tokens| tokens.know(headers));
+        let shown = self.tokens.as_ref().and_then(|_| token::shown(headers));
         match (shown, identity) {
-            (Some(true), _) => Ok(()),
-            (Some(false), _) => Err(Refusal::UnknownToken),
+            (Some(token), _) => {
+                let pass = Pass(Some(token));
+                self.hold(&pass).map(|()| pass)
+            }
             (None, Some(id)) if !self.identities.is_empty() => {
                 Err(Refusal::Another(id.as_str().to_owned()))
             }
@@ -75,6 +85,14 @@ impl Credentials {
                     }
                 },
             )),
+        }
+    }
+
+    /// Whether what was good still is. What a certificate was good for ends with its connection.
+    pub(crate) fn hold(&self, pass: &Pass) -> Result<(), Refusal> {
+        match (&pass.0, &self.tokens) {
+            (Some(token), Some(tokens)) if !tokens.know(token) => Err(Refusal::UnknownToken),
+            _ => Ok(()),
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! address, Settings --exposure--> Entrance
-//! TcpStream --welcome: TLS--> Stream, who shows a certificate --admit: identity or token--> let in
+//! TcpStream --welcome: TLS--> Stream, who shows a certificate --admit: identity or token--> Pass
+//! Pass --Stay--> until the token is taken away;  Stream --> until nobody vouches for the certificate
 //! a request's Host and Origin --hosts--> not from a foreign page
 //! ```
 //!
@@ -16,35 +17,38 @@ mod exposure;
 mod files;
 mod hosts;
 pub mod pem;
+mod stay;
 mod tls;
 mod token;
+mod vouched;
 
 use std::{
     io,
     net::SocketAddr,
     path::PathBuf,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use http::HeaderMap;
 use outrigger_config::model::{IdentityMatch, SpiffeId};
 use tokio::{net::TcpStream, time::timeout};
-use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 
 pub use caller::{Caller, ClientFiles, Shown};
-pub use credentials::Refusal;
+pub use credentials::{Pass, Refusal};
 pub use exposure::{FLAG, is_loopback};
 pub use hosts::{Hosts, Stranger};
+pub use stay::Stay;
 pub use token::Token;
+pub use vouched::Vouched;
 
 use credentials::Credentials;
 use tls::Tls;
 pub use tls::provider;
 
 /// The bytes of a caller: as they come, or decrypted. Boxed: the state of TLS is a kilobyte.
-pub type Stream = Either<TcpStream, Box<TlsStream<TcpStream>>>;
+pub type Stream = Either<TcpStream, Box<Vouched>>;
 
 /// So long after a refusal was told, the next is.
 const NEWS: Duration = Duration::from_secs(60);
@@ -115,7 +119,7 @@ pub enum Mistake {
 #[derive(Debug)]
 pub struct Entrance {
     what: &'static str,
-    tls: Option<Tls>,
+    tls: Option<Arc<Tls>>,
     credentials: Credentials,
     /// When a refusal was last told.
     told: Mutex<Option<Instant>>,
@@ -139,7 +143,7 @@ impl Entrance {
             tls: settings
                 .tls
                 .clone()
-                .map(|files| Tls::open(files, settings.http2))
+                .map(|files| Tls::open(files, settings.http2).map(Arc::new))
                 .transpose()?,
             credentials: Credentials::open(settings)?,
         })
@@ -156,11 +160,11 @@ impl Entrance {
         }
     }
 
-    /// Whether a request with these headers is let in, from `identity`.
+    /// Whether a request with these headers is let in, from `identity`; and by what, for one that lasts.
     ///
     /// # Errors
     /// Why not.
-    pub fn admit(&self, identity: Option<&SpiffeId>, headers: &HeaderMap) -> Result<(), Refusal> {
+    pub fn admit(&self, identity: Option<&SpiffeId>, headers: &HeaderMap) -> Result<Pass, Refusal> {
         let admitted = self.credentials.admit(identity, headers);
         if let Err(refusal) = &admitted {
             self.tell(refusal);

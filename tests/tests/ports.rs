@@ -1,6 +1,7 @@
 //! The ports that are not for traffic: who gets in at the control plane and at the admin server, and who does not.
 
 mod admin;
+mod taken_away;
 
 use http::{Request, StatusCode};
 use outrigger_tests::{

@@ -124,7 +124,7 @@ async fn admit(State(context): State<Context>, request: Request, next: Next) -> 
         .map_err(Failure::from)
         .and_then(|()| Ok(context.door.admit(identity, request.headers())?));
     match admitted {
-        Ok(()) => next.run(request).await,
+        Ok(_pass) => next.run(request).await,
         Err(failure) => {
             ::metrics::counter!(metric::STRANGERS, "port" => "http").increment(1);
             failure.into_response()

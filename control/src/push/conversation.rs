@@ -12,12 +12,13 @@ use std::{
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame};
+use outrigger_entrance::{Pass, Stay};
 use outrigger_xds::Kind;
 use tokio_stream::{Stream as _, wrappers::WatchStream};
 use tonic::Status;
 
 use super::{
-    Push, form::Speech, latency::Latency, message::Message, node::Node, proxies::Entry,
+    Push, door, form::Speech, latency::Latency, message::Message, node::Node, proxies::Entry,
     requests::Requests, session::Session,
 };
 use crate::{access::Visitor, metric, view::View};
@@ -26,6 +27,7 @@ use crate::{access::Visitor, metric, view::View};
 pub struct Conversation<S: Speech> {
     requests: Requests<S::Request>,
     visitor: Option<Visitor>,
+    stay: Stay,
     push: Push,
     /// Since the first request.
     client: Option<Client>,
@@ -43,11 +45,17 @@ struct Client {
 
 impl<S: Speech> Conversation<S> {
     /// That with the client who sends these.
-    pub fn new(requests: Requests<S::Request>, visitor: Option<Visitor>, push: Push) -> Self {
+    pub fn new(
+        requests: Requests<S::Request>,
+        visitor: Option<Visitor>,
+        pass: Pass,
+        push: Push,
+    ) -> Self {
         let stop = push.stop.clone();
         Self {
             requests,
             visitor,
+            stay: Stay::begin(Arc::clone(&push.door), pass),
             push,
             client: None,
             sending: None,
@@ -96,6 +104,9 @@ impl<S: Speech> Conversation<S> {
     fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<Result<Message, Status>> {
         if self.stopped.as_mut().poll(context).is_ready() {
             return Poll::Ready(Err(Status::ok("")));
+        }
+        if let Poll::Ready(refusal) = self.stay.poll_over(context) {
+            return Poll::Ready(Err(door::status(&refusal)));
         }
         loop {
             if let Some(client) = &mut self.client {

@@ -2,7 +2,7 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use outrigger_entrance::{Entrance, Stream};
+use outrigger_entrance::{Entrance, Pass, Refusal, Stream};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, mpsc},
@@ -85,25 +85,29 @@ async fn welcome(
     door.welcome(stream).await
 }
 
-/// Who sends a request, if it is let in.
+/// Who sends a request, and by what they are let in, if they are.
 ///
 /// # Errors
-/// When it is not.
+/// When they are not.
 pub(crate) fn admit<B>(
     door: &Entrance,
     request: &http::Request<B>,
-) -> Result<Option<Visitor>, Status> {
+) -> Result<(Option<Visitor>, Pass), Status> {
     let visitor = request.extensions().get::<Visitor>();
     let identity = visitor.and_then(|visitor| visitor.identity.as_ref());
     match door.admit(identity, request.headers()) {
-        Ok(()) => Ok(visitor.cloned()),
+        Ok(pass) => Ok((visitor.cloned(), pass)),
         Err(refusal) => {
             metrics::counter!(metric::STRANGERS, "port" => "xds").increment(1);
-            let text = refusal.to_string();
-            Err(match refusal.status() {
-                http::StatusCode::UNAUTHORIZED => Status::unauthenticated(text),
-                _ => Status::permission_denied(text),
-            })
+            Err(status(&refusal))
         }
+    }
+}
+
+/// A refusal, in the words of gRPC.
+pub(crate) fn status(refusal: &Refusal) -> Status {
+    match refusal.status() {
+        http::StatusCode::UNAUTHORIZED => Status::unauthenticated(refusal.to_string()),
+        _ => Status::permission_denied(refusal.to_string()),
     }
 }

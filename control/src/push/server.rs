@@ -88,12 +88,12 @@ impl Service<Request<Body>> for Ads {
 }
 
 fn converse<S: Speech>(push: Push, request: Request<Body>) -> Response<Body> {
-    let visitor = match door::admit(&push.door, &request) {
-        Ok(visitor) => visitor,
+    let (visitor, pass) = match door::admit(&push.door, &request) {
+        Ok(admitted) => admitted,
         Err(status) => return status.into_http(),
     };
     let requests = Requests::of(request.into_body());
-    let conversation: Conversation<S> = Conversation::new(requests, visitor, push);
+    let conversation: Conversation<S> = Conversation::new(requests, visitor, pass, push);
     let mut response = Response::new(Body::new(conversation));
     let grpc = HeaderValue::from_static("application/grpc");
     response.headers_mut().insert(CONTENT_TYPE, grpc);

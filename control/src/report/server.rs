@@ -8,7 +8,7 @@ use std::{
 };
 
 use http::{Request, Response};
-use outrigger_entrance::Entrance;
+use outrigger_entrance::{Entrance, Pass, Stay};
 use outrigger_xds::pb::{
     envoy::service::load_stats::v3::{LoadStatsRequest, LoadStatsResponse},
     google::protobuf::Duration,
@@ -50,10 +50,11 @@ impl Service<Request<Body>> for Lrs {
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        if let Err(status) = door::admit(&self.door, &request) {
-            return Box::pin(async { Ok(status.into_http()) });
-        }
-        let method = Method(self.clone());
+        let pass = match door::admit(&self.door, &request) {
+            Ok((_, pass)) => pass,
+            Err(status) => return Box::pin(async { Ok(status.into_http()) }),
+        };
+        let method = Method(self.clone(), pass);
         if !request.uri().path().ends_with("/StreamLoadStats") {
             return Box::pin(async { Ok(Status::unimplemented("").into_http()) });
         }
@@ -65,8 +66,8 @@ impl Service<Request<Body>> for Lrs {
     }
 }
 
-/// Its only method.
-struct Method(Lrs);
+/// Its only method, for one who was let in.
+struct Method(Lrs, Pass);
 
 impl StreamingService<LoadStatsRequest> for Method {
     type Response = LoadStatsResponse;
@@ -78,6 +79,7 @@ impl StreamingService<LoadStatsRequest> for Method {
             requests: request.into_inner(),
             reporter: self.0.loads.reporter(),
             answered: false,
+            stay: Stay::begin(Arc::clone(&self.0.door), self.1),
             stopped: Box::pin(self.0.stop.clone().told()),
         };
         std::future::ready(Ok(tonic::Response::new(hearing)))
@@ -89,6 +91,7 @@ struct Hearing {
     requests: Streaming<LoadStatsRequest>,
     reporter: Reporter,
     answered: bool,
+    stay: Stay,
     stopped: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
@@ -99,6 +102,9 @@ impl Stream for Hearing {
         let this = self.get_mut();
         if this.stopped.as_mut().poll(context).is_ready() {
             return Poll::Ready(None);
+        }
+        if let Poll::Ready(refusal) = this.stay.poll_over(context) {
+            return Poll::Ready(Some(Err(door::status(&refusal))));
         }
         loop {
             let Some(Ok(request)) = ready!(Pin::new(&mut this.requests).poll_next(context)) else {
