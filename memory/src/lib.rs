@@ -1,7 +1,11 @@
-//! The allocator of the programs, and the one thing asked of it that the language has no word for: to give back what is
-//! free.
+//! What is in memory: the allocator of the programs, and two things that the language has no word for: to give back what is
+//! free, and to let go of what a start alone has needed.
 //!
 //! All that is `unsafe` in the workspace is here.
+
+mod program;
+
+pub use program::let_go_of_program;
 
 /// The allocator: fewer instructions a request than the system's. Without huge pages, which would make an idle process
 /// resident by megabytes that it never touched.
@@ -27,12 +31,10 @@ mod tests {
     #[global_allocator]
     static ALLOCATOR: super::Allocator = super::Allocator;
 
-    /// In KiB.
-    fn resident() -> u64 {
+    /// In KiB, by a key of `/proc/self/status`.
+    pub(crate) fn resident(key: &str) -> u64 {
         let status = fs::read_to_string("/proc/self/status").expect("Linux");
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("RssAnon:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(key));
         let size = line.and_then(|line| line.split_whitespace().next());
         size.and_then(|size| size.parse().ok()).expect("a number")
     }
@@ -40,11 +42,11 @@ mod tests {
     #[test]
     fn what_a_crowd_has_left_is_given_back() {
         let crowd: Vec<Vec<u8>> = (0..20_000).map(|_| black_box(vec![1; 1_000])).collect();
-        let with = resident();
+        let with = resident("RssAnon:");
         drop(crowd);
         super::give_back();
         super::give_back();
-        let after = resident();
+        let after = resident("RssAnon:");
         assert!(after + 15_000 < with, "{with} KiB with it, {after} after");
     }
 }

@@ -13,6 +13,7 @@ use std::{
     io,
     net::SocketAddr,
     path::PathBuf,
+    pin::pin,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -22,7 +23,7 @@ use outrigger_config::{Config, Problems};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
-    time::{Instant, MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval, sleep},
 };
 
 use crate::{
@@ -48,6 +49,9 @@ use succession::{Heritage, Succession};
 
 /// How often series whose route or cluster is gone are looked for; scraping does it, too.
 const SWEEP: Duration = Duration::from_secs(60);
+
+/// When what a start has needed is no longer needed.
+const STARTED: Duration = Duration::from_secs(3);
 
 /// How often it is looked whether an address can be had by now that a pushed listener was left out for.
 const BIND_AGAIN: Duration = Duration::from_secs(1);
@@ -289,9 +293,17 @@ impl App {
         let mut sweep = interval(SWEEP);
         let mut tend = interval(cluster::TEND);
         tend.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut started = pin!(sleep(STARTED));
+        let mut starting = true;
         let mut leaving: Option<Leaving> = None;
         let end = loop {
             tokio::select! {
+                () = &mut started, if starting => {
+                    starting = false;
+                    if let Err(error) = outrigger_memory::let_go_of_program() {
+                        tracing::debug!(%error, "the program stays in memory whole");
+                    }
+                }
                 _ = tend.tick() => {
                     self.tend();
                     self.bind_again();
