@@ -6,13 +6,8 @@ use super::*;
 
 const OTHER_TOKEN: &str = "proxies-fedcba9876543210";
 
-/// A table that needs no endpoints.
-fn table() -> String {
-    format!(
-        "listeners: [{{ name: edge, address: {}, routes: [{{ filters: [{{ respond: {{}} }}] }}] }}]\n",
-        free_address()
-    )
-}
+/// A table that needs no endpoints, and that several proxies may serve beside each other.
+const TABLE: &str = "listeners: [{ name: edge, address: '127.0.0.1:0', routes: [{ filters: [{ respond: {} }] }] }]\n";
 
 /// A proxy that shows the certificate in these files.
 fn with_certificate(keys: &Keys, control: &Control, stem: &str) -> Proxy {
@@ -44,7 +39,7 @@ async fn a_token_that_is_taken_away_ends_the_streams_that_began_by_it() {
     let mut arguments = keys.tls();
     arguments.truncate(4);
     arguments.extend(["--xds-token-file".to_owned(), keys.file("proxies.token")]);
-    let control = start(&[("edge", &table())], &arguments).await;
+    let control = start(&[("edge", TABLE)], &arguments).await;
     let ca = keys.file("ca.crt");
     let proxy = |token: &str| {
         let files = ["--control-ca", &ca, "--control-token-file", token];
@@ -87,7 +82,7 @@ async fn roots_that_are_taken_away_end_the_connections_that_began_by_them() {
         "--xds-allow-identity".to_owned(),
         "spiffe://example.org/ns/*".to_owned(),
     ]);
-    let control = start(&[("edge", &table())], &arguments).await;
+    let control = start(&[("edge", TABLE)], &arguments).await;
     keys.authority.issue("web", &[WEB]);
     let mut web = with_certificate(&keys, &control, "web");
     web.becomes_ready().await;
@@ -115,7 +110,7 @@ async fn a_proxy_whose_certificate_ends_comes_back_with_its_next_one() {
         "--xds-allow-identity".to_owned(),
         "spiffe://example.org/ns/*".to_owned(),
     ]);
-    let control = start(&[("edge", &table())], &arguments).await;
+    let control = start(&[("edge", TABLE)], &arguments).await;
     keys.authority.issue_with("web", &[WEB], |params| {
         params.not_after = (SystemTime::now() + Duration::from_secs(6)).into();
     });
