@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Request, Response};
+use http::Response;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::{
@@ -19,6 +19,8 @@ use crate::{
     state::{Side, State},
     stream::remember,
 };
+
+pub use crate::message::Head;
 
 /// A connection, which must be polled for anything to happen on it. Ends when its [`Requests`] are gone and answered.
 #[derive(Debug)]
@@ -59,11 +61,8 @@ impl Requests {
     ///
     /// # Errors
     /// When it can't be sent now; [`Reason::REFUSED_STREAM`](crate::Reason::REFUSED_STREAM) if the server allows no more at a time.
-    pub fn send(&self, head: Request<()>) -> Result<(Responded, Sending), Error> {
-        let key = self
-            .state
-            .borrow_mut()
-            .send_request(&head.into_parts().0, false)?;
+    pub fn send<'a>(&self, head: impl Into<Head<'a>>) -> Result<(Responded, Sending), Error> {
+        let key = self.state.borrow_mut().send_request(head.into(), false)?;
         let receiving = Receiving::new(Rc::clone(&self.state), key);
         Ok((
             Responded(Some(receiving)),
@@ -75,11 +74,8 @@ impl Requests {
     ///
     /// # Errors
     /// See [`send`](Self::send).
-    pub fn send_whole(&self, head: Request<()>) -> Result<Responded, Error> {
-        let key = self
-            .state
-            .borrow_mut()
-            .send_request(&head.into_parts().0, true)?;
+    pub fn send_whole<'a>(&self, head: impl Into<Head<'a>>) -> Result<Responded, Error> {
+        let key = self.state.borrow_mut().send_request(head.into(), true)?;
         let receiving = Receiving::new(Rc::clone(&self.state), key);
         drop(Sending::new(Rc::clone(&self.state), key));
         Ok(Responded(Some(receiving)))

@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
-    header, request, response,
+    header, response,
     uri::{self, Authority, PathAndQuery, Scheme},
 };
 
@@ -161,19 +161,51 @@ impl Fields {
     }
 }
 
+/// The head of a request, lent to be sent. CONNECT has neither scheme nor path.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'a> {
+    /// What is to be done.
+    pub method: &'a Method,
+    /// `http` or `https`.
+    pub scheme: &'a str,
+    /// The host, with its port if it has one.
+    pub authority: Option<&'a str>,
+    /// With its query.
+    pub path: &'a str,
+    /// Of these, Host is not sent: the authority stands in its place (RFC 9113, 8.3.1).
+    pub headers: &'a HeaderMap,
+}
+
+impl<'a, T> From<&'a Request<T>> for Head<'a> {
+    /// One whose URI says it all.
+    fn from(request: &'a Request<T>) -> Self {
+        let uri = request.uri();
+        Self {
+            method: request.method(),
+            scheme: uri.scheme_str().unwrap_or("http"),
+            authority: uri.authority().map(Authority::as_str),
+            path: uri.path_and_query().map_or("/", PathAndQuery::as_str),
+            headers: request.headers(),
+        }
+    }
+}
+
 /// Appends the block of a request's head to `to`.
-pub(crate) fn write_request(head: &request::Parts, encoder: &mut Encoder, to: &mut BytesMut) {
+pub(crate) fn write_request(head: Head<'_>, encoder: &mut Encoder, to: &mut BytesMut) {
     encoder.begin(to);
-    encoder.method(&head.method, to);
-    if head.method != Method::CONNECT {
-        encoder.scheme(head.uri.scheme_str().unwrap_or("http"), to);
-        let path = head.uri.path_and_query().map_or("/", PathAndQuery::as_str);
-        encoder.path(path, to);
+    encoder.method(head.method, to);
+    if *head.method != Method::CONNECT {
+        encoder.scheme(head.scheme, to);
+        encoder.path(head.path, to);
     }
-    if let Some(authority) = head.uri.authority() {
-        encoder.authority(authority.as_str(), to);
+    if let Some(authority) = head.authority {
+        encoder.authority(authority, to);
     }
-    write_headers(&head.headers, encoder, to);
+    for (name, value) in head.headers {
+        if *name != header::HOST {
+            encoder.header(name, value, to);
+        }
+    }
 }
 
 /// Appends the block of a response's head to `to`.

@@ -28,10 +28,10 @@ fn a_client_begins_with_the_preface_and_wants_nothing_pushed() {
 #[test]
 fn a_request_is_a_head_of_an_odd_stream() {
     begun(async |mut peer, requests| {
-        let _first = requests.send_whole(get()).unwrap();
+        let _first = requests.send_whole(&get()).unwrap();
         let block = [&[0x82, 0x86, 0x84, 0x01, 6][..], b"a.test"].concat();
         assert_eq!(peer.next().await, Frame(HEADERS, WHOLE, 1, block));
-        let (_second, mut sending) = requests.send(get()).unwrap();
+        let (_second, mut sending) = requests.send(&get()).unwrap();
         let Frame(kind, flags, stream, _) = peer.next().await;
         assert_eq!((kind, flags, stream), (HEADERS, END_HEADERS, 3));
         let mut data = Bytes::from_static(b"data");
@@ -62,7 +62,7 @@ fn more_requests_than_are_allowed_are_refused_until_one_has_ended() {
         peer.say(&max_streams(1)).await;
         assert_eq!(peer.next().await.1, ACK);
         let first = peer.hears(&requests, get(), 1).await;
-        let error = requests.send_whole(get()).unwrap_err();
+        let error = requests.send_whole(&get()).unwrap_err();
         assert_eq!(error, NO_MORE);
         assert!(error.is_unprocessed());
         peer.say(&frame(HEADERS, WHOLE, 1, OK)).await;
@@ -213,7 +213,7 @@ fn a_body_where_there_can_be_none_is_an_error() {
 #[test]
 fn a_response_that_is_whole_stays_so_when_no_more_of_the_request_is_wanted() {
     begun(async |mut peer, requests| {
-        let (responded, mut sending) = requests.send(get()).unwrap();
+        let (responded, mut sending) = requests.send(&get()).unwrap();
         assert_eq!(peer.next().await.0, HEADERS);
         let whole = [
             frame(HEADERS, END_HEADERS, 1, OK),
@@ -282,7 +282,7 @@ fn what_a_farewell_does_not_name_was_not_looked_at_and_the_rest_goes_on() {
         let error = soon(unseen).await.unwrap_err();
         assert_eq!(error, Error::GoAway(Reason::NO_ERROR, By::Them));
         assert!(error.is_unprocessed());
-        assert_eq!(requests.send_whole(get()).unwrap_err(), NO_MORE);
+        assert_eq!(requests.send_whole(&get()).unwrap_err(), NO_MORE);
         for (stream, responded) in [1, 3].into_iter().zip(seen) {
             assert!(!peer.driven.is_finished());
             peer.say(&frame(HEADERS, WHOLE, stream, OK)).await;
@@ -345,7 +345,7 @@ fn a_response_that_nobody_waits_for_is_cancelled() {
 #[test]
 fn a_response_that_nobody_waits_for_is_cancelled_before_its_request_is_sent() {
     begun(async |mut peer, requests| {
-        let (responded, mut sending) = requests.send(get()).unwrap();
+        let (responded, mut sending) = requests.send(&get()).unwrap();
         assert_eq!(peer.next().await.0, HEADERS);
         drop(responded);
         peer.resets(1, Reason::CANCEL).await;

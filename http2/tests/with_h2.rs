@@ -163,7 +163,7 @@ async fn a_client_uploads_and_downloads_more_than_all_windows() {
         spawn_local(connection);
         let mut tasks = Vec::new();
         for number in 1..12_usize {
-            let (responded, mut sending) = requests.send(post("/")).unwrap();
+            let (responded, mut sending) = requests.send(&post("/")).unwrap();
             tasks.push(spawn_local(async move {
                 let body = pattern(number * 100_003, number);
                 let sent = body.clone();
@@ -193,9 +193,9 @@ async fn both_sides_of_ours_understand_each_other() {
         spawn_local(echo(theirs));
         let (requests, connection) = client::connect(ours, Settings::default());
         let driven = spawn_local(connection);
-        let response = requests.send_whole(post("/first")).unwrap().await.unwrap();
+        let response = requests.send_whole(&post("/first")).unwrap().await.unwrap();
         assert_eq!(response.headers()["x-path"], "http://a.test/first");
-        let (responded, mut sending) = requests.send(post("/second")).unwrap();
+        let (responded, mut sending) = requests.send(&post("/second")).unwrap();
         let body = pattern(1_000_000, 3);
         let sent = body.clone();
         spawn_local(async move { write(&mut sending, sent, true).await });
@@ -310,15 +310,15 @@ async fn what_a_server_refuses_or_never_saw_is_unprocessed() {
         });
         let (requests, connection) = client::connect(ours, Settings::default());
         spawn_local(connection);
-        let error = requests.send_whole(post("/")).unwrap().await.unwrap_err();
+        let error = requests.send_whole(&post("/")).unwrap().await.unwrap_err();
         assert!(
             error.is_unprocessed() && error.reason() == Some(Reason::REFUSED_STREAM),
             "{error}"
         );
-        let seen = requests.send_whole(post("/")).unwrap().await.unwrap_err();
+        let seen = requests.send_whole(&post("/")).unwrap().await.unwrap_err();
         assert!(!seen.is_unprocessed(), "{seen}");
         assert!(requests.is_closed());
-        assert!(requests.send(post("/")).is_err());
+        assert!(requests.send(&post("/")).is_err());
     })
     .await;
 }

@@ -7,7 +7,7 @@
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::{HeaderMap, Method, request, response};
+use http::{HeaderMap, Method, response};
 
 use super::{Key, State};
 use crate::{
@@ -26,7 +26,11 @@ impl State {
     ///
     /// # Errors
     /// When no more streams can begin now: it has not been sent.
-    pub(crate) fn send_request(&mut self, head: &request::Parts, ends: bool) -> Result<Key, Error> {
+    pub(crate) fn send_request(
+        &mut self,
+        head: message::Head<'_>,
+        ends: bool,
+    ) -> Result<Key, Error> {
         if let Some(error) = self.error {
             return Err(error);
         }
@@ -36,7 +40,7 @@ impl State {
         let id = self.next;
         self.next += 2;
         let key = self.begin(id, Awaits::Head);
-        self.streams[key].bodiless = head.method == Method::HEAD;
+        self.streams[key].bodiless = *head.method == Method::HEAD;
         self.write_block(id, ends, |encoder, to| {
             message::write_request(head, encoder, to)
         });

@@ -99,7 +99,7 @@ impl Peer {
         request: Request<()>,
         stream: u32,
     ) -> Responded {
-        let responded = requests.send_whole(request).unwrap();
+        let responded = requests.send_whole(&request).unwrap();
         let Frame(kind, flags, id, _) = self.next().await;
         assert_eq!((kind, flags, id), (HEADERS, WHOLE, stream));
         responded

@@ -7,7 +7,7 @@ use std::{cell::Cell, rc::Rc, sync::Arc};
 
 use smallvec::SmallVec;
 
-use super::{Call, Wait, nothing};
+use super::{Call, Wait};
 use crate::{body::Body, telemetry::trail::Step};
 
 /// No endpoint has this id.
@@ -19,18 +19,15 @@ pub(super) type Twin = Rc<Cell<u64>>;
 impl Call {
     /// Another call of this request, before its attempt takes it. What is read of the body is kept for both.
     pub fn fork(&mut self) -> Box<Self> {
-        self.keep_spare();
+        self.keep_body();
         let limit = self.body_limit();
         let twin = Rc::new(Cell::new(NONE));
         self.twin = Some(Rc::clone(&twin));
         Box::new(Self {
-            head: nothing(),
+            head: self.head.clone(),
             body: Body::default(),
-            taken: true,
-            spare: self
-                .spare
-                .as_mut()
-                .map(|spare| Box::new(spare.again(limit))),
+            taken: self.spare.is_some(),
+            spare: self.spare.as_mut().map(|spare| spare.again(limit)),
             twin: Some(twin),
             connection: Rc::clone(&self.connection),
             worker: Rc::clone(&self.worker),

@@ -5,13 +5,12 @@
 
 mod account;
 mod fork;
-mod spare;
 mod wait;
 
 use std::{net::IpAddr, rc::Rc, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, Version, request::Parts};
+use http::{HeaderMap, HeaderValue, Method, Response, Version, request::Parts};
 use http_body::{Body as _, Frame};
 use smallvec::SmallVec;
 
@@ -43,7 +42,6 @@ use crate::{
 };
 use account::Account;
 use fork::Twin;
-use spare::Spare;
 pub use wait::Wait;
 
 /// A request as it came.
@@ -60,14 +58,14 @@ pub struct Arrived {
 
 /// One request on its way.
 pub struct Call {
-    /// The request as it will be sent on. An attempt takes it; what was not sent is put back.
+    /// The request as it will be sent on.
     pub head: Parts,
-    /// Its body.
+    /// Its body. An attempt takes it; what was not sent is put back.
     pub body: Body,
-    /// Whether an attempt has taken the request and not given it back.
+    /// Whether an attempt has taken the body and not given it back.
     taken: bool,
-    /// What is needed to repeat the request after it was taken.
-    spare: Option<Box<Spare>>,
+    /// What is needed to send the body again after it was taken: read from its start.
+    spare: Option<Body>,
     /// Where its attempt went to, if there may be another one beside it.
     twin: Option<Twin>,
     /// The downstream connection it came on.
@@ -234,11 +232,10 @@ impl Call {
         self.head.version == Version::HTTP_2 && self.connection.secured().is_none()
     }
 
-    /// Keeps what is needed to send the request once more; of its body, as much as a replay keeps.
-    pub fn keep_spare(&mut self) {
-        if self.spare.is_none() {
-            let body = self.body.again(self.body_limit());
-            self.spare = Some(Box::new(Spare::of(&self.head, body)));
+    /// Keeps what is needed to send the request once more: of its body, if it has one, as much as a replay keeps.
+    pub fn keep_body(&mut self) {
+        if self.spare.is_none() && !self.body.is_end_stream() {
+            self.spare = Some(self.body.again(self.body_limit()));
         }
     }
 
@@ -251,7 +248,7 @@ impl Call {
     /// Whether all of the request is here to be sent again, its body to the end.
     pub fn kept_whole(&self) -> bool {
         match &self.spare {
-            Some(spare) => spare.body.at_hand(),
+            Some(spare) => spare.at_hand(),
             None => !self.taken && self.body.is_end_stream(),
         }
     }
@@ -259,16 +256,7 @@ impl Call {
     /// Whether it can be made whole for another attempt.
     pub fn restorable(&self) -> bool {
         let spare = self.spare.as_ref();
-        !self.taken || spare.is_some_and(|spare| spare.body.whole())
-    }
-
-    /// Hands the request over to be sent.
-    pub fn take(&mut self) -> Request<Body> {
-        self.taken = true;
-        Request::from_parts(
-            std::mem::replace(&mut self.head, nothing()),
-            std::mem::take(&mut self.body),
-        )
+        !self.taken || spare.is_some_and(Body::whole)
     }
 
     /// Hands the body over to be sent. A request without one stays whole, and can be sent as often as need be.
@@ -286,19 +274,13 @@ impl Call {
         self.body = body;
     }
 
-    /// Takes back a request that was not sent.
-    pub fn put_back(&mut self, request: Request<Body>) {
-        self.taken = false;
-        (self.head, self.body) = request.into_parts();
-    }
-
     /// Makes the request whole for another attempt; whether that was possible.
     pub fn restore(&mut self) -> bool {
         if self.taken
-            && let Some(spare) = self.spare.take().filter(|spare| spare.body.whole())
+            && let Some(spare) = self.spare.take().filter(Body::whole)
         {
-            (self.head, self.body) = spare.unpack();
-            self.taken = false;
+            spare.take_over();
+            self.put_back_body(spare);
         }
         !self.taken
     }
@@ -347,8 +329,9 @@ impl Call {
 
     /// The response's head is there.
     pub fn answered(&mut self, response: &mut Response<Body>) {
-        // There will be no other attempt: nothing has to be kept for it.
+        // There will be no other attempt: nothing has to be kept for it. Headers hold on to what they were read from.
         self.spare = None;
+        self.head.headers = HeaderMap::new();
         if let Some(account) = &mut self.account {
             account.answered(response.status(), since(self.received, self.now));
             if self.survey.grpc {
@@ -410,11 +393,6 @@ impl Drop for Call {
         }
         self.connection.end();
     }
-}
-
-/// A head with nothing in it.
-fn nothing() -> Parts {
-    Request::new(()).into_parts().0
 }
 
 /// The time between two moments in microseconds.

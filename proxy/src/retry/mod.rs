@@ -150,7 +150,7 @@ impl<S: Handle> Handle for Retry<S> {
             let began = call.now;
             let last = call.attempts >= policy.attempts;
             if policy.keeps && !last && policy.repeatable(call.method()) {
-                call.keep_spare();
+                call.keep_body();
             }
             let delay = hedge.and_then(|hedge| hedge.delay(call, &cluster, policy));
             let result = match delay {

@@ -7,12 +7,7 @@
 
 use std::{future::poll_fn, io, mem, pin::pin, rc::Rc, sync::Arc, task::Poll};
 
-use http::{
-    HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header,
-    request::Parts,
-    uri::{Authority, Scheme},
-};
-use http_body::Body as _;
+use http::{HeaderValue, Method, Response, StatusCode, Version, header, request::Parts};
 
 use super::{
     Pool, expect,
@@ -46,6 +41,7 @@ impl Handle for Dispatch {
             return tunnel(call, &cluster, &pool).await;
         }
         let http2 = pool.speaks_http2(&cluster, call);
+        name_host(call);
         let idle = call.watch_request();
         let mut answered = pin!(async {
             match http2 {
@@ -75,11 +71,6 @@ async fn over_http1(
     let repeatable = call.method().is_idempotent();
     let mut doubt = true;
     join_cookies(&mut call.head, call.survey.cookies);
-    if call.head.version == Version::HTTP_10 && call.survey.hosts == 0 {
-        // It goes on as HTTP/1.1, which has to name one (RFC 9112, 3.2).
-        let host = call.head.headers.entry(header::HOST);
-        host.or_insert(HeaderValue::from_static(NO_HOST));
-    }
     loop {
         if !repeatable && pool.http1.any() {
             // Lets the driver see which endpoints have hung up, before a request is lost on such a connection.
@@ -87,8 +78,8 @@ async fn over_http1(
         }
         let connection = pool.http1(cluster, call).await?;
         let reused = connection.reused;
-        if repeatable && !call.body.is_end_stream() {
-            call.keep_spare();
+        if repeatable {
+            call.keep_body();
         }
         let mut body = call.take_body();
         let asked = call.survey.expect.then(|| expect::gate(&mut body));
@@ -141,8 +132,8 @@ async fn over_http2(
     pool: Rc<Pool>,
 ) -> Result<Response<Body>, Error> {
     let scheme = match cluster.tls {
-        Some(_) => Scheme::HTTPS,
-        None => Scheme::HTTP,
+        Some(_) => "https",
+        None => "http",
     };
     let mut again = true;
     loop {
@@ -150,8 +141,14 @@ async fn over_http2(
             return over_http1(call, cluster, pool).await;
         };
         // An endpoint may refuse a stream that it has no room for, whatever was sent on it.
-        call.keep_spare();
-        match stream.send(into_http2(call.take(), scheme.clone())).await {
+        call.keep_body();
+        let body = call.take_body();
+        let message = http2::Message {
+            head: &call.head,
+            scheme,
+            body,
+        };
+        match stream.send(message).await {
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 return Err(Error::UnaskedUpgrade);
             }
@@ -160,8 +157,8 @@ async fn over_http2(
                 response.body_mut().lease(stream);
                 return Ok(response);
             }
-            Err(http2::Failure::Unsent(request)) => {
-                call.put_back(from_http2(*request));
+            Err(http2::Failure::Unsent(body)) => {
+                call.put_back_body(body);
                 if !stream.reused {
                     return Err(Error::Connect(io::ErrorKind::ConnectionReset.into()));
                 }
@@ -203,32 +200,10 @@ fn join_cookies(head: &mut Parts, cookies: u8) {
     }
 }
 
-/// A request without a host: endpoints need one.
-const NO_HOST: &str = "localhost";
-
-/// HTTP/2 has scheme and host in the URI in place of the Host header (RFC 9113, 8.3.1).
-fn into_http2(mut request: Request<Body>, scheme: Scheme) -> Request<Body> {
-    let host = request.headers_mut().remove(header::HOST);
-    let mut parts = mem::take(request.uri_mut()).into_parts();
-    parts.scheme = Some(scheme);
-    let host = host.and_then(|host| Authority::try_from(host.as_bytes()).ok());
-    parts.authority = Some(host.unwrap_or(Authority::from_static(NO_HOST)));
-    if let Ok(uri) = Uri::from_parts(parts) {
-        *request.uri_mut() = uri;
+/// HTTP/1.0 may do without a host; what it goes on as has to name one (RFC 9112, 3.2; RFC 9113, 8.3.1).
+fn name_host(call: &mut Call) {
+    if call.head.version == Version::HTTP_10 && call.survey.hosts == 0 {
+        let host = call.head.headers.entry(header::HOST);
+        host.or_insert(HeaderValue::from_static("localhost"));
     }
-    *request.version_mut() = Version::HTTP_2;
-    request
-}
-
-/// Undoes [`into_http2`].
-fn from_http2(mut request: Request<Body>) -> Request<Body> {
-    let parts = mem::take(request.uri_mut()).into_parts();
-    if let Some(host) = parts
-        .authority
-        .and_then(|host| HeaderValue::from_str(host.as_str()).ok())
-    {
-        request.headers_mut().insert(header::HOST, host);
-    }
-    *request.uri_mut() = parts.path_and_query.map_or_else(Uri::default, Uri::from);
-    request
 }

@@ -89,8 +89,8 @@ async fn ask(io: DuplexStream) {
         let request = Request::post("http://a.test/path").body(());
         let Ok(request) = request else { return };
         let (responded, sending) = match end {
-            true => (requests.send_whole(request), None),
-            false => match requests.send(request) {
+            true => (requests.send_whole(&request), None),
+            false => match requests.send(&request) {
                 Ok((responded, sending)) => (Ok(responded), Some(sending)),
                 Err(error) => (Err(error), None),
             },

@@ -1,7 +1,7 @@
 //! HTTP/2 connections of one worker to one endpoint: many requests at once each, as many as the endpoint allows.
 //!
 //! ```text
-//! Multiplexed --Stream: one that has room--> the request, then the head--> Response, whose body holds the Stream
+//! Multiplexed --Stream: one that has room--> Message, then the head--> Response, whose body holds the Stream
 //! ```
 
 mod multiplexed;
@@ -23,7 +23,7 @@ use outrigger_http2::{
     Settings,
     client::{self, Requests},
 };
-pub use stream::{Failure, Stream};
+pub use stream::{Failure, Message, Stream};
 use tokio::task::spawn_local;
 use tokio_util::io::InspectReader;
 

@@ -8,9 +8,9 @@ use std::{
     task::Poll,
 };
 
-use http::{Request, Response};
+use http::{HeaderValue, Response, header, request::Parts, uri::PathAndQuery};
 use http_body::Body as _;
-use outrigger_http2::client::Responded;
+use outrigger_http2::client::{Head, Responded};
 
 use super::Connection;
 use crate::{
@@ -21,10 +21,20 @@ use crate::{
     upstream::{Pool, upload::Upload},
 };
 
+/// A request, as it goes to an endpoint.
+pub struct Message<'a> {
+    /// Its head; the Host header is sent as the authority.
+    pub head: &'a Parts,
+    /// `https` to an endpoint that is spoken to over TLS.
+    pub scheme: &'static str,
+    /// Its body.
+    pub body: Body,
+}
+
 /// Why a request got no response.
 pub enum Failure {
-    /// It was not sent, and here it is again.
-    Unsent(Box<Request<Body>>),
+    /// It was not sent, and here its body is again.
+    Unsent(Body),
     /// It was sent, wholly or in part.
     Sent(Error),
 }
@@ -64,21 +74,19 @@ impl Stream {
     ///
     /// # Errors
     /// When there is none.
-    pub async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, Failure> {
+    pub async fn send(&mut self, message: Message<'_>) -> Result<Response<Incoming>, Failure> {
         if self.connection.requests.is_closed() {
-            return Err(Failure::Unsent(Box::new(request)));
+            return Err(Failure::Unsent(message.body));
         }
         self.connection.silence.ask(clock::now());
         self.unanswered.set(true);
-        let answered = self.exchange(request).await;
+        let answered = self.exchange(message).await;
         self.unanswered.set(false);
         answered.map_err(Failure::Sent)
     }
 
-    async fn exchange(&mut self, request: Request<Body>) -> Result<Response<Incoming>, Error> {
-        let (head, body) = request.into_parts();
-        let head = Request::from_parts(head, ());
-        let (mut responded, mut sending) = self.begin(head, body).map_err(unprocessed)?;
+    async fn exchange(&mut self, message: Message<'_>) -> Result<Response<Incoming>, Error> {
+        let (mut responded, mut sending) = self.begin(message).map_err(unprocessed)?;
         let response = poll_fn(|cx| {
             if let Some(Poll::Ready(sent)) = sending.as_mut().map(|sending| sending.poll(cx)) {
                 sending = None;
@@ -100,9 +108,16 @@ impl Stream {
     /// Sends the head of a request, and what is to follow it.
     fn begin(
         &self,
-        head: Request<()>,
-        body: Body,
+        Message { head, scheme, body }: Message<'_>,
     ) -> Result<(Responded, Option<Outgoing>), outrigger_http2::Error> {
+        let host = head.headers.get(header::HOST).map(HeaderValue::to_str);
+        let head = Head {
+            method: &head.method,
+            scheme,
+            authority: host.and_then(Result::ok),
+            path: head.uri.path_and_query().map_or("/", PathAndQuery::as_str),
+            headers: &head.headers,
+        };
         let requests = &self.connection.requests;
         if body.is_end_stream() {
             return Ok((requests.send_whole(head)?, None));
