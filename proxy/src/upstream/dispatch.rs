@@ -38,7 +38,7 @@ impl Handle for Dispatch {
         };
         let pool = self.worker.pools.get(&cluster, &endpoint);
         if call.method() == Method::CONNECT {
-            return tunnel(call, &cluster, &pool).await;
+            return Box::pin(tunnel(call, &cluster, &pool)).await;
         }
         let http2 = pool.speaks_http2(&cluster, call);
         name_host(call);
@@ -138,7 +138,7 @@ async fn over_http2(
     let mut again = true;
     loop {
         let Some(mut stream) = pool.http2(cluster, call).await? else {
-            return over_http1(call, cluster, pool).await;
+            return Box::pin(over_http1(call, cluster, pool)).await;
         };
         // An endpoint may refuse a stream that it has no room for, whatever was sent on it.
         call.keep_body();

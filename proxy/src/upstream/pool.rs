@@ -85,15 +85,17 @@ impl Pool {
         if let Some(connection) = self.http1.take(call.now, client) {
             return Ok(connection);
         }
+        // Boxed, so that a request that finds a connection has no room for making one.
+        let open = |slot| Box::pin(self.open_http1(cluster, client, slot));
         let mut waiting = match self.room(cluster, call, false)? {
-            Room::Slot(slot) => return self.open_http1(cluster, client, slot).await,
+            Room::Slot(slot) => return open(slot).await,
             Room::Wait(waiting) => waiting,
         };
         loop {
             match self.http1.handover.wait(&mut waiting).await {
                 Got::Slot(slot) => {
                     call.wait.end();
-                    return self.open_http1(cluster, client, slot).await;
+                    return open(slot).await;
                 }
                 Got::Handed(mut connection) => {
                     if connection.is_usable(clock::now()) {

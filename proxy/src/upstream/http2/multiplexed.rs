@@ -48,7 +48,8 @@ impl Multiplexed {
             }
             if self.waiting.get() >= self.connecting.get() * self.likely_streams(policy) {
                 let _turn = Turn::new(&self.connecting, &self.changed);
-                let opened = open().await.inspect_err(|error| {
+                // Boxed, so that a request that finds a stream has no room for making a connection.
+                let opened = Box::pin(open()).await.inspect_err(|error| {
                     // That there may be no more is no failure of the endpoint.
                     if error.blame() == Blame::Upstream {
                         self.failed(error);
