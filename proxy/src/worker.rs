@@ -2,6 +2,7 @@
 //! it, with no lock and no wake of another core on its way.
 
 mod quiet;
+pub mod tasks;
 
 use std::{
     cell::{Cell, RefCell},
@@ -23,12 +24,13 @@ use tokio::{
 };
 
 use quiet::Quiet;
+use tasks::Tasks;
 
 use crate::{
     call::Call,
     clock,
     control::on_demand::OnDemand,
-    downstream::{Registry, accept::accept},
+    downstream::{Registry, accept::accept, http2::Exchange},
     idle_timeout,
     limits::connections,
     overload::{
@@ -85,6 +87,8 @@ pub struct Worker {
     pub connections: Registry,
     /// Upstream connections.
     pub pools: Pools,
+    /// By whom requests of HTTP/2 are served.
+    pub exchanges: Rc<Tasks<Exchange>>,
     /// Requests under way that may come to rest.
     pub idle: idle_timeout::Watch,
     /// For picks and ids; never borrowed across an await.
@@ -108,6 +112,7 @@ impl Worker {
             tick: Rc::new(Cell::new(clock::now())),
             connections: Registry::default(),
             pools: Pools::new(index, Arc::clone(&shared)),
+            exchanges: Rc::default(),
             idle: idle_timeout::Watch::default(),
             rng: RefCell::new(fastrand::Rng::new()),
             calls: Cell::new(0),
@@ -247,6 +252,7 @@ async fn run(worker: Rc<Worker>, mut orders: mpsc::UnboundedReceiver<Order>) {
                 worker.idle.check(now);
                 worker.pools.sweep(now);
                 if quiet.gives_back(now, worker.begun.get(), worker.connections.len()) {
+                    worker.exchanges.send_away();
                     outrigger_memory::give_back();
                 }
                 continue;

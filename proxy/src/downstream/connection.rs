@@ -98,6 +98,11 @@ impl Connection {
         })
     }
 
+    /// The worker that serves it.
+    pub(super) fn worker(&self) -> &Worker {
+        &self.worker
+    }
+
     /// What accepted it, as it is in the table in force; the last that was if it is gone.
     pub fn listener(&self) -> Arc<Listener> {
         let mut listener = self.listener.borrow_mut();

@@ -1,4 +1,4 @@
-//! A downstream connection that speaks HTTP/2: a task for each request, all on one connection.
+//! A downstream connection that speaks HTTP/2: many requests at once, each by a task, all on one connection.
 //!
 //! ```text
 //! connection --a head--> Exchange: the stack, then its response --> the stream's end, or a tunnel
@@ -20,7 +20,7 @@ use outrigger_http2::{
     Error as Http2Error, Reason, Receiving, Settings,
     server::{self, Responding},
 };
-use tokio::{sync::oneshot, task::spawn_local};
+use tokio::sync::oneshot;
 
 use super::{Connection, io::Io, upgrade::OnUpgrade};
 use crate::{
@@ -31,6 +31,7 @@ use crate::{
     stack::Stack,
     stream::Stream,
     telemetry::metrics::DownstreamError,
+    worker::tasks::Job,
 };
 
 /// How many streams of one connection may break the rules before it does: an attack in which a server resets its streams
@@ -86,8 +87,13 @@ async fn accept(
     };
     while let Some(arrived) = next().await {
         let (request, responding) = arrived?;
-        let (exchange, arrived) = Exchange::begin(request, responding);
-        spawn_local(exchange.serve(arrived, Rc::clone(connection), Rc::clone(stack)));
+        let exchanges = &connection.worker().exchanges;
+        exchanges.spawn(Exchange {
+            request,
+            responding,
+            connection: Rc::clone(connection),
+            stack: Rc::clone(stack),
+        });
     }
     Ok(())
 }
@@ -100,14 +106,49 @@ fn failure(error: Http2Error) -> DownstreamError {
     }
 }
 
+/// A request, and where its response goes.
+pub struct Exchange {
+    request: Request<Receiving>,
+    responding: Responding,
+    connection: Rc<Connection>,
+    stack: Rc<Stack>,
+}
+
+impl Job for Exchange {
+    async fn run(self) {
+        let Self {
+            request,
+            responding,
+            connection,
+            stack,
+        } = self;
+        let (mut answering, arrived) = Answering::begin(request, responding);
+        let tick = connection.tick_handle();
+        let response = {
+            let mut serving = pin!(stack.serve(arrived, connection));
+            let answered = poll_fn(|cx| match serving.as_mut().poll(cx) {
+                // A client that wants no response any more says so, or is gone.
+                Poll::Pending => answering.responding.poll_reset(cx).map(|_| None),
+                answered => answered.map(Some),
+            });
+            answered.await
+        };
+        match response {
+            Some(Ok(response)) => answering.answer(response, tick.get()).await,
+            Some(Err(_broken_off)) => answering.responding.reset(Reason::INTERNAL_ERROR),
+            None => {}
+        }
+    }
+}
+
 /// What of a request matters to its response.
-struct Exchange {
+struct Answering {
     responding: Responding,
     /// CONNECT: what gets the stream once it is a tunnel.
     switch: Option<(Receiving, oneshot::Sender<Tunneled>)>,
 }
 
-impl Exchange {
+impl Answering {
     fn begin(request: Request<Receiving>, responding: Responding) -> (Self, Arrived) {
         let (head, stream) = request.into_parts();
         let (body, switch, upgrade) = match head.method {
@@ -125,24 +166,6 @@ impl Exchange {
             doubt: None,
         };
         (Self { responding, switch }, arrived)
-    }
-
-    async fn serve(mut self, arrived: Arrived, connection: Rc<Connection>, stack: Rc<Stack>) {
-        let tick = connection.tick_handle();
-        let response = {
-            let mut serving = pin!(stack.serve(arrived, connection));
-            let answered = poll_fn(|cx| match serving.as_mut().poll(cx) {
-                // A client that wants no response any more says so, or is gone.
-                Poll::Pending => self.responding.poll_reset(cx).map(|_| None),
-                answered => answered.map(Some),
-            });
-            answered.await
-        };
-        match response {
-            Some(Ok(response)) => self.answer(response, tick.get()).await,
-            Some(Err(_broken_off)) => self.responding.reset(Reason::INTERNAL_ERROR),
-            None => {}
-        }
     }
 
     async fn answer(self, response: Response<Body>, tick: u64) {

@@ -10,7 +10,7 @@ mod enter;
 mod find_out;
 pub mod forwarded;
 pub mod http1;
-mod http2;
+pub mod http2;
 mod io;
 pub mod registry;
 pub mod secured;
