@@ -217,6 +217,25 @@ async fn an_endpoint_is_told_a_host_even_if_the_caller_named_none() {
 }
 
 #[tokio::test]
+async fn http2_has_the_host_in_its_authority_alone() {
+    let echo = Endpoint::echo().await;
+    let proxy = Proxy::start(Table::to([&echo]).cluster("protocol: http2")).await;
+    for (host, uri) in [
+        (
+            "HTTP/1.1\r\nhost: a.test:81\r\nconnection: close",
+            "http://a.test:81/",
+        ),
+        ("HTTP/1.0", "http://localhost/"),
+    ] {
+        let mut raw = Raw::connect(proxy.address).await;
+        raw.write(format!("GET / {host}\r\n\r\n")).await;
+        let answer = String::from_utf8(raw.read_to_end().await).unwrap();
+        assert!(answer.contains(&format!("{uri:?}")), "{answer}");
+        assert!(!answer.contains("\"host\""), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn pipelined_requests_are_answered_in_order() {
     let endpoint = Endpoint::echo().await;
     let proxy = Proxy::start(Table::to([&endpoint])).await;
