@@ -26,7 +26,8 @@ pub struct Settings {
     pub max_streams: u32,
     /// Bytes of names and values of a message's head, 32 more for each.
     pub max_header_list: u32,
-    /// Streams that are malformed, or go on after their end, before the connection ends.
+    /// Streams that are malformed, or go on after their end, before the connection ends. One that comes to a good end makes up
+    /// for another.
     pub max_broken_streams: u32,
 }
 
@@ -35,7 +36,7 @@ impl Default for Settings {
         Self {
             max_streams: 100,
             max_header_list: 64 * 1024,
-            max_broken_streams: 1024,
+            max_broken_streams: 100,
         }
     }
 }

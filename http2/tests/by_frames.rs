@@ -366,6 +366,26 @@ fn a_malformed_request_breaks_its_stream_and_too_many_the_connection() {
     ]);
 }
 
+#[test]
+fn a_request_that_is_served_makes_up_for_a_malformed_one() {
+    let settings = Settings {
+        max_broken_streams: 1,
+        ..Settings::default()
+    };
+    with(settings, usize::MAX, async |mut peer| {
+        let malformed = |stream| frame(HEADERS, WHOLE, stream, &head(GET, "a b", "c"));
+        for stream in [1, 5, 9] {
+            peer.say(&malformed(stream)).await;
+            peer.resets(stream, Reason::PROTOCOL_ERROR).await;
+            peer.serves(stream + 2).await;
+        }
+        peer.say(&malformed(13)).await;
+        peer.resets(13, Reason::PROTOCOL_ERROR).await;
+        peer.say(&malformed(15)).await;
+        peer.ends_by(Reason::ENHANCE_YOUR_CALM).await;
+    });
+}
+
 /// RFC 9113, 8.3.1.
 #[test]
 fn a_path_that_is_but_a_query_is_malformed() {

@@ -67,7 +67,7 @@ pub(crate) struct State {
     next: u32,
     /// Numbers of streams that we have ended before the other side had.
     finished: Finished,
-    /// How many streams have been malformed.
+    /// How many streams have been malformed, less those that came to a good end since.
     broken: u32,
     /// How many streams were reset by the other side before they were looked at, less those that were looked at since.
     hasty: u32,

@@ -85,6 +85,7 @@ impl State {
     /// Nothing more goes to the other side.
     pub(super) fn end_sending(&mut self, key: Key) {
         self.leave_line(key);
+        self.broken = self.broken.saturating_sub(1);
         let stream = &mut self.streams[key];
         stream.sent = true;
         match stream.unwanted {

@@ -36,7 +36,7 @@ use crate::{
 
 /// How many streams of one connection may break the rules before it does: an attack in which a server resets its streams
 /// itself costs as much as one in which its client does (CVE-2025-8671).
-const MAX_BROKEN_STREAMS: u32 = 1024;
+const MAX_BROKEN_STREAMS: u32 = 100;
 
 /// How a connection failed: for the metric, and for the log.
 pub(super) type Failure = (DownstreamError, Box<dyn Error>);
