@@ -31,6 +31,9 @@ use crate::{
 /// unread takes back what was sent.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// So much of what it sends meanwhile is taken. What is beyond that waits in the kernel, and does not keep the worker busy.
+const LEFTOVERS: usize = 256 * 1024;
+
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// See the module.
@@ -205,7 +208,9 @@ impl Line {
         let wire = &self.wire;
         let sends = !wire.borrow().decoder.is_done() || !wire.borrow().buffer.is_empty();
         if sends {
-            let _ = timeout(LINGER, poll_fn(|cx| wire.borrow_mut().poll_discard(cx))).await;
+            let mut left = LEFTOVERS;
+            let discarded = poll_fn(|cx| wire.borrow_mut().poll_discard(&mut left, cx));
+            let _ = timeout(LINGER, discarded).await;
         }
         Ok(())
     }
@@ -224,16 +229,17 @@ impl Line {
 }
 
 impl Wire {
-    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
+    /// Passes over what comes, as long as it is no more than `left`; ready when no more can come.
+    fn poll_discard(&mut self, left: &mut usize, cx: &mut Context<'_>) -> Poll<()> {
+        while *left > 0 {
             self.buffer.clear();
-            if !matches!(
-                ready!(poll_fill(&mut self.stream, &mut self.buffer, SIZE, cx)),
-                Ok(1..)
-            ) {
-                return Poll::Ready(());
+            match ready!(poll_fill(&mut self.stream, &mut self.buffer, SIZE, cx)) {
+                Ok(read @ 1..) => *left = left.saturating_sub(read),
+                _ => return Poll::Ready(()),
             }
         }
+        buffer::give(std::mem::take(&mut self.buffer));
+        Poll::Pending
     }
 
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
