@@ -42,5 +42,6 @@ pub mod tcp;
 pub mod telemetry;
 pub mod tls;
 pub mod transparent;
+mod turn;
 pub mod upstream;
 pub mod worker;

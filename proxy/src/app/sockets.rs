@@ -203,7 +203,7 @@ impl Sockets {
 /// The workers' clones of them, and another process's, do it from then on as well.
 fn take(sockets: &[TcpListener], capture: Option<Capture>) -> io::Result<()> {
     let mut sockets = sockets.iter().map(SockRef::from);
-    sockets.try_for_each(|socket| accept::take(&socket, capture))
+    sockets.try_for_each(|socket| accept::prepare(&socket, capture))
 }
 
 #[cfg(test)]

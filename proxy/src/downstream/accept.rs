@@ -4,7 +4,11 @@ use std::{io, net::SocketAddr, rc::Rc, time::Duration};
 
 use outrigger_config::model::Capture;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use tokio::{net::TcpListener, sync::oneshot, task::spawn_local};
+use tokio::{
+    net::TcpListener,
+    sync::oneshot,
+    task::{spawn_local, yield_now},
+};
 
 use super::{begin::Accepted, serve::serve};
 use crate::{stack::Stack, telemetry::metrics::DownstreamError, worker::Worker};
@@ -12,8 +16,16 @@ use crate::{stack::Stack, telemetry::metrics::DownstreamError, worker::Worker};
 /// Connections that the kernel holds while the worker is busy; the kernel's own limit usually is 4096.
 const BACKLOG: i32 = 4096;
 
+/// So much may wait in the kernel that a connection has not begun to send. Without this it takes megabytes for a client that
+/// reads none of them, and some hundreds of such clients leave the whole machine short of memory for TCP.
+const UNSENT: u32 = 64 * 1024;
+
 /// How long to wait when the process is out of file descriptors, or the like, before accepting again.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// After so many in a row those that have been let in go first: their requests are not to wait for everybody who would like
+/// to be.
+const IN_A_ROW: u32 = 4;
 
 /// Binds one socket a worker to `address`. The kernel spreads new connections over them.
 ///
@@ -70,16 +82,18 @@ fn socket(address: SocketAddr, shared: bool, capture: Option<Capture>) -> io::Re
     if shared {
         socket.set_reuse_port(true)?;
     }
-    take(&SockRef::from(&socket), capture)?;
+    prepare(&SockRef::from(&socket), capture)?;
     socket.bind(&address.into())?;
     Ok(socket)
 }
 
-/// Has a socket take what `capture` gives it, whoever bound it and for what; what accepts on it need not know.
+/// Has a socket take what `capture` gives it, whoever bound it and for what; what accepts on it need not know. The
+/// connections that it makes have all of this from it.
 ///
 /// # Errors
 /// When the process may not.
-pub fn take(socket: &SockRef<'_>, capture: Option<Capture>) -> io::Result<()> {
+pub fn prepare(socket: &SockRef<'_>, capture: Option<Capture>) -> io::Result<()> {
+    socket.set_tcp_notsent_lowat(UNSENT)?;
     match capture {
         // It holds for IPv6, too. Takes CAP_NET_ADMIN.
         Some(Capture::Tproxy) => socket.set_ip_transparent_v4(true),
@@ -87,13 +101,13 @@ pub fn take(socket: &SockRef<'_>, capture: Option<Capture>) -> io::Result<()> {
     }
 }
 
-/// Whether sockets may be had that [`take`] this.
+/// Whether sockets may be had that are [`prepared`](prepare) for this.
 ///
 /// # Errors
 /// When not.
 pub fn may_take(capture: Option<Capture>) -> io::Result<()> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
-    take(&SockRef::from(&socket), capture)
+    prepare(&SockRef::from(&socket), capture)
 }
 
 /// Accepts connections of the listener at `address` until `stop`, then takes what has already queued up.
@@ -105,7 +119,13 @@ pub async fn accept(
     mut stop: oneshot::Receiver<()>,
 ) {
     let mut stopping = false;
+    let mut row = 0;
     loop {
+        row += 1;
+        if row > IN_A_ROW {
+            row = 1;
+            yield_now().await;
+        }
         let accepted = tokio::select! {
             biased;
             accepted = listener.accept() => accepted,
@@ -142,5 +162,21 @@ pub async fn accept(
                 tokio::time::sleep(PAUSE).await;
             }
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_socket_accepts_holds_little_that_was_not_sent() {
+        let sockets = bind(SocketAddr::from(([127, 0, 0, 1], 0)), 1, None).unwrap();
+        let address = sockets[0].local_addr().unwrap();
+        let _client = std::net::TcpStream::connect(address).unwrap();
+        let (accepted, _) = sockets[0].accept().unwrap();
+        let unsent = SockRef::from(&accepted).tcp_notsent_lowat().unwrap();
+        assert_eq!(unsent, UNSENT);
     }
 }

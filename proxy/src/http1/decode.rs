@@ -10,7 +10,7 @@ use super::{
     buffer::{LARGE, SIZE, poll_fill},
     chunked::Chunked,
 };
-use crate::stream::Stream;
+use crate::{stream::Stream, turn::Turn};
 
 /// Takes a body out of the bytes that come.
 #[derive(Debug)]
@@ -18,6 +18,7 @@ pub struct Decoder {
     body: Body,
     /// A read has filled all the room that there was: it comes fast.
     fast: bool,
+    turn: Turn,
 }
 
 #[derive(Debug)]
@@ -38,7 +39,11 @@ impl Decoder {
             Framing::Chunked => Body::Chunked(Chunked::default()),
             Framing::Close => Body::Close,
         };
-        Self { body, fast: false }
+        Self {
+            body,
+            fast: false,
+            turn: Turn::default(),
+        }
     }
 
     /// The next frame of what is in `buffer`; `None`: more is needed, or it is done.
@@ -75,10 +80,15 @@ impl Decoder {
                 Ok(None) => {}
                 Err(malformed) => return Poll::Ready(Some(Err(malformed.into()))),
             }
-            match ready!(poll_fill(stream, buffer, self.room(), cx)) {
+            ready!(self.turn.poll(cx));
+            let Poll::Ready(filled) = poll_fill(stream, buffer, self.room(), cx) else {
+                self.turn.rested();
+                return Poll::Pending;
+            };
+            match filled {
                 Ok(0) if matches!(self.body, Body::Close) => return Poll::Ready(None),
                 Ok(0) => return Poll::Ready(Some(Err(Broken::Ended))),
-                Ok(_) => {}
+                Ok(read) => self.turn.took(read),
                 Err(error) => return Poll::Ready(Some(Err(error.into()))),
             }
         }

@@ -22,7 +22,7 @@ use super::{
     Flow,
     splice::{Failed, Pipe},
 };
-use crate::stream::Stream;
+use crate::{stream::Stream, turn::Turn};
 
 /// What is read at once: what was copied in is still in the first cache when it is copied out. 64 KiB take a quarter of the
 /// system calls and a fifth more of the time.
@@ -87,6 +87,7 @@ struct Way {
     unflushed: bool,
     /// Where bytes are that are not copied, as long as they come in bulk.
     pipe: Option<Pipe>,
+    turn: Turn,
     stage: Stage,
 }
 
@@ -115,6 +116,7 @@ impl Way {
             held,
             unflushed: false,
             pipe: None,
+            turn: Turn::default(),
             stage: Stage::Open,
         }
     }
@@ -166,9 +168,12 @@ impl Way {
                 let ended = ready!(Pin::new(&mut *to).poll_shutdown(cx));
                 return Poll::Ready(ended.map_err(|_| End::Unwritable));
             }
+            let turn = self.turn.poll(cx);
             let read = BUFFER.with_borrow_mut(|buffer| {
+                ready!(turn);
                 let mut buffer = ReadBuf::new(buffer);
                 let read = Pin::new(&mut *from).poll_read(cx, &mut buffer);
+                self.turn.took(buffer.filled().len());
                 read.map_ok(|()| {
                     if buffer.remaining() == 0 && is_bare(from) && is_bare(to) {
                         self.pipe = Pipe::take();
@@ -201,9 +206,11 @@ impl Way {
             return Poll::Ready(Ok(()));
         };
         let moved = loop {
+            ready!(self.turn.poll(cx));
             let moved = pipe.poll(cx, from, to, passed);
-            if !matches!(moved, Poll::Ready(Ok(1..))) {
-                break moved;
+            match moved {
+                Poll::Ready(Ok(read @ 1..)) => self.turn.took(read),
+                _ => break moved,
             }
         };
         if let Some(pipe) = self.pipe.take_if(|pipe| pipe.is_empty()) {
