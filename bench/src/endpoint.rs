@@ -13,6 +13,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::conn::auto,
 };
+use socket2::SockRef;
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     signal::unix::{SignalKind, signal},
@@ -28,6 +29,10 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(30);
 
 /// Connections that wait while it is busy: with tokio's 128 it would be the endpoint that a crowd behind a proxy shuts out.
 const BACKLOG: u32 = 4096;
+
+/// What waits in the kernel for a proxy that reads slowly: with its default of megabytes a few hundred of them would leave the
+/// machine short of memory for TCP, and everybody's packets would be dropped.
+const UNSENT: u32 = 128 * 1024;
 
 /// What `outrigger-bench endpoint` takes.
 #[derive(clap::Args)]
@@ -53,6 +58,8 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
         SocketAddr::V6(_) => TcpSocket::new_v6(),
     }?;
     socket.set_reuseaddr(true)?;
+    // Its connections have it from it.
+    SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
