@@ -31,7 +31,7 @@ use crate::{
 /// unread takes back what was sent.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// So much of what it sends meanwhile is taken. What is beyond that waits in the kernel, and does not keep the worker busy.
+/// So much of what it sends meanwhile is passed over, and about as much is kept by the kernel. The rest waits on its own side.
 const LEFTOVERS: usize = 256 * 1024;
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -208,6 +208,7 @@ impl Line {
         let wire = &self.wire;
         let sends = !wire.borrow().decoder.is_done() || !wire.borrow().buffer.is_empty();
         if sends {
+            wire.borrow().take_little();
             let mut left = LEFTOVERS;
             let discarded = poll_fn(|cx| wire.borrow_mut().poll_discard(&mut left, cx));
             let _ = timeout(LINGER, discarded).await;
@@ -229,6 +230,11 @@ impl Line {
 }
 
 impl Wire {
+    /// Has the kernel take no more than that: by itself it would take as much as any socket may, some 32 MiB.
+    fn take_little(&self) {
+        let _ = SockRef::from(self.stream.socket()).set_recv_buffer_size(LEFTOVERS);
+    }
+
     /// Passes over what comes, as long as it is no more than `left`; ready when no more can come.
     fn poll_discard(&mut self, left: &mut usize, cx: &mut Context<'_>) -> Poll<()> {
         while *left > 0 {
