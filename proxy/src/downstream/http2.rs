@@ -20,7 +20,7 @@ use outrigger_http2::{
     Error as Http2Error, Reason, Receiving, Settings,
     server::{self, Responding},
 };
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, task::yield_now};
 
 use super::{Connection, io::Io, upgrade::OnUpgrade};
 use crate::{
@@ -37,6 +37,10 @@ use crate::{
 /// How many streams of one connection may break the rules before it does: an attack in which a server resets its streams
 /// itself costs as much as one in which its client does (CVE-2025-8671).
 const MAX_BROKEN_STREAMS: u32 = 100;
+
+/// After so many requests of one connection those of others go first: hundreds may come at once, and each may need a connection
+/// to an endpoint.
+const IN_A_ROW: u32 = 16;
 
 /// How a connection failed: for the metric, and for the log.
 pub(super) type Failure = (DownstreamError, Box<dyn Error>);
@@ -85,8 +89,14 @@ async fn accept(
         })
         .await
     };
+    let mut row = 0;
     while let Some(arrived) = next().await {
         let (request, responding) = arrived?;
+        row += 1;
+        if row > IN_A_ROW {
+            row = 1;
+            yield_now().await;
+        }
         let exchanges = &connection.worker().exchanges;
         exchanges.spawn(Exchange {
             request,
