@@ -2,7 +2,7 @@
 
 use std::{fmt::Write, fs, time::SystemTime};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::peer::{Peer, outrigger};
 
@@ -29,6 +29,19 @@ pub fn versions(peers: &[(Peer, String)]) -> String {
         let _ = writeln!(text, "- {}: `{version}`", peer.name());
     }
     text
+}
+
+/// Pages that the kernel holds in buffers of TCP, for everybody on this machine.
+///
+/// # Errors
+/// When it does not tell.
+pub fn tcp_pages() -> Result<u64> {
+    let sockets = fs::read_to_string("/proc/net/sockstat")?;
+    let tcp = sockets.lines().find(|line| line.starts_with("TCP:"));
+    let mut words = tcp.unwrap_or_default().split(' ');
+    let pages = words.by_ref().find(|word| *word == "mem").and(words.next());
+    let pages = pages.context("`/proc/net/sockstat` does not say what TCP has of memory")?;
+    Ok(pages.parse()?)
 }
 
 /// The CPU's name and how many there are.

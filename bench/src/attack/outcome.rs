@@ -20,6 +20,8 @@ pub(super) struct Outcome {
     pub(super) during: Report,
     /// KiB resident before, at their highest, and a while after.
     pub(super) memory: [u64; 3],
+    /// MiB that the kernel held in buffers of TCP at most, for all who took part.
+    pub(super) buffers: u64,
     pub(super) attackers: Attackers,
 }
 
@@ -81,13 +83,14 @@ impl Outcome {
     /// For who waits at a terminal.
     pub(super) fn sentence(&self) -> String {
         format!(
-            "p99 {:.1} ms, then {:.1}; {} of {} failed {:?}; {:?} MiB; {}",
+            "p99 {:.1} ms, then {:.1}; {} of {} failed {:?}; {:?} MiB, {} in the kernel; {}",
             self.before.microseconds.p99 / 1000.0,
             self.during.microseconds.p99 / 1000.0,
             self.during.failed(),
             self.during.requests(),
             self.during.failures,
             self.memory.map(|kib| kib / 1024),
+            self.buffers,
             self.attackers
         )
     }

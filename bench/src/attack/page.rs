@@ -18,7 +18,8 @@ connection of theirs that ends is made again at once. All proxies are as they co
 connections (`bench/src/peer/`).
 
 - *p50*, *p99*: milliseconds, of the good client's requests that succeeded; *before* the attack, and during it. *failed*: those that did not.
-- *MiB*: resident memory of the proxy before, at its highest, and 5 s after the attack.
+- *MiB*: resident memory of the proxy before, at its highest, and 5 s after the attack. *of TCP*: the most that the kernel held in buffers
+  of TCP, for all who took part.
 - *a second*: how much of the attack was sent. To who cuts attackers off more is sent, for they are soon back; it is dropped unread.
 - *the attackers*: how their connections ended, and how many of the last were open still.
 ";
@@ -61,6 +62,7 @@ pub(super) fn section(
                 "MiB before",
                 "highest",
                 "after",
+                "of TCP",
                 &sent,
                 "the attackers",
             ],
@@ -102,6 +104,7 @@ fn row(peer: Peer, outcome: &Outcome) -> Vec<String> {
         .memory
         .map(|kib| format!("{:.1}", kib as f64 / 1024.0));
     cells.extend(mib);
+    cells.push(outcome.buffers.to_string());
     cells.push(format!("{:.0}", attackers.sent as f64 / attackers.seconds));
     cells.push(attackers.to_string());
     cells

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::Result;
-use rustix::process::Signal;
+use rustix::{param::page_size, process::Signal};
 use tokio::time::{interval, sleep};
 
 use super::{
@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     load::{Fleet, Pace, Plan},
+    machine,
     process::tree,
     stand::Stand,
 };
@@ -49,14 +50,18 @@ pub(super) async fn run(attack: &Attack, stand: Stand, arguments: &Arguments) ->
 
     let crowd = Crowd::gather(attack, stand.address, stand.dial()?)?;
     let begun = Instant::now();
-    let mut highest = memory_before;
+    let (mut highest, mut pages) = (memory_before, 0);
+    let mut look = || -> Result<()> {
+        highest = highest.max(resident()?);
+        pages = pages.max(machine::tcp_pages()?);
+        Ok(())
+    };
     let watched = async {
         let mut looks = interval(LOOK);
         loop {
             looks.tick().await;
-            match resident() {
-                Ok(now) => highest = highest.max(now),
-                Err(error) => return error,
+            if let Err(error) = look() {
+                return error;
             }
         }
     };
@@ -79,6 +84,7 @@ pub(super) async fn run(attack: &Attack, stand: Stand, arguments: &Arguments) ->
         before,
         during,
         memory: [memory_before, highest, memory_after],
+        buffers: pages * page_size() as u64 >> 20,
         attackers,
     })
 }
