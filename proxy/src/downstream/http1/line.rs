@@ -31,8 +31,11 @@ use crate::{
 /// unread takes back what was sent.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// So much of what it sends meanwhile is passed over, and about as much is kept by the kernel. The rest waits on its own side.
+/// So much of what it sends meanwhile is passed over.
 const LEFTOVERS: usize = 256 * 1024;
+
+/// And so much the kernel keeps. The rest waits on its own side.
+const KEPT: usize = 32 * 1024;
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -232,7 +235,7 @@ impl Line {
 impl Wire {
     /// Has the kernel take no more than that: by itself it would take as much as any socket may, some 32 MiB.
     fn take_little(&self) {
-        let _ = SockRef::from(self.stream.socket()).set_recv_buffer_size(LEFTOVERS);
+        let _ = SockRef::from(self.stream.socket()).set_recv_buffer_size(KEPT);
     }
 
     /// Passes over what comes, as long as it is no more than `left`; ready when no more can come.
