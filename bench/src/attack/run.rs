@@ -84,7 +84,7 @@ pub(super) async fn run(attack: &Attack, stand: Stand, arguments: &Arguments) ->
         before,
         during,
         memory: [memory_before, highest, memory_after],
-        buffers: pages * page_size() as u64 >> 20,
+        buffers: (pages * page_size() as u64) >> 20,
         attackers,
     })
 }
