@@ -1,4 +1,4 @@
-//! Floods of HTTP/2: who means ill is hung up on within bounds, whoever only works hard is not, and nobody else notices.
+//! Floods: who means ill is hung up on within bounds, whoever only works hard is not, and nobody else notices.
 
 use std::{io, time::Duration};
 

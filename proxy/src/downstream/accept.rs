@@ -93,7 +93,8 @@ fn socket(address: SocketAddr, shared: bool, capture: Option<Capture>) -> io::Re
 /// # Errors
 /// When the process may not.
 pub fn prepare(socket: &SockRef<'_>, capture: Option<Capture>) -> io::Result<()> {
-    socket.set_tcp_notsent_lowat(UNSENT)?;
+    // A kernel that does not know it, as a sandbox may have, serves all the same.
+    let _ = socket.set_tcp_notsent_lowat(UNSENT);
     match capture {
         // It holds for IPv6, too. Takes CAP_NET_ADMIN.
         Some(Capture::Tproxy) => socket.set_ip_transparent_v4(true),
