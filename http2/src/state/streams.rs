@@ -85,7 +85,6 @@ impl State {
     /// Nothing more goes to the other side.
     pub(super) fn end_sending(&mut self, key: Key) {
         self.leave_line(key);
-        self.broken = self.broken.saturating_sub(1);
         let stream = &mut self.streams[key];
         stream.sent = true;
         match stream.unwanted {
@@ -138,7 +137,9 @@ impl State {
         if !stream.is_over() {
             return;
         }
-        self.ids.remove(&stream.id);
+        if self.ids.remove(&stream.id).is_some() && stream.error.is_none() {
+            self.broken = self.broken.saturating_sub(1);
+        }
         if stream.handles == 0 {
             let abandoned = self.streams.remove(key).abandon();
             self.release_connection(abandoned);
