@@ -368,3 +368,22 @@ fn a_client_whose_requests_are_gone_and_answered_says_goodbye() {
         assert_eq!(soon(peer.driven).await.unwrap(), Ok(()));
     });
 }
+
+#[test]
+fn a_server_whose_every_response_is_malformed_is_given_up() {
+    /// As many as [`Settings`](outrigger_http2::Settings) let be by default.
+    const MOST: u32 = 100;
+    begun(async |mut peer, requests| {
+        let malformed = |stream| frame(HEADERS, WHOLE, stream, &head(OK, "a b", "c"));
+        for number in 0..MOST {
+            let stream = 1 + 2 * number;
+            let _responded = peer.hears(&requests, get(), stream).await;
+            peer.say(&malformed(stream)).await;
+            peer.resets(stream, Reason::PROTOCOL_ERROR).await;
+        }
+        let last = 1 + 2 * MOST;
+        let _responded = peer.hears(&requests, get(), last).await;
+        peer.say(&malformed(last)).await;
+        peer.ends_by(Reason::ENHANCE_YOUR_CALM).await;
+    });
+}
