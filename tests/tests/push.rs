@@ -28,7 +28,7 @@ async fn a_delta_client_gets_all_and_then_what_changes() {
     control.write("tables/t.yaml", &table("blue", 9002));
     let response = client.next().await;
     let resource = response.resources[0].resource.as_ref().unwrap();
-    let (name, endpoints) = decode::endpoints(&resource.value).unwrap();
+    let (name, endpoints) = decode::endpoints(resource.value.clone()).unwrap();
     assert_eq!((response.resources.len(), &*name), (1, "blue"));
     assert_eq!(endpoints[0].address, "127.0.0.1:9002".parse().unwrap());
     client.answer(&response, Answer::Accept);

@@ -1,5 +1,6 @@
 //! Messages in messages.
 
+use bytes::Buf;
 use prost::{Message, Name};
 
 use crate::{Refused, pb::google::protobuf::Any};
@@ -23,10 +24,10 @@ pub(crate) fn unpack<M: Message + Name + Default>(any: &Any) -> Result<M, Refuse
         let short = any.type_url.rsplit('/').next().unwrap_or_default();
         return Err(Refused::new(format!("unknown type `{short}`")));
     }
-    decode(&any.value)
+    decode(&*any.value)
 }
 
 /// A message of which its sender says that it is an `M`.
-pub(crate) fn decode<M: Message + Name + Default>(body: &[u8]) -> Result<M, Refused> {
+pub(crate) fn decode<M: Message + Name + Default>(body: impl Buf) -> Result<M, Refused> {
     M::decode(body).map_err(|error| Refused::new(format!("not a `{}`: {error}", M::NAME)))
 }

@@ -1,7 +1,11 @@
 //! Endpoints of a cluster (EDS).
 
-use std::{collections::HashSet, fmt::Write as _, sync::Arc};
+mod unread;
 
+use std::{fmt::Write as _, net::SocketAddr, sync::Arc};
+
+use bytes::Bytes;
+use foldhash::{HashSet, HashSetExt as _};
 use outrigger_config::model::{self, Cluster, Endpoints};
 use prost::Message;
 use serde_json::{Value, json};
@@ -19,6 +23,7 @@ use crate::{
     remainder::{self, Keys},
     scalar::number,
 };
+use unread::{Assignment, LocalityEndpoints};
 
 /// As in a file.
 const MOST_WEIGHT: u32 = 1_000_000;
@@ -173,44 +178,53 @@ pub(crate) fn addresses(
 ///
 /// # Errors
 /// When `body` is no assignment, or an endpoint cannot be reached from here.
-pub fn decode(body: &[u8]) -> Result<(Arc<str>, Vec<model::Endpoint>), Refused> {
-    let message: ClusterLoadAssignment =
+pub fn decode(body: Bytes) -> Result<(Arc<str>, Vec<model::Endpoint>), Refused> {
+    let message: Assignment =
         any::decode(body).map_err(|refused| refused.of(Kind::Endpoints, ""))?;
-    let listed = from_wire(&message)
+    let listed = from_unread(&message)
         .map_err(|refused| refused.of(Kind::Endpoints, &message.cluster_name))?;
     Ok((message.cluster_name.into(), listed))
 }
 
-/// The endpoints of an assignment.
+/// The endpoints of an assignment that is part of a cluster.
 pub(crate) fn from_wire(message: &ClusterLoadAssignment) -> Result<Vec<model::Endpoint>, Refused> {
-    let mut placed: Vec<(u64, model::Endpoint)> = Vec::new();
-    let mut seen = HashSet::new();
-    for (index, locality) in message.endpoints.iter().enumerate() {
-        let decoded = from_locality(locality).within(format_args!("endpoints[{index}]"))?;
-        for (place, endpoint) in decoded {
+    from_unread(&any::decode(Bytes::from(message.encode_to_vec()))?)
+}
+
+fn from_unread(message: &Assignment) -> Result<Vec<model::Endpoint>, Refused> {
+    let number = message.endpoints.iter().map(|it| it.lb_endpoints.len());
+    let number = number.sum();
+    let mut placed: Vec<(u64, model::Endpoint)> = Vec::with_capacity(number);
+    let mut seen = HashSet::with_capacity(number);
+    for (index, local) in message.endpoints.iter().enumerate() {
+        let mut place = |place: Option<u64>, endpoint: model::Endpoint| {
             if !seen.insert(endpoint.address) {
                 let reason = format!("{} is listed twice", endpoint.address);
-                return Err(Refused::new(reason)).within(format_args!("endpoints[{index}]"));
+                return Err(Refused::new(reason));
             }
             placed.push((place.unwrap_or(placed.len() as u64), endpoint));
-        }
+            Ok(())
+        };
+        from_locality(local, &mut place).within(format_args!("endpoints[{index}]"))?;
     }
     placed.sort_by_key(|(place, _)| *place);
     Ok(placed.into_iter().map(|(_, endpoint)| endpoint).collect())
 }
 
-type Placed = (Option<u64>, model::Endpoint);
-
-fn from_locality(locality: &LocalityLbEndpoints) -> Result<Vec<Placed>, Refused> {
-    if locality.lb_config.is_some() {
+/// Hands on the endpoints of a priority and zone, with their places in the file if they are said.
+fn from_locality(
+    local: &LocalityEndpoints,
+    mut place: impl FnMut(Option<u64>, model::Endpoint) -> Result<(), Refused>,
+) -> Result<(), Refused> {
+    if local.lb_config.is_some() {
         return Err(Refused::new("only `lb_endpoints` are supported")).within("lb_config");
     }
-    let ours = remainder::keys(locality.metadata.as_ref());
+    let ours = remainder::keys(local.metadata.as_ref());
     let priority = ours.get("priority").and_then(Value::as_u64);
-    let priority = u16::try_from(priority.unwrap_or(locality.priority.into()))
+    let priority = u16::try_from(priority.unwrap_or(local.priority.into()))
         .map_err(|_| Refused::new("more than 65535"))
         .within("priority")?;
-    let zone = locality.locality.as_ref().map(|locality| &*locality.zone);
+    let zone = local.locality.as_ref().map(|locality| &*locality.zone);
     let zone: Option<Arc<str>> = zone.filter(|zone| !zone.is_empty()).map(Into::into);
     if zone
         .as_ref()
@@ -219,24 +233,23 @@ fn from_locality(locality: &LocalityLbEndpoints) -> Result<Vec<Placed>, Refused>
         return Err(Refused::new("a zone has no control characters")).within("locality.zone");
     }
     let places = ours.get("places").and_then(Value::as_array);
-    let place = |index: usize| places?.get(index)?.as_u64();
-    let mut decoded = Vec::new();
-    for (index, endpoint) in locality.lb_endpoints.iter().enumerate() {
-        let within = format_args!("lb_endpoints[{index}]");
-        if let Some((address, weight)) = from_endpoint(endpoint).within(within)? {
+    let place_of = |index: usize| places?.get(index)?.as_u64();
+    for (index, endpoint) in local.lb_endpoints.iter().enumerate() {
+        let read = any::decode(&**endpoint).and_then(|endpoint| from_endpoint(&endpoint));
+        if let Some((address, weight)) = read.within(format_args!("lb_endpoints[{index}]"))? {
             let endpoint = model::Endpoint {
                 address,
                 weight,
                 zone: zone.clone(),
                 priority,
             };
-            decoded.push((place(index), endpoint));
+            place(place_of(index), endpoint)?;
         }
     }
-    Ok(decoded)
+    Ok(())
 }
 
-fn from_endpoint(endpoint: &LbEndpoint) -> Result<Option<(std::net::SocketAddr, u32)>, Refused> {
+fn from_endpoint(endpoint: &LbEndpoint) -> Result<Option<(SocketAddr, u32)>, Refused> {
     let host = match &endpoint.host_identifier {
         Some(HostIdentifier::Endpoint(host)) => host,
         Some(HostIdentifier::EndpointName(_)) => {

@@ -122,23 +122,19 @@ impl Endpoints {
     /// Lists other endpoints. Those that stay, by address, keep their state; so do those `before` had.
     pub fn update(&self, listed: &[model::Endpoint], before: Option<&Self>) {
         let old = before.unwrap_or(self).set.load_full();
-        let known: HashMap<SocketAddr, &Arc<Endpoint>> = old
-            .members()
-            .iter()
-            .map(|(endpoint, _)| (endpoint.address, endpoint))
-            .collect();
+        let known = known(old.members(), listed);
         let now = clock::now();
-        let members = listed.iter().map(|listed| {
-            let endpoint = known.get(&listed.address).map_or_else(
+        let members = (0..).zip(listed).map(|(place, listed)| {
+            let endpoint = known(place, listed.address).map_or_else(
                 || {
                     let endpoint = Endpoint::new(listed.address);
                     // The first of a cluster are all equally cold, and there is nobody to go easy in place of them.
-                    if !known.is_empty() && self.slow_start.is_some() {
+                    if !old.members().is_empty() && self.slow_start.is_some() {
                         endpoint.condition.warm_up(now);
                     }
                     endpoint
                 },
-                |known| Arc::clone(known),
+                Arc::clone,
             );
             (endpoint, listed.clone())
         });
@@ -218,6 +214,27 @@ impl Endpoints {
             .members()
             .iter()
             .for_each(|(endpoint, _)| endpoint.retired.store(true, Relaxed));
+    }
+}
+
+/// Finds those that stay, by their place in `listed` and their address. Nearly all are where they were: only the others are
+/// worth a map.
+fn known<'a>(
+    old: &'a [Member],
+    listed: &[model::Endpoint],
+) -> impl Fn(usize, SocketAddr) -> Option<&'a Arc<Endpoint>> {
+    let stays = |place: usize, address| {
+        let same = |listed: &model::Endpoint| listed.address == address;
+        listed.get(place).is_some_and(same)
+    };
+    let moved: HashMap<SocketAddr, &Arc<Endpoint>> = (0..)
+        .zip(old)
+        .filter(|(place, (_, was))| !stays(*place, was.address))
+        .map(|(_, (endpoint, was))| (was.address, endpoint))
+        .collect();
+    move |place, address| match old.get(place) {
+        Some((endpoint, was)) if was.address == address => Some(endpoint),
+        _ => moved.get(&address).copied(),
     }
 }
 

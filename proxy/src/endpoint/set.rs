@@ -3,14 +3,14 @@
 //! Set and plan are swapped in together, so that a pick reads one pointer and never half of a change. A new plan costs
 //! no new set: members and partitions are shared.
 
-use std::sync::Arc;
+use std::{iter, sync::Arc};
 
 use fastrand::Rng;
 use foldhash::HashSet;
 use outrigger_config::model;
 
 use super::{
-    Member,
+    Endpoint, Member,
     atomic::Ordering::Relaxed,
     attempt::Attempt,
     condition::{Seen, State},
@@ -119,7 +119,7 @@ impl Set {
         let planned = self.plan.draw(random);
         let others = (0..self.partitions.len()).filter(|&place| place != planned);
         let mut reserve = None;
-        for place in std::iter::once(planned).chain(others) {
+        for place in iter::once(planned).chain(others) {
             match self.partitions.get(place).and_then(|it| pick(it, rng)) {
                 Some((member, Standing::Open)) => return Some(member),
                 Some((member, _)) => reserve = reserve.or(Some(member)),
@@ -152,15 +152,21 @@ impl Set {
 
     /// Marks those as gone that `kept` does not have.
     pub(super) fn retire_all_but(&self, kept: &Self) {
-        let kept: HashSet<u64> = kept
-            .members
-            .iter()
-            .map(|(endpoint, _)| endpoint.id)
-            .collect();
-        let gone = self
-            .members
-            .iter()
-            .filter(|(endpoint, _)| !kept.contains(&endpoint.id));
-        gone.for_each(|(endpoint, _)| endpoint.retired.store(true, Relaxed));
+        let elsewhere: HashSet<_> = kept.moved_from(self).map(Arc::as_ptr).collect();
+        for endpoint in self.moved_from(kept) {
+            if !elsewhere.contains(&Arc::as_ptr(endpoint)) {
+                endpoint.retired.store(true, Relaxed);
+            }
+        }
+    }
+
+    /// Those that `other` does not have in the same place.
+    fn moved_from(&self, other: &Self) -> impl Iterator<Item = &Arc<Endpoint>> {
+        let others = other.members.iter().map(Some).chain(iter::repeat(None));
+        let moved =
+            self.members.iter().zip(others).filter(|((one, _), other)| {
+                !other.is_some_and(|(other, _)| Arc::ptr_eq(one, other))
+            });
+        moved.map(|((endpoint, _), _)| endpoint)
     }
 }

@@ -383,3 +383,50 @@ proptest! {
         }
     }
 }
+
+/// Some of 12 endpoints in any order and in any zones.
+fn any_listed() -> impl Strategy<Value = Vec<model::Endpoint>> {
+    let all = || prop::collection::vec(0usize..3, 12);
+    let ports = Just((1..=12).collect::<Vec<u16>>()).prop_shuffle();
+    (ports, all(), 0usize..=12).prop_map(|(ports, zones, number)| {
+        let zones = zones
+            .into_iter()
+            .map(|zone| [None, Some("a"), Some("b")][zone]);
+        let listed = ports.into_iter().zip(zones).take(number);
+        listed.map(|(port, zone)| endpoint(port, zone, 0)).collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn who_stays_is_the_same_and_who_goes_is_retired(
+        first in any_listed(),
+        second in any_listed(),
+        in_order: bool,
+    ) {
+        let (mut first, mut second) = (first, second);
+        if in_order {
+            first.sort_by_key(|it| it.address);
+            second.sort_by_key(|it| it.address);
+        }
+        let endpoints = endpoints(&Balancer::RoundRobin, 0.01, None);
+        let of_now = || -> BTreeMap<SocketAddr, Arc<Endpoint>> {
+            let set = endpoints.load();
+            set.members().iter().map(|(endpoint, listed)| (listed.address, Arc::clone(endpoint))).collect()
+        };
+        endpoints.update(&first, None);
+        let before = of_now();
+        endpoints.update(&second, None);
+        let after = of_now();
+        prop_assert_eq!(after.len(), second.len());
+        for (address, endpoint) in &after {
+            prop_assert_eq!(*address, endpoint.address);
+            prop_assert!(!endpoint.retired.load(Relaxed));
+        }
+        for (address, endpoint) in &before {
+            let stayed = after.get(address);
+            prop_assert_eq!(stayed.is_none(), endpoint.retired.load(Relaxed));
+            prop_assert!(stayed.is_none_or(|it| Arc::ptr_eq(it, endpoint)));
+        }
+    }
+}

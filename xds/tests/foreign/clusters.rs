@@ -189,7 +189,7 @@ fn endpoints_that_are_down_are_left_out() {
         priority: 1,
         ..LocalityLbEndpoints::default()
     });
-    let (name, listed) = decode::endpoints(&message.encode_to_vec()).unwrap();
+    let (name, listed) = decode::endpoints(message.encode_to_vec().into()).unwrap();
     assert_eq!(&*name, "web");
     let ports: Vec<u16> = listed.iter().map(|it| it.address.port()).collect();
     assert_eq!(ports, [1, 2, 6, 80]);
@@ -202,6 +202,6 @@ fn endpoints_that_are_down_are_left_out() {
 
 #[test]
 fn no_endpoints_are_endpoints() {
-    let (_, listed) = decode::endpoints(&assignment(Vec::new()).encode_to_vec()).unwrap();
+    let (_, listed) = decode::endpoints(assignment(Vec::new()).encode_to_vec().into()).unwrap();
     assert_eq!(listed, []);
 }

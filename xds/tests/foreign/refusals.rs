@@ -113,16 +113,17 @@ fn clusters() {
 
 #[test]
 fn endpoints() {
-    let of = |endpoints| {
-        let message = assignment(endpoints).encode_to_vec();
-        decode::endpoints(&message).unwrap_err().to_string()
-    };
+    let of_bytes = |bytes: Vec<u8>| decode::endpoints(bytes.into()).unwrap_err().to_string();
+    let of = |endpoints| of_bytes(assignment(endpoints).encode_to_vec());
     let texts = [
         of(vec![endpoint("web.internal", 80)]),
         of(vec![endpoint("127.0.0.1", 0)]),
         of(vec![endpoint("127.0.0.1", 65_536)]),
         of(vec![endpoint("127.0.0.1", 80), endpoint("127.0.0.1", 80)]),
         of(vec![Default::default()]),
+        of_bytes(b"\xff".to_vec()),
+        // An endpoint of the first locality that is cut off.
+        of_bytes(b"\x0a\x03web\x12\x03\x12\x01\x0a".to_vec()),
     ];
     insta::assert_snapshot!(texts.join("\n"));
 }

@@ -35,7 +35,7 @@ fn cluster_back(cluster: &Cluster) -> Cluster {
     assert_eq!(endpoints.is_some(), separate.is_some());
     if let Some(resource) = separate {
         assert_eq!(endpoints, Some(resource.name.clone()));
-        let (name, listed) = decode::endpoints(&resource.body).unwrap();
+        let (name, listed) = decode::endpoints(resource.body).unwrap();
         assert_eq!(name, cluster.name);
         model.endpoints = Endpoints::Static(listed);
     }

@@ -210,7 +210,8 @@ impl Resources {
                 (Decoded::Cluster(Arc::new(cluster)), own)
             }
             Kind::Endpoints => {
-                let endpoints = decode::endpoints(body).map_err(|refused| refused.to_string())?;
+                let endpoints =
+                    decode::endpoints(body.clone()).map_err(|refused| refused.to_string())?;
                 (Decoded::Endpoints(Arc::new(endpoints.1)), endpoints.0)
             }
             Kind::Routes => {
