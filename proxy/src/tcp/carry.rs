@@ -1,8 +1,9 @@
 //! Bytes both ways until both sides have ended.
 //!
 //! One buffer a worker: what is read goes out at once, and only what the other side does not take is kept, so that a
-//! connection at rest holds no memory for it. What comes in bulk between two sockets without TLS is not copied (`splice.rs`). A side's end is passed on when all before it has gone out, and the other way
-//! goes on (half-close). One that breaks ends the way to it; what it had sent before still arrives.
+//! connection at rest holds no memory for it. What comes in bulk between two sockets without TLS is not copied (`splice.rs`).
+//! A side's end is passed on when all before it has gone out, and the other way goes on (half-close). One that breaks ends the
+//! way to it; what it had sent before still arrives.
 
 use std::{
     cell::RefCell,
@@ -168,30 +169,33 @@ impl Way {
                 let ended = ready!(Pin::new(&mut *to).poll_shutdown(cx));
                 return Poll::Ready(ended.map_err(|_| End::Unwritable));
             }
-            let turn = self.turn.poll(cx);
-            let read = BUFFER.with_borrow_mut(|buffer| {
-                ready!(turn);
-                let mut buffer = ReadBuf::new(buffer);
-                let read = Pin::new(&mut *from).poll_read(cx, &mut buffer);
-                self.turn.took(buffer.filled().len());
-                read.map_ok(|()| {
-                    if buffer.remaining() == 0 && is_bare(from) && is_bare(to) {
-                        self.pipe = Pipe::take();
-                    }
-                    self.pass(cx, to, buffer.filled(), &passed)
-                })
-            });
-            match read {
-                Poll::Ready(Ok(passed)) => passed?,
-                Poll::Ready(Err(_)) => return Poll::Ready(Err(End::Unreadable)),
-                Poll::Pending => {
-                    if self.unflushed && Pin::new(&mut *to).poll_flush(cx).is_ready() {
-                        self.unflushed = false;
-                    }
-                    return Poll::Pending;
-                }
+            let taken = self.take(cx, from, to, &passed);
+            if taken.is_pending() && self.unflushed {
+                self.unflushed = Pin::new(&mut *to).poll_flush(cx).is_pending();
             }
+            ready!(taken)?;
         }
+    }
+
+    /// Reads and passes on, once it is its turn.
+    fn take(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut Stream,
+        to: &mut Stream,
+        passed: &impl Fn(usize),
+    ) -> Poll<Result<(), End>> {
+        ready!(self.turn.poll(cx));
+        BUFFER.with_borrow_mut(|buffer| {
+            let mut buffer = ReadBuf::new(buffer);
+            let read = ready!(Pin::new(&mut *from).poll_read(cx, &mut buffer));
+            read.map_err(|_| End::Unreadable)?;
+            self.turn.took(buffer.filled().len());
+            if buffer.remaining() == 0 && is_bare(from) && is_bare(to) {
+                self.pipe = Pipe::take();
+            }
+            Poll::Ready(self.pass(cx, to, buffer.filled(), passed))
+        })
     }
 
     /// Passes on by the pipe, if there is one, as long as more comes.
