@@ -27,20 +27,22 @@ pub(super) fn text(
     text.push_str(
         "\n## An update\n\nOne endpoint moves: its cluster lists another address. CPU time of the control thread, all of \
          it: a file is read and checked whole, a push has the endpoints of its cluster. CPU time of the worker: what its \
-         requests wait for. That of a pause of the same length without a change is taken off.\n\n\
-         | by | endpoints | in | control us | worker us | at most |\n|---|--:|---|--:|--:|--:|\n",
+         requests wait for. That of a pause of the same length without a change is taken off; *at rest* is the most of \
+         such pauses, which nothing but the machine adds.\n\n\
+         | by | endpoints | in | control us | worker us | at most | at rest |\n|---|--:|---|--:|--:|--:|--:|\n",
     );
     for update in updates {
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,
-            "| {} | {} | {} | {:.0} | {:.1} | {:.1} |",
+            "| {} | {} | {} | {:.0} | {:.1} | {:.1} | {:.1} |",
             update.by.name(),
             update.size,
             update.among.name(),
             update.control,
-            update.worker[0].max(0.0),
-            update.worker[1].max(0.0)
+            update.worker.mean.max(0.0),
+            update.worker.most.max(0.0),
+            update.worker.most_at_rest.max(0.0)
         );
     }
     text.push_str(

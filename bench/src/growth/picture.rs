@@ -60,7 +60,7 @@ pub(super) fn svg(requests: &[Request], updates: &[Update]) -> String {
                 scale: Scale::Linear,
                 label: |value| format!("{value}"),
                 level: Some((100.0, "100 us".to_owned())),
-                curves: of_updates(|update| update.worker[1].max(0.0)),
+                curves: of_updates(|update| update.worker.most.max(0.0)),
             },
         ],
     }

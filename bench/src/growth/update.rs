@@ -46,8 +46,16 @@ pub(super) struct Update {
     pub(super) size: usize,
     /// Microseconds that the control thread runs for one, on average.
     pub(super) control: f64,
-    /// Microseconds that the worker runs for one, on average and at most.
-    pub(super) worker: [f64; 2],
+    /// What the worker runs for one.
+    pub(super) worker: Worker,
+}
+
+/// Microseconds of a worker that are beyond the average of pauses without a change.
+pub(super) struct Worker {
+    pub(super) mean: f64,
+    pub(super) most: f64,
+    /// The same of a pause without a change: what this machine adds by itself.
+    pub(super) most_at_rest: f64,
 }
 
 impl By {
@@ -102,12 +110,13 @@ pub(super) async fn measure(sizes: &[usize], changes: usize) -> Result<Vec<Updat
             for &size in sizes {
                 let update = one(by, among, size, changes, port).await?;
                 eprintln!(
-                    "{size:6} endpoints in {:14} by {}: control {:7.0} us, worker {:5.1} us, at most {:5.1}",
+                    "{size:6} endpoints in {:14} by {}: control {:7.0} us, worker {:5.1} us, at most {:5.1}, at rest {:5.1}",
                     among.name(),
                     by.name(),
                     update.control,
-                    update.worker[0],
-                    update.worker[1]
+                    update.worker.mean,
+                    update.worker.most,
+                    update.worker.most_at_rest
                 );
                 measured.push(update);
             }
@@ -173,14 +182,18 @@ async fn one(by: By, among: Among, size: usize, changes: usize, port: u16) -> Re
     proxy.stop().await?;
     let mean =
         |of: &[Ran], what: fn(&Ran) -> f64| of.iter().map(what).sum::<f64>() / of.len() as f64;
+    let most = |of: &[Ran]| of.iter().map(|ran| ran.worker).fold(0.0, f64::max);
     let worker_at_rest = mean(&at_rest, |ran| ran.worker);
-    let most = updating.iter().map(|ran| ran.worker).fold(0.0, f64::max);
     Ok(Update {
         by,
         among,
         size,
         control: mean(&updating, |ran| ran.control) - mean(&at_rest, |ran| ran.control),
-        worker: [mean(&updating, |ran| ran.worker), most].map(|ran| ran - worker_at_rest),
+        worker: Worker {
+            mean: mean(&updating, |ran| ran.worker) - worker_at_rest,
+            most: most(&updating) - worker_at_rest,
+            most_at_rest: most(&at_rest) - worker_at_rest,
+        },
     })
 }
 
