@@ -1,10 +1,10 @@
-//! The program's own code and constants, as far as they are in memory.
+//! The code and constants of the program and its libraries, as far as they are in memory.
 
 use std::{fs, io, ops::Range};
 
 use rustix::mm::{Advice, madvise};
 
-/// Lets go of the program's code and constants: what is still needed the system maps in again, page by page, from the copy of
+/// Lets go of the code and constants of the program and its libraries: what is still needed the system maps in again, page by page, from the copy of
 /// the file that it has in memory anyway. What a start has run - a command line, a file, tables, keys - is more than half of
 /// what a program has touched until then, and never runs again.
 ///
@@ -15,13 +15,12 @@ use rustix::mm::{Advice, madvise};
 /// When `/proc` does not say where the program is.
 #[allow(unsafe_code)]
 pub fn let_go_of_program() -> io::Result<usize> {
-    let inside = let_go_of_program as *const () as usize;
     let mut bytes = 0;
-    for range in unchanged(&fs::read_to_string("/proc/self/smaps")?, inside) {
+    for range in unchanged(&fs::read_to_string("/proc/self/smaps")?) {
         let (start, length) = (range.start as *mut _, range.len());
-        // SAFETY: the range is a mapping of the file of which this very function is, so that it stays as long as the process
-        // does. It can't be written to, and no page of it ever was: each is that of the file, and is that again at the next
-        // access.
+        // SAFETY: the range is a mapping of a file of which code is mapped: of the program or a library, and nobody here
+        // unloads one, so that it stays as long as the process does. It can't be written to, and no page of it ever was: each
+        // is that of the file, and is that again at the next access.
         unsafe { madvise(start, length, Advice::LinuxDontNeed)? };
         bytes += length;
     }
@@ -34,17 +33,21 @@ struct Mapping<'a> {
     /// Of a file: its device and inode.
     file: (&'a str, &'a str),
     writable: bool,
+    executable: bool,
     /// KiB that are no longer the file's.
     anonymous: Option<u64>,
 }
 
-/// The mappings of the file that is mapped at `inside` which hold nothing but its bytes.
-fn unchanged(smaps: &str, inside: usize) -> Vec<Range<usize>> {
+/// The mappings of files of which code is mapped that hold nothing but the bytes of these.
+fn unchanged(smaps: &str) -> Vec<Range<usize>> {
     let mappings = mappings(smaps);
-    let own = mappings.iter().find(|it| it.range.contains(&inside));
-    let own = own.map(|own| own.file).filter(|(_, inode)| *inode != "0");
-    let mappings = mappings.iter().filter(|it| Some(it.file) == own);
-    let unchanged = mappings.filter(|it| !it.writable && it.anonymous == Some(0));
+    let is_code = |file: (&str, &str)| {
+        let mut of_file = mappings.iter().filter(|it| it.file == file);
+        file.1 != "0" && of_file.any(|it| it.executable)
+    };
+    let unchanged = mappings
+        .iter()
+        .filter(|it| !it.writable && it.anonymous == Some(0) && is_code(it.file));
     unchanged.map(|it| it.range.clone()).collect()
 }
 
@@ -61,6 +64,7 @@ fn mappings(smaps: &str) -> Vec<Mapping<'_>> {
                 range,
                 file: (device, inode),
                 writable: permissions.contains('w'),
+                executable: permissions.contains('x'),
                 anonymous: None,
             });
         } else if let ("Anonymous:", Some(mapping)) = (first, mappings.last_mut()) {
@@ -97,18 +101,22 @@ Anonymous:             0 kB
 Anonymous:             0 kB
 8000-9000 r-xp 00000000 fe:00 18 /lib/libc.so.6
 Anonymous:             0 kB
-9000-a000 r-xp 00000000 00:00 0 [vdso]
+9000-a000 r--p 00001000 fe:00 18 /lib/libc.so.6
+Anonymous:             0 kB
+a000-b000 r--p 00000000 fe:00 19 /var/lib/table
+Anonymous:             0 kB
+b000-c000 r--s 00000000 fd:00 18 /var/lib/of-another-disk
+Anonymous:             0 kB
+c000-d000 r-xp 00000000 00:00 0 [vdso]
 Anonymous:             0 kB
 ";
 
     #[test]
-    fn what_is_of_the_file_alone_is_let_go() {
-        let program = vec![0x1000..0x2000, 0x2000..0x4000];
-        assert_eq!(unchanged(SMAPS, 0x2fff), program);
-        assert_eq!(unchanged(SMAPS, 0x8000).first(), Some(&(0x8000..0x9000)));
-        assert!(unchanged(SMAPS, 0x9000).is_empty(), "no file");
-        assert!(unchanged(SMAPS, 0xb000).is_empty(), "nothing is there");
-        assert!(unchanged("", 0).is_empty());
+    fn what_is_of_files_with_code_alone_is_let_go() {
+        let program = [0x1000..0x2000, 0x2000..0x4000];
+        let library = [0x8000..0x9000, 0x9000..0xa000];
+        assert_eq!(unchanged(SMAPS), [program, library].concat());
+        assert!(unchanged("").is_empty());
     }
 
     #[test]
