@@ -116,6 +116,32 @@ fn there_is_unsafe_code_in_one_place_only() {
     none("unsafe code", bodies);
 }
 
+/// Where it were allowed, a peer or a file might reach a panic, and that ends the process. The lints refuse it everywhere else.
+#[test]
+fn only_tests_may_unwrap() {
+    let ours = |path: &Path| {
+        let inside = path.strip_prefix(root()).expect("of the repository");
+        let of_tests = inside.iter().any(|it| it == "tests" || it == "tests.rs");
+        !inside.starts_with("bench") && !of_tests
+    };
+    let mut allowed = Vec::new();
+    for path in files(&["rs"]).into_iter().filter(|path| ours(path)) {
+        let text = read(&path);
+        let before = std::iter::once("").chain(text.lines());
+        for (before, line) in before.zip(text.lines()) {
+            let unwraps = ["unwrap_used", "expect_used"].map(|it| line.contains(it));
+            if unwraps.contains(&true) && !before.trim().starts_with("#[cfg(test)]") {
+                allowed.push(format!("{}: {line}", path.display()));
+            }
+        }
+    }
+    none("unwraps outside of tests", allowed);
+    let manifest = read(&root().join("Cargo.toml"));
+    for lint in ["unwrap_used", "expect_used"] {
+        assert!(manifest.contains(&format!("{lint} = \"warn\"")), "{lint}");
+    }
+}
+
 /// `name version|licence` of everything that is linked into anything of ours on this platform. The lock file would
 /// name more: also what no enabled feature asks for.
 fn linked() -> BTreeSet<(String, String)> {
