@@ -4,9 +4,9 @@ use std::{fs, io, ops::Range};
 
 use rustix::mm::{Advice, madvise};
 
-/// Lets go of the code and constants of the program and its libraries: what is still needed the system maps in again, page by page, from the copy of
-/// the file that it has in memory anyway. What a start has run - a command line, a file, tables, keys - is more than half of
-/// what a program has touched until then, and never runs again.
+/// Lets go of the code and constants of the program and its libraries: what is still needed the system maps in again, page by
+/// page, from the copy of the file that it has in memory anyway. What a start has run - a command line, a file, tables, keys -
+/// is more than half of what a program has touched until then, and never runs again.
 ///
 /// Returns how many bytes it has let go of at most. Costs a page fault, about a microsecond, for every 64 KiB that are
 /// needed again; no contents are read from a disk for it unless memory is short.

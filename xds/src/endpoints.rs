@@ -186,7 +186,8 @@ pub fn decode(body: Bytes) -> Result<(Arc<str>, Vec<model::Endpoint>), Refused> 
     Ok((message.cluster_name.into(), listed))
 }
 
-/// The endpoints of an assignment that is part of a cluster.
+/// The endpoints of an assignment that is part of a cluster: few, so that they may be written once more to be read in the one
+/// way that there is.
 pub(crate) fn from_wire(message: &ClusterLoadAssignment) -> Result<Vec<model::Endpoint>, Refused> {
     from_unread(&any::decode(Bytes::from(message.encode_to_vec()))?)
 }

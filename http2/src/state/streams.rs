@@ -137,6 +137,7 @@ impl State {
         if !stream.is_over() {
             return;
         }
+        // One that went well makes up for one that did not.
         if self.ids.remove(&stream.id).is_some() && stream.error.is_none() {
             self.broken = self.broken.saturating_sub(1);
         }
